@@ -1,1 +1,52 @@
-//! Under construction.
+//! Recorded video from Cisco Meraki MV cameras, as a WebAssembly component.
+//!
+//! The crate is two things. Outside `component` it is plain Rust without input or output: what
+//! may be asked ([`request`], [`settings`]), what is said and heard ([`api`], [`redirect`],
+//! [`refusal`]), and what to do next ([`retry`], [`fetch`]). Time and randomness arrive as
+//! arguments, so all of the behaviour runs natively, in simulated time. `component`, compiled for
+//! WebAssembly only, lends it WASI's clocks and sockets, and exports it as the world
+//! `meraki-mv:clips/clip-plugin` (see `wit/clips.wit`).
+//!
+//! ```
+//! use std::time::Duration;
+//! use mv_clip::api::Reply;
+//! use mv_clip::fetch::{Fetch, Step};
+//! use mv_clip::request::ClipRequest;
+//! use mv_clip::settings::Settings;
+//! use mv_clip::time::Timestamp;
+//!
+//! let settings = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")])?;
+//! let request = ClipRequest::parse(
+//!     "Q2XX-ABCD-1234", "2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z", None)?;
+//! let started = Timestamp::parse("2026-03-12T15:00:00Z").unwrap();
+//!
+//! let mut fetch = Fetch::new(&settings, request, started)?;
+//! let Step::Send(request) = fetch.resume(Duration::ZERO) else { panic!("nothing to wait for") };
+//! assert_eq!(request.url.host(), "api.meraki.com");
+//!
+//! let reply = Reply {
+//!     status: 200,
+//!     location: None,
+//!     retry_after: None,
+//!     request_id: None,
+//!     body: Ok(br#"{"url":"https://spn49.meraki.com/clip"}"#.to_vec()),
+//! };
+//! let step = fetch.receive(Duration::from_millis(80), Ok(reply), || 0);
+//! let Step::Done(Ok(clip)) = step else { panic!("a clip") };
+//! assert_eq!(clip.url.expose(), "https://spn49.meraki.com/clip");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod api;
+#[cfg(target_family = "wasm")]
+mod component;
+pub mod error;
+pub mod fetch;
+pub mod redirect;
+pub mod refusal;
+pub mod request;
+pub mod retry;
+pub mod settings;
+mod text;
+pub mod time;
+pub mod url;

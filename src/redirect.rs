@@ -1,0 +1,183 @@
+//! Which redirect may be followed.
+//!
+//! Meraki's API redirects to the shard that serves an organisation, and the API key has to go
+//! along. So a redirect is followed only to where the key may go: to the origin that was asked
+//! before, or, where the base URL is one of Meraki's, to any host under Meraki's domains.
+
+use crate::text::printable;
+use crate::url::{Url, UrlError};
+
+/// At most so many redirects are followed for one attempt.
+pub const MOST: u32 = 3;
+
+/// Why a redirect is not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedirectError {
+    /// The reply has no `Location`, or one that is no URL.
+    NoLocation,
+    /// The target is not https.
+    Insecure(String),
+    /// The target is a host that the API key must not reach.
+    Foreign(String),
+    /// More than [`MOST`] in a row.
+    TooMany,
+}
+
+/// Whether this status asks the client to repeat its request elsewhere (RFC 9110, section 15.4).
+pub fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where a redirect leads: `base` is the base URL in the settings, `asked` the URL that answered
+/// with `location`, and `followed` the number of redirects before this one.
+///
+/// # Errors
+///
+/// See [`RedirectError`]: the API key must not go there.
+pub fn target(
+    base: &Url,
+    asked: &Url,
+    location: Option<&str>,
+    followed: u32,
+) -> Result<Url, RedirectError> {
+    if followed >= MOST {
+        return Err(RedirectError::TooMany);
+    }
+    let location = location.ok_or(RedirectError::NoLocation)?;
+    let target = asked.join(location).map_err(|error| match error {
+        UrlError::Insecure => RedirectError::Insecure(printable(&origin(location))),
+        UrlError::UserInfo => RedirectError::Foreign(printable(&origin(location))),
+        UrlError::Malformed => RedirectError::NoLocation,
+    })?;
+    if target.same_origin(base) || (base.is_meraki() && target.is_meraki()) {
+        return Ok(target);
+    }
+    Err(RedirectError::Foreign(printable(target.authority())))
+}
+
+/// What a message may show of a `Location`: neither user information nor path nor query.
+fn origin(location: &str) -> String {
+    let (scheme, rest) = location.split_once("//").unwrap_or(("", location));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}//{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MERAKI: &str = "https://api.meraki.com/api/v1";
+
+    #[track_caller]
+    fn follow(base: &str, location: &str) -> Result<String, RedirectError> {
+        let base = Url::parse(base).unwrap();
+        let asked = base.join("/api/v1/devices/Q/camera/clip").unwrap();
+        target(&base, &asked, Some(location), 0).map(|url| url.expose().to_owned())
+    }
+
+    #[test]
+    fn meraki_to_a_shard_or_another_region() {
+        assert!(follow(MERAKI, "https://n123.meraki.com/api/v1/x").is_ok());
+        assert!(follow(MERAKI, "https://api.meraki.ca/api/v1/x").is_ok());
+    }
+
+    #[test]
+    fn the_same_origin_by_a_relative_reference() {
+        assert_eq!(
+            follow(MERAKI, "/x?y").unwrap(),
+            "https://api.meraki.com/x?y"
+        );
+        assert_eq!(
+            follow("http://127.0.0.1:8080/api/v1", "/x").unwrap(),
+            "http://127.0.0.1:8080/x"
+        );
+        assert!(follow("https://proxy.corp.example:8443/meraki", "/x").is_ok());
+    }
+
+    #[test]
+    fn the_key_stays_away_from_foreign_hosts() {
+        for (base, location, host) in [
+            (MERAKI, "https://evil.com/x", "evil.com"),
+            (
+                MERAKI,
+                "https://api.meraki.com.evil.com/x",
+                "api.meraki.com.evil.com",
+            ),
+            (MERAKI, "https://evilmeraki.com/x", "evilmeraki.com"),
+            (MERAKI, "//evil.com/x", "evil.com"),
+            (
+                MERAKI,
+                "https://api.meraki.com:8443/x",
+                "api.meraki.com:8443",
+            ),
+            (
+                "https://proxy.corp.example/meraki",
+                "https://api.meraki.com/x",
+                "api.meraki.com",
+            ),
+            (
+                "http://127.0.0.1:8080/api/v1",
+                "http://127.0.0.1:9090/x",
+                "127.0.0.1:9090",
+            ),
+        ] {
+            assert_eq!(
+                follow(base, location),
+                Err(RedirectError::Foreign(host.into())),
+                "{location}"
+            );
+        }
+    }
+
+    #[test]
+    fn user_information_is_refused_and_not_shown() {
+        let refused = RedirectError::Foreign("https://evil.com".into());
+        assert_eq!(
+            follow(MERAKI, "https://api.meraki.com:p4ss@evil.com/x"),
+            Err(refused)
+        );
+    }
+
+    #[test]
+    fn plain_http_is_refused() {
+        let refused = RedirectError::Insecure("http://api.meraki.com".into());
+        assert_eq!(
+            follow(MERAKI, "http://api.meraki.com/x?t0ken"),
+            Err(refused)
+        );
+        assert_eq!(
+            follow("https://127.0.0.1:8443/api/v1", "http://127.0.0.1:8443/x"),
+            Err(RedirectError::Foreign("127.0.0.1:8443".into()))
+        );
+    }
+
+    #[test]
+    fn a_location_is_needed() {
+        let base = Url::parse(MERAKI).unwrap();
+        assert_eq!(
+            target(&base, &base, None, 0),
+            Err(RedirectError::NoLocation)
+        );
+        assert_eq!(
+            follow(MERAKI, "http://[oops"),
+            Err(RedirectError::NoLocation)
+        );
+    }
+
+    #[test]
+    fn three_are_followed_and_the_fourth_is_not() {
+        let base = Url::parse(MERAKI).unwrap();
+        assert!(target(&base, &base, Some("/x"), 2).is_ok());
+        assert_eq!(
+            target(&base, &base, Some("/x"), 3),
+            Err(RedirectError::TooMany)
+        );
+    }
+
+    #[test]
+    fn statuses() {
+        let redirects: Vec<u16> = (100..600).filter(|status| is_redirect(*status)).collect();
+        assert_eq!(redirects, [301, 302, 303, 307, 308]);
+    }
+}

@@ -1,0 +1,213 @@
+//! The ways in which an attempt comes to nothing, each with its kind and its words.
+
+use crate::api::{MAX_BODY, TransportError};
+use crate::error::FailureKind;
+use crate::redirect::{MOST, RedirectError};
+use crate::settings::Settings;
+use crate::url::UrlError;
+
+/// Why an attempt brought no clip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No reply, or no whole one.
+    NoReply(TransportError),
+    /// 400, no video, and the window's end is recent: not uploaded yet.
+    NotYet,
+    /// 400, no video.
+    NoVideo,
+    /// Any other status that is neither 2xx nor a redirect.
+    Status(u16),
+    /// 2xx, but no clip in it.
+    Unusable(Unusable),
+    /// A redirect that is not followed.
+    Redirect(RedirectError),
+}
+
+/// Why a 2xx reply holds no clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// No JSON object with a text `url`.
+    NotJson,
+    /// A `url` that must not be handed out.
+    Url(UrlError),
+    /// A body larger than is read.
+    TooLarge,
+}
+
+impl Refusal {
+    /// The kind that the caller is told.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::NoReply(TransportError::TimedOut) => FailureKind::TimedOut,
+            Self::NoReply(TransportError::Denied) => FailureKind::Rejected,
+            Self::NoReply(TransportError::TooLarge) => FailureKind::BadResponse,
+            Self::NoReply(_) => FailureKind::ConnectionFailed,
+            Self::NotYet => FailureKind::TooEarly,
+            Self::NoVideo => FailureKind::Rejected,
+            Self::Status(401) => FailureKind::Unauthorized,
+            Self::Status(403) => FailureKind::Forbidden,
+            Self::Status(404) => FailureKind::NotFound,
+            Self::Status(429) => FailureKind::RateLimited,
+            Self::Status(408 | 500..) => FailureKind::Unavailable,
+            Self::Status(400..) => FailureKind::Rejected,
+            Self::Status(_) | Self::Unusable(_) => FailureKind::BadResponse,
+            Self::Redirect(RedirectError::NoLocation) => FailureKind::BadResponse,
+            Self::Redirect(_) => FailureKind::Rejected,
+        }
+    }
+
+    /// What happened, and what to do next.
+    pub fn message(&self, settings: &Settings) -> String {
+        let host = settings.base_url.authority();
+        match self {
+            Self::NoReply(TransportError::Connection(what)) => {
+                format!("no connection to {host}: {what}. Check the network and MERAKI_BASE_URL.")
+            }
+            Self::NoReply(TransportError::Certificate) => format!(
+                "the TLS certificate of {host} is not trusted. Check MERAKI_BASE_URL, and whether a \
+                 proxy intercepts the connection."
+            ),
+            Self::NoReply(TransportError::TimedOut) => {
+                format!("no full reply from {host} in time. Try again later.")
+            }
+            Self::NoReply(TransportError::Denied) => format!(
+                "the host that runs this component does not let it send to {host}. Allow that \
+                 destination there."
+            ),
+            Self::NoReply(TransportError::TooLarge) | Self::Unusable(Unusable::TooLarge) => {
+                format!(
+                    "{host} sent more than {MAX_BODY} bytes where a clip's URL was due. Check \
+                 MERAKI_BASE_URL."
+                )
+            }
+            Self::NotYet => "Meraki has no video for this window yet. Footage takes 30 to 60 s to \
+                 arrive, longer over a slow uplink: try again later."
+                .into(),
+            Self::NoVideo => {
+                "Meraki has no video for this window. The camera was offline or did not \
+                 record, or the window lies outside its retention."
+                    .into()
+            }
+            Self::Status(401) => unauthorized(settings),
+            Self::Status(403) => "Meraki does not let this API key read the camera's video (403). \
+                 Give its user camera access in the Dashboard, or its application the scope \
+                 camera:telemetry:write."
+                .into(),
+            Self::Status(404) => format!(
+                "Meraki knows no such camera (404). Check the serial, that it is an MV camera in a \
+                 network, that the API key belongs to its organisation, and that {host} is its region."
+            ),
+            Self::Status(429) => {
+                "Meraki's request limit for the organisation is used up (429). Send \
+                 fewer requests, and see which other applications share the limit."
+                    .into()
+            }
+            Self::Status(status @ (408 | 500..)) => {
+                format!("Meraki cannot answer now ({status}). Try again later.")
+            }
+            Self::Status(status @ 400..) => format!(
+                "Meraki refused the request ({status}). Check the window, and imager-id: cameras with \
+                 several imagers require it, others refuse it."
+            ),
+            Self::Status(status) => format!(
+                "{host} answered with a status that means nothing here ({status}). Check \
+                 MERAKI_BASE_URL."
+            ),
+            Self::Unusable(Unusable::NotJson) => format!(
+                "{host} answered without a clip's URL. Try again later, and check MERAKI_BASE_URL."
+            ),
+            Self::Unusable(Unusable::Url(error)) => {
+                format!(
+                    "{host} answered with a clip URL that {}. Try again later.",
+                    error.reason()
+                )
+            }
+            Self::Redirect(error) => redirect(host, error),
+        }
+    }
+}
+
+fn unauthorized(settings: &Settings) -> String {
+    match settings.api_key {
+        Some(_) => {
+            "Meraki refused the API key (401): it is wrong, revoked or expired, or its user \
+             has no access to the API. Check MERAKI_DASHBOARD_API_KEY."
+                .into()
+        }
+        None => "Meraki wants an API key (401): MERAKI_DASHBOARD_API_KEY is not set, and the host \
+             that runs this component added none that Meraki takes."
+            .into(),
+    }
+}
+
+fn redirect(host: &str, error: &RedirectError) -> String {
+    match error {
+        RedirectError::NoLocation => {
+            format!("{host} sent a redirect without a usable location. Check MERAKI_BASE_URL.")
+        }
+        RedirectError::Insecure(target) => format!(
+            "{host} redirects to {target}, which is not https, and the API key must not go there. \
+             Check MERAKI_BASE_URL."
+        ),
+        RedirectError::Foreign(target) => format!(
+            "{host} redirects to {target}, and the API key must not go there. Check \
+             MERAKI_BASE_URL."
+        ),
+        RedirectError::TooMany => {
+            format!("{host} redirects more than {MOST} times. Check MERAKI_BASE_URL.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_of_every_status() {
+        let kind = |status| Refusal::Status(status).kind();
+        for (statuses, expected) in [
+            (401..=401, FailureKind::Unauthorized),
+            (403..=403, FailureKind::Forbidden),
+            (404..=404, FailureKind::NotFound),
+            (405..=407, FailureKind::Rejected),
+            (408..=408, FailureKind::Unavailable),
+            (409..=428, FailureKind::Rejected),
+            (429..=429, FailureKind::RateLimited),
+            (430..=499, FailureKind::Rejected),
+            (500..=599, FailureKind::Unavailable),
+            (100..=199, FailureKind::BadResponse),
+            (300..=399, FailureKind::BadResponse),
+            (400..=400, FailureKind::Rejected),
+            (402..=402, FailureKind::Rejected),
+        ] {
+            for status in statuses {
+                assert_eq!(kind(status), expected, "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_key_is_named() {
+        let none = Settings::from_variables::<&str, &str>([]).unwrap();
+        assert!(
+            Refusal::Status(401)
+                .message(&none)
+                .contains("MERAKI_DASHBOARD_API_KEY is not set")
+        );
+        let some = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
+        assert!(!Refusal::Status(401).message(&some).contains("is not set"));
+    }
+
+    #[test]
+    fn a_refused_redirect_names_the_host() {
+        let settings = Settings::from_variables::<&str, &str>([]).unwrap();
+        let refusal = Refusal::Redirect(RedirectError::Foreign("evil.com".into()));
+        assert_eq!(refusal.kind(), FailureKind::Rejected);
+        assert_eq!(
+            refusal.message(&settings),
+            "api.meraki.com redirects to evil.com, and the API key must not go there. Check \
+             MERAKI_BASE_URL."
+        );
+    }
+}
