@@ -5,9 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use crate::json;
 use crate::refusal::{Refusal, Unusable};
 use crate::request::ClipRequest;
 use crate::settings::ApiKey;
@@ -132,52 +130,37 @@ pub fn read(reply: &Reply) -> Result<(ClipUrl, Option<Timestamp>), Refusal> {
         Err(TransportError::TooLarge) => return Err(Refusal::Unusable(Unusable::TooLarge)),
         Err(error) => return Err(Refusal::NoReply(*error)),
     };
-    let body: ClipBody<'_> =
-        serde_json::from_slice(body).map_err(|_| Refusal::Unusable(Unusable::NotJson))?;
-    Url::parse(&body.url).map_err(|error| Refusal::Unusable(Unusable::Url(error)))?;
+    let members = json::members(body).ok_or(Refusal::Unusable(Unusable::NotJson))?;
+    let url = members.url.ok_or(Refusal::Unusable(Unusable::NoUrl))?;
+    Url::parse(&url).map_err(|error| Refusal::Unusable(Unusable::Url(error)))?;
+    // Meraki's document knows `url` alone; its SDK also names `expiry`, in prose.
     Ok((
-        ClipUrl(body.url),
-        body.expiry.and_then(|raw| instant_in(raw.get())),
+        ClipUrl(url),
+        members.expiry.and_then(|prose| instant_in(&prose)),
     ))
-}
-
-/// Meraki documents `url` alone; its SDK also names `expiry`, in prose. Raw, because a reply is not
-/// to fail on account of it.
-#[derive(Deserialize)]
-struct ClipBody<'a> {
-    url: String,
-    #[serde(borrow, default)]
-    expiry: Option<&'a RawValue>,
 }
 
 /// The first RFC 3339 instant in a text such as "Access to the image will expire at
 /// 2018-12-11T03:12:39Z."
 fn instant_in(text: &str) -> Option<Timestamp> {
-    text.split(|c: char| c.is_ascii_whitespace() || c == '"')
+    text.split_ascii_whitespace()
         .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
         .find_map(|word| Timestamp::parse(word).ok())
 }
 
-#[derive(Deserialize)]
-struct ErrorBody {
-    errors: Vec<String>,
-}
-
 /// What Meraki says about a refusal, in its own words and fit for a message: up to three errors.
 pub fn errors(reply: &Reply) -> Vec<String> {
-    let body: Option<ErrorBody> = reply
+    let members = reply
         .body
         .as_ref()
         .ok()
-        .and_then(|body| serde_json::from_slice(body).ok());
-    body.map(|body| {
-        body.errors
-            .iter()
-            .take(3)
-            .map(|error| printable(error))
-            .collect()
-    })
-    .unwrap_or_default()
+        .and_then(|body| json::members(body));
+    members
+        .unwrap_or_default()
+        .errors
+        .iter()
+        .map(|error| printable(error))
+        .collect()
 }
 
 /// "No video for specified timestamp": for footage near live that is not uploaded yet, and for
@@ -290,16 +273,20 @@ mod tests {
 
     #[test]
     fn a_2xx_without_json_is_unusable() {
+        for body in ["", "<html>ok</html>", "null", "[]", r#"{"url":"https"#] {
+            refused(200, body, Refusal::Unusable(Unusable::NotJson));
+        }
+    }
+
+    #[test]
+    fn a_2xx_without_a_url_is_unusable() {
         for body in [
-            "",
-            "<html>ok</html>",
-            "null",
-            "[]",
             "{}",
             r#"{"url":7}"#,
-            r#"{"url":"https"#,
+            r#"{"url":null}"#,
+            r#"{"clip":{"url":"https://h/x"}}"#,
         ] {
-            refused(200, body, Refusal::Unusable(Unusable::NotJson));
+            refused(200, body, Refusal::Unusable(Unusable::NoUrl));
         }
     }
 

@@ -42,6 +42,7 @@ pub mod api;
 mod component;
 pub mod error;
 pub mod fetch;
+mod json;
 pub mod redirect;
 pub mod refusal;
 pub mod request;

@@ -26,8 +26,10 @@ pub enum Refusal {
 /// Why a 2xx reply holds no clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unusable {
-    /// No JSON object with a text `url`.
+    /// No JSON object.
     NotJson,
+    /// No text `url` in it.
+    NoUrl,
     /// A `url` that must not be handed out.
     Url(UrlError),
     /// A body larger than is read.
@@ -114,8 +116,12 @@ impl Refusal {
                  MERAKI_BASE_URL."
             ),
             Self::Unusable(Unusable::NotJson) => format!(
-                "{host} answered without a clip's URL. Try again later, and check MERAKI_BASE_URL."
+                "{host} answered with something else than JSON. Try again later, and check \
+                 MERAKI_BASE_URL."
             ),
+            Self::Unusable(Unusable::NoUrl) => {
+                format!("{host} answered without a clip's URL. Try again later.")
+            }
             Self::Unusable(Unusable::Url(error)) => {
                 format!(
                     "{host} answered with a clip URL that {}. Try again later.",

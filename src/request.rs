@@ -121,7 +121,7 @@ impl Window {
         if length < Self::SHORTEST {
             return refused(format!(
                 "the window is {} ms long: a clip takes at least 1 s",
-                length.as_millis()
+                length.subsec_millis()
             ));
         }
         if length > Self::LONGEST {

@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::api::TransportError;
-use crate::refusal::{Refusal, Unusable};
+use crate::refusal::Refusal;
 use crate::time::Timestamp;
 
 /// The ceiling of the first backoff.
@@ -30,7 +30,7 @@ pub fn again(refusal: &Refusal) -> Again {
         Refusal::Status(429) => Again::Soon(BASE_RATE_LIMITED),
         Refusal::Status(408 | 500 | 502 | 503 | 504)
         | Refusal::NoReply(TransportError::Connection(_) | TransportError::TimedOut)
-        | Refusal::Unusable(Unusable::NotJson | Unusable::Url(_) | Unusable::TooLarge)
+        | Refusal::Unusable(_)
         | Refusal::NotYet => Again::Soon(BASE),
         // Not implemented, and HTTP version not supported: what this client sends will not change.
         Refusal::Status(501 | 505) => Again::Never,
@@ -83,6 +83,7 @@ pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::redirect::RedirectError;
+    use crate::refusal::Unusable;
     use crate::url::UrlError;
 
     #[test]
@@ -107,6 +108,7 @@ mod tests {
             Refusal::NoReply(TransportError::Connection("refused")),
             Refusal::NoReply(TransportError::TimedOut),
             Refusal::Unusable(Unusable::NotJson),
+            Refusal::Unusable(Unusable::NoUrl),
             Refusal::Unusable(Unusable::TooLarge),
             Refusal::Unusable(Unusable::Url(UrlError::Insecure)),
             Refusal::NotYet,

@@ -1,0 +1,5 @@
+//! The behaviour of one clip, in simulated time.
+
+mod behaviour;
+mod properties;
+mod simulation;
