@@ -129,7 +129,7 @@ pub enum NotMpegTs {
         /// The packets searched.
         packets: usize,
     },
-    /// No valid Program Map Table of a listed programme.
+    /// No valid Program Map Table, with a stream in it, of a listed programme.
     #[error("no player can open the file: {packets} packets hold no valid programme map (PMT)")]
     NoPmt {
         /// The packets searched.
@@ -269,8 +269,11 @@ impl WholeSectionSyntaxPayloadParser for Table {
                 if let Ok(map) = PmtSection::from_bytes(body) {
                     let streams = map
                         .streams()
-                        .map(|stream| StreamType(stream.stream_type().0));
-                    found.programmes.insert(table.id(), streams.collect());
+                        .map(|stream| StreamType(stream.stream_type().0))
+                        .collect::<Vec<_>>();
+                    if !streams.is_empty() {
+                        found.programmes.insert(table.id(), streams);
+                    }
                 }
             }
         }
@@ -280,6 +283,7 @@ impl WholeSectionSyntaxPayloadParser for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mpeg2ts_reader::mpegts_crc;
 
     const CLIP: &[u8] = include_bytes!("../fixtures/clip.ts");
 
@@ -379,6 +383,59 @@ mod tests {
         ];
         for (name, bytes, expected) in cases {
             assert_eq!(check(bytes), Err(expected), "{name}");
+        }
+    }
+
+    /// The clip with `edit` done to each PMT section, under a valid CRC.
+    fn with_pmt(edit: impl Fn(&mut [u8])) -> Vec<u8> {
+        let mut clip = CLIP.to_vec();
+        for packet in clip.chunks_mut(Packet::SIZE) {
+            if u16::from(Packet::new(packet).pid()) == 0x1000 {
+                let length = usize::from(packet[7]);
+                let (section, crc) = packet[5..][..3 + length]
+                    .split_last_chunk_mut::<4>()
+                    .unwrap();
+                edit(section);
+                *crc = mpegts_crc::sum32(section).to_be_bytes();
+            }
+        }
+        clip
+    }
+
+    #[test]
+    fn only_a_programme_map_with_all_its_parts_counts() {
+        assert_eq!(
+            with_pmt(|_| ()),
+            CLIP,
+            "the CRC here is the one of the standard"
+        );
+        let (table_id, program_info_length, stream_type, es_info_length) = (0, 11, 12, 16);
+        type Edit<'a> = &'a dyn Fn(&mut [u8]);
+        let cases: [(&str, Edit<'_>, Result<&str, NotMpegTs>); 4] = [
+            (
+                "another table",
+                &|pmt| pmt[table_id] = 0x42,
+                Err(NotMpegTs::NoPmt { packets: 297 }),
+            ),
+            (
+                "programme info longer than the table",
+                &|pmt| pmt[program_info_length] = 0xff,
+                Err(NotMpegTs::NoPmt { packets: 297 }),
+            ),
+            (
+                "stream info longer than the table",
+                &|pmt| pmt[es_info_length] = 0xff,
+                Err(NotMpegTs::NoPmt { packets: 297 }),
+            ),
+            (
+                "a stream type nobody has heard of",
+                &|pmt| pmt[stream_type] = 0xd5,
+                Ok("297 packets, programme 1: stream type 0xd5, AAC"),
+            ),
+        ];
+        for (name, edit, expected) in cases {
+            let found = check(&with_pmt(edit)).map(|summary| summary.to_string());
+            assert_eq!(found, expected.map(str::to_owned), "{name}");
         }
     }
 

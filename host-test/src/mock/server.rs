@@ -111,7 +111,10 @@ async fn oversee(
     let place = shared.log.arrived(&request, &shared.config.key);
     let target = Target::of(request.uri().path());
     let scripted = lock(&shared.script).next(target);
-    tokio::time::sleep(shared.config.latency).await;
+    if !shared.config.latency.is_zero() {
+        // tokio rounds up to its next millisecond, even from zero.
+        tokio::time::sleep(shared.config.latency).await;
+    }
 
     let (mut reply, fault) = match scripted {
         Scripted::Pass => (next.run(request).await, None),

@@ -3,8 +3,10 @@
     python clip.py BASE_URL KEY SERIAL
 
 SERIAL is an online camera with one imager. The mock must not redirect: after a redirect to a host
-outside Meraki's domains the SDK (4.7) garbles its own base URL, and the next call fails. Prints one line per case. Exits with 0 if every case did
-what Meraki's documentation says, else with 1. Neither the key nor a clip's URL is printed.
+outside Meraki's domains the SDK (4.7) garbles its own base URL, and its next call fails.
+
+Prints one line per case. Exits with 0 if every case did what Meraki's documentation says, else
+with 1. Neither the key nor a clip's URL is printed.
 """
 
 import logging
