@@ -1,0 +1,218 @@
+//! `host-test mock`: the mock Meraki API on a port, for anything that speaks HTTP.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use clap::Args;
+use host_test::mock::{Camera, DEFAULT_KEY, MockConfig, MockMeraki, RateLimit, Redirect};
+
+/// Run the mock Meraki API until Ctrl-C
+///
+/// Point any client at the URL that is printed: this component, curl, the Meraki SDK. With -v, each
+/// request is logged.
+#[derive(Args)]
+pub(crate) struct MockArgs {
+    /// Where to listen: a loopback address; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The API key that has access, in place of an obvious test key
+    #[arg(long)]
+    key: Option<String>,
+    /// A camera of the organisation; may be given more than once [default: an ordinary one, one with
+    /// four imagers, and one that is offline]
+    #[arg(long)]
+    serial: Vec<String>,
+    /// How long after it was recorded footage can be asked for [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    lag: Option<u32>,
+    /// Requests a second that the organisation may make [default: 10]
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+    /// Requests that it may make at once after a pause [default: 10]
+    #[arg(long, value_name = "N")]
+    burst: Option<NonZeroU32>,
+    /// How long a media URL works [default: 900]
+    #[arg(long, value_name = "SECONDS")]
+    media_ttl: Option<u32>,
+    /// Send clients on to a shard (302) first, as Meraki does
+    #[arg(long)]
+    redirect: bool,
+    /// Print one line of JSON, with base_url and serials, in place of instructions
+    #[arg(long)]
+    json: bool,
+}
+
+impl MockArgs {
+    fn config(self) -> MockConfig {
+        let default = MockConfig::default();
+        let seconds = |given: Option<u32>, default| {
+            given.map_or(default, |seconds| Duration::from_secs(seconds.into()))
+        };
+        let limit = RateLimit::default();
+        MockConfig {
+            listen: self.listen,
+            key: self.key.unwrap_or(default.key),
+            cameras: if self.serial.is_empty() {
+                default.cameras
+            } else {
+                self.serial.into_iter().map(Camera::new).collect()
+            },
+            lag: seconds(self.lag, default.lag),
+            rate_limit: Some(RateLimit {
+                per_second: self.rate.unwrap_or(limit.per_second),
+                burst: self.burst.unwrap_or(limit.burst),
+            }),
+            media_ttl: seconds(self.media_ttl, default.media_ttl),
+            redirect: self.redirect.then_some(Redirect::SamePort),
+            ..default
+        }
+    }
+}
+
+/// Runs the mock until Ctrl-C.
+///
+/// # Errors
+///
+/// If it cannot listen where it was told to.
+pub(crate) async fn run(args: MockArgs) -> anyhow::Result<()> {
+    let json = args.json;
+    let config = args.config();
+    let listen = config.listen;
+    let mock = MockMeraki::start(config).await.with_context(|| {
+        format!("cannot listen on {listen}: give another address or port with --listen")
+    })?;
+    if json {
+        println!("{}", machine_readable(&mock));
+    } else {
+        print!("{}", instructions(&mock, Utc::now()));
+    }
+    tokio::signal::ctrl_c()
+        .await
+        .context("cannot wait for Ctrl-C")?;
+    Ok(())
+}
+
+fn machine_readable(mock: &MockMeraki) -> serde_json::Value {
+    let serials: Vec<_> = mock.cameras().iter().map(|camera| &camera.serial).collect();
+    serde_json::json!({ "base_url": mock.base_url(), "serials": serials })
+}
+
+/// What to type to use the mock, for a window that has footage at `now` and for as long as it is kept.
+fn instructions(mock: &MockMeraki, now: DateTime<Utc>) -> String {
+    let base_url = mock.base_url();
+    let mut cameras = String::new();
+    for Camera {
+        serial,
+        imagers,
+        online,
+    } in mock.cameras()
+    {
+        let imagers = if *imagers > 1 {
+            format!(", {imagers} imagers")
+        } else {
+            String::new()
+        };
+        let state = if *online { "online" } else { "offline" };
+        cameras.push_str(&format!("  {serial}  {state}{imagers}\n"));
+    }
+    // A key of the user's own is not printed: it may be a real one.
+    let key = if mock.key() == DEFAULT_KEY {
+        DEFAULT_KEY
+    } else {
+        "'the key given with --key'"
+    };
+    let serial = mock
+        .cameras()
+        .first()
+        .map_or("SERIAL", |camera| &camera.serial);
+    let time = |minutes_ago| {
+        let time = now - TimeDelta::minutes(minutes_ago);
+        time.to_rfc3339_opts(SecondsFormat::Secs, true)
+    };
+    let (start, end) = (time(12), time(10));
+    format!(
+        r#"Mock Meraki API: {base_url}
+Cameras:
+{cameras}
+Point a client at it:
+
+  export MERAKI_BASE_URL={base_url}
+  export MERAKI_DASHBOARD_API_KEY={key}
+
+  host-test get {serial} --start {start} --end {end}
+
+  curl --location --header "Authorization: Bearer $MERAKI_DASHBOARD_API_KEY" \
+    "$MERAKI_BASE_URL/devices/{serial}/camera/clip?startTimestamp={start}&endTimestamp={end}"
+
+  python -c "import meraki; print(meraki.DashboardAPI(base_url='{base_url}', suppress_logging=True).camera.clipDeviceCamera('{serial}', '{start}', '{end}'))"
+
+Stop it with Ctrl-C.
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: MockArgs,
+    }
+
+    fn config(args: &[&str]) -> MockConfig {
+        let line = ["mock", "--listen", "127.0.0.1:0"].iter().chain(args);
+        Cli::try_parse_from(line).ok().unwrap().args.config()
+    }
+
+    #[test]
+    fn every_option_reaches_the_mock() {
+        let config = config(&[
+            "--key",
+            "k",
+            "--serial",
+            "Q2AA-AAAA-AAAA",
+            "--serial",
+            "Q2BB-BBBB-BBBB",
+            "--lag",
+            "5",
+            "--rate",
+            "3",
+            "--burst",
+            "4",
+            "--media-ttl",
+            "60",
+            "--redirect",
+        ]);
+        assert_eq!(config.key, "k");
+        let serials = ["Q2AA-AAAA-AAAA", "Q2BB-BBBB-BBBB"];
+        assert_eq!(config.cameras, serials.map(Camera::new));
+        assert_eq!(config.lag, Duration::from_secs(5));
+        let limit = config.rate_limit.unwrap();
+        assert_eq!((limit.per_second.get(), limit.burst.get()), (3, 4));
+        assert_eq!(config.media_ttl, Duration::from_secs(60));
+        assert_eq!(config.redirect, Some(Redirect::SamePort));
+    }
+
+    #[test]
+    fn without_options_it_is_the_default_mock() {
+        let expected = MockConfig::default();
+        let found = config(&[]);
+        assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+        assert_eq!(found.key, expected.key);
+    }
+
+    #[tokio::test]
+    async fn a_key_of_the_users_own_is_not_printed() {
+        let mock = MockMeraki::start(config(&["--key", "5ec2e7"]))
+            .await
+            .unwrap();
+        assert!(!instructions(&mock, Utc::now()).contains("5ec2e7"));
+        assert!(!machine_readable(&mock).to_string().contains("5ec2e7"));
+    }
+}
