@@ -158,7 +158,8 @@ impl MockMeraki {
         &self.shared.config.cameras
     }
 
-    /// Every request so far, in the order of their arrival, scripted or not.
+    /// Every request so far, in the order of their arrival, scripted or not. They are kept for as
+    /// long as the mock lives.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.log.snapshot()
