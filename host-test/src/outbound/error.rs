@@ -1,0 +1,207 @@
+//! From the client's errors to the `wasi:http` error code that says most.
+//!
+//! hyper's errors, and what they wrap, tell little by their type, so this walks the chain of
+//! causes and takes the first one that it knows.
+
+use std::error::Error as StdError;
+use std::io;
+
+use hyper_util::client::legacy;
+use wasmtime_wasi_http::Error;
+
+use super::resolve::ConnectFailure;
+
+/// For a request that got no response.
+pub(super) fn of_request(error: &legacy::Error) -> Error {
+    match classify(error) {
+        Some(known) => known,
+        None if error.is_connect() => Error::DestinationUnavailable,
+        None => Error::HttpProtocolError,
+    }
+}
+
+/// For a response whose body broke off.
+pub(super) fn of_body(error: &hyper::Error) -> Error {
+    let ended = |cause: &(dyn StdError + 'static)| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    };
+    if error.is_incomplete_message() || causes(error).any(ended) {
+        return Error::HttpResponseIncomplete;
+    }
+    classify(error).unwrap_or(Error::HttpProtocolError)
+}
+
+fn classify(error: &(dyn StdError + 'static)) -> Option<Error> {
+    // What lies within says more than how hyper sums it up.
+    causes(error)
+        .find_map(of_cause)
+        .or_else(|| causes(error).find_map(|cause| of_hyper(cause.downcast_ref()?)))
+}
+
+fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Error> {
+    if let Some(failure) = cause.downcast_ref::<ConnectFailure>() {
+        return Some(match failure {
+            ConnectFailure::Prohibited(_) => Error::DestinationIpProhibited,
+            ConnectFailure::Lookup(_) => Error::DnsError {
+                rcode: None,
+                info_code: None,
+            },
+            ConnectFailure::TimedOut => Error::ConnectionTimeout,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(of_tls(error));
+    }
+    if let Some(error) = cause.downcast_ref::<h2::Error>() {
+        // The other side, or the transport, has ended the stream or the connection.
+        return (error.is_remote() || error.is_io()).then_some(Error::ConnectionTerminated);
+    }
+    if let Some(Error::HttpRequestBodySize(size)) = cause.downcast_ref() {
+        return Some(Error::HttpRequestBodySize(*size));
+    }
+    of_io(cause.downcast_ref::<io::Error>()?.kind())
+}
+
+fn of_tls(error: &rustls::Error) -> Error {
+    match error {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
+            Error::TlsCertificateError
+        }
+        rustls::Error::AlertReceived(alert) => Error::TlsAlertReceived {
+            alert_id: Some(u8::from(*alert)),
+            alert_message: Some(format!("{alert:?}")),
+        },
+        _ => Error::TlsProtocolError,
+    }
+}
+
+fn of_io(kind: io::ErrorKind) -> Option<Error> {
+    use io::ErrorKind as Kind;
+    Some(match kind {
+        Kind::ConnectionRefused => Error::ConnectionRefused,
+        Kind::ConnectionReset
+        | Kind::ConnectionAborted
+        | Kind::BrokenPipe
+        | Kind::NotConnected
+        | Kind::UnexpectedEof => Error::ConnectionTerminated,
+        Kind::TimedOut => Error::ConnectionTimeout,
+        Kind::HostUnreachable | Kind::NetworkUnreachable => Error::DestinationIpUnroutable,
+        _ => return None,
+    })
+}
+
+fn of_hyper(error: &hyper::Error) -> Option<Error> {
+    if error.is_parse_too_large() {
+        Some(Error::HttpResponseHeaderSectionSize(None))
+    } else if error.is_parse() {
+        Some(Error::HttpProtocolError)
+    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        Some(Error::ConnectionTerminated)
+    } else if error.is_timeout() {
+        // The only timer that hyper runs on a client's connection is that of HTTP/2 pings.
+        Some(Error::ConnectionTimeout)
+    } else {
+        None
+    }
+}
+
+/// An error and what caused it, from the outside in. `io::Error::source` passes over the error
+/// that it wraps, which is the one of interest.
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        match wrapped {
+            Some(wrapped) => Some(wrapped as &(dyn StdError + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::{AlertDescription, CertificateError, InvalidMessage};
+
+    /// As hyper-rustls wraps it.
+    fn tls(error: rustls::Error) -> io::Error {
+        io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    #[test]
+    fn what_lies_within_an_error_decides() {
+        let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
+        let alert = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
+        let message = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+        let timed_out = ConnectFailure::TimedOut;
+        let lookup = ConnectFailure::Lookup(io::ErrorKind::TimedOut.into());
+        let cases: Vec<(&str, io::Error, &str)> = vec![
+            ("certificate", tls(expired), "TlsCertificateError"),
+            (
+                "no certificate",
+                tls(rustls::Error::NoCertificatesPresented),
+                "TlsCertificateError",
+            ),
+            (
+                "alert",
+                tls(alert),
+                "TlsAlertReceived { alert_id: Some(40), alert_message: Some(\"HandshakeFailure\") }",
+            ),
+            ("other TLS", tls(message), "TlsProtocolError"),
+            (
+                "time limit",
+                io::Error::other(timed_out),
+                "ConnectionTimeout",
+            ),
+            (
+                "look-up",
+                io::Error::other(lookup),
+                "DnsError { rcode: None, info_code: None }",
+            ),
+            (
+                "refused",
+                io::ErrorKind::ConnectionRefused.into(),
+                "ConnectionRefused",
+            ),
+            (
+                "reset",
+                io::ErrorKind::ConnectionReset.into(),
+                "ConnectionTerminated",
+            ),
+            (
+                "broken pipe",
+                io::ErrorKind::BrokenPipe.into(),
+                "ConnectionTerminated",
+            ),
+            (
+                "no route",
+                io::ErrorKind::HostUnreachable.into(),
+                "DestinationIpUnroutable",
+            ),
+            (
+                "kernel's timeout",
+                io::ErrorKind::TimedOut.into(),
+                "ConnectionTimeout",
+            ),
+            (
+                "guest's body",
+                io::Error::other(Error::HttpRequestBodySize(Some(7))),
+                "HttpRequestBodySize(Some(7))",
+            ),
+        ];
+        for (case, error, expected) in cases {
+            let found = classify(&error).map(|error| format!("{error:?}"));
+            assert_eq!(found.as_deref(), Some(expected), "{case}");
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_is_left_to_the_caller() {
+        assert!(classify(&io::Error::other("whatever")).is_none());
+    }
+}

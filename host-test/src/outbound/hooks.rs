@@ -1,0 +1,171 @@
+//! What wasmtime calls when a guest sends a request.
+
+use std::future::{Future, ready};
+use std::pin::pin;
+
+use http::header::HOST;
+use http::uri::{PathAndQuery, Uri};
+use http::{Method, Request, Response, Version};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::connect::capture_connection;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::debug;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::body::TimedBody;
+use super::client::retire;
+use super::policy::{Denied, Origin};
+use super::timeouts::Timeouts;
+use super::{Outbound, error};
+
+/// The hooks of one store, made by [`Outbound::hooks`]. They hold nothing but the shared
+/// [`Outbound`].
+#[derive(Clone, Debug)]
+pub struct OutboundHooks {
+    outbound: Outbound,
+}
+
+impl OutboundHooks {
+    pub(super) fn new(outbound: Outbound) -> Self {
+        Self { outbound }
+    }
+}
+
+type Completion = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+impl WasiHttpHooks for OutboundHooks {
+    /// No: the client writes it, from the URI that the policy judged.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Completion,
+    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Completion), Error>> + Send> {
+        let outbound = self.outbound.clone();
+        Box::new(async move {
+            let response = outbound.send(request, options).await?;
+            // The client's own tasks drive the connection: nothing is left to be polled.
+            Ok((response, Box::new(ready(Ok(()))) as Completion))
+        })
+    }
+}
+
+impl Outbound {
+    /// Sends one request and gives the response once its header section is there; the body
+    /// follows as it is read. Redirects are not followed. Dropping the future, or the response's
+    /// body before its end, ends the exchange: over HTTP/1.1 that closes the connection.
+    ///
+    /// `request` needs an absolute URI. Its `Host` field and version are replaced by those that
+    /// belong to the URI and the connection. `options` can shorten the [`Timeouts`].
+    ///
+    /// # Errors
+    ///
+    /// | error | meaning |
+    /// | --- | --- |
+    /// | `HttpRequestDenied` | the policy does not allow the destination, or the method is CONNECT |
+    /// | `HttpRequestUriInvalid` | the URI has no usable host or port |
+    /// | `DestinationIpProhibited` | the host leads only to addresses that may not be reached |
+    /// | `DnsError` | the look-up failed or found nothing |
+    /// | `ConnectionRefused` | nobody listens there |
+    /// | `DestinationIpUnroutable`, `DestinationUnavailable` | the network does not lead there |
+    /// | `ConnectionTimeout` | no connection, TLS included, within the connect timeout |
+    /// | `TlsCertificateError` | the certificate is not trusted, expired, or another host's |
+    /// | `TlsAlertReceived`, `TlsProtocolError` | TLS failed for another reason |
+    /// | `HttpResponseTimeout` | no complete header section within the first-byte timeout |
+    /// | `ConnectionReadTimeout` | the body stalled for longer than the between-bytes timeout |
+    /// | `ConnectionTerminated` | the server closed or reset the connection |
+    /// | `HttpResponseIncomplete` | the connection ended within the body |
+    /// | `HttpResponseHeaderSectionSize` | the header section is too large |
+    /// | `HttpProtocolError` | the reply is not HTTP |
+    ///
+    /// Errors in the body come from the body.
+    pub async fn send(
+        &self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Result<Response<WasiBody>, Error> {
+        let origin = self.admit(&request)?;
+        let limits = self.inner.timeouts.limit(options);
+        let method = request.method().clone();
+        let started = Instant::now();
+        let result = self.exchange(canonical(request, &origin)?, limits).await;
+        // Path, query, header fields and body may be secret: a clip's URL is.
+        let (scheme, host, port) = (origin.scheme(), origin.host(), origin.port());
+        let elapsed = started.elapsed();
+        match &result {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                debug!(%method, %scheme, %host, port, status, ?elapsed, "outbound response");
+            }
+            Err(error) => {
+                debug!(%method, %scheme, %host, port, %error, ?elapsed, "outbound failure")
+            }
+        }
+        result
+    }
+
+    fn admit(&self, request: &Request<WasiBody>) -> Result<Origin, Error> {
+        // A tunnel would lead to where no policy sees.
+        if request.method() == Method::CONNECT {
+            debug!("outbound request denied: CONNECT");
+            return Err(Error::HttpRequestDenied);
+        }
+        self.inner.policy.allows(request.uri()).map_err(|denied| {
+            debug!(method = %request.method(), %denied, "outbound request denied");
+            match denied {
+                Denied::NotListed(_) | Denied::Scheme | Denied::Userinfo => {
+                    Error::HttpRequestDenied
+                }
+                Denied::Port | Denied::Host(_) => Error::HttpRequestUriInvalid,
+            }
+        })
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<WasiBody>,
+        limits: Timeouts,
+    ) -> Result<Response<WasiBody>, Error> {
+        let connection = capture_connection(&mut request);
+        let mut response = pin!(self.inner.client.request(request));
+        let mut connected = connection.clone();
+        let connected = async move { drop(connected.wait_for_connection_metadata().await) };
+        let early = tokio::select! {
+            biased;
+            response = &mut response => Some(response),
+            () = connected => None,
+            () = sleep(limits.connect) => return Err(Error::ConnectionTimeout),
+        };
+        let response = match early {
+            Some(response) => response,
+            None => timeout(limits.first_byte, response).await.map_err(|_| {
+                retire(&connection);
+                Error::HttpResponseTimeout
+            })?,
+        };
+        let response = response.map_err(|error| error::of_request(&error))?;
+        Ok(response
+            .map(|body| TimedBody::new(body, connection, limits.between_bytes).boxed_unsync()))
+    }
+}
+
+/// Writes the origin into the request as the policy understood it, so that what was judged is
+/// what is connected to, what TLS verifies and what the pool looks for.
+fn canonical(mut request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBody>, Error> {
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = Uri::builder()
+        .scheme(origin.scheme().clone())
+        .authority(origin.authority())
+        .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+        .build()
+        .map_err(|_| Error::HttpRequestUriInvalid)?;
+    // Another host in this field would get past the policy wherever one address serves many.
+    request.headers_mut().remove(HOST);
+    // TLS negotiates the version; the client fails a request that insists on HTTP/2.
+    *request.version_mut() = Version::HTTP_11;
+    Ok(request)
+}

@@ -1,0 +1,146 @@
+//! From names to the addresses that may be connected to.
+
+use std::future::{Future, ready};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
+
+use super::address::{Prohibited, Reach};
+use super::host::Host;
+
+/// The addresses of one name, once they are known.
+pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
+/// Looks up names. [`SystemResolver`] does for most; an embedder with a resolver of its own
+/// implements this and passes it to
+/// [`OutboundBuilder::resolver`](super::OutboundBuilder::resolver).
+///
+/// Whatever it answers is still judged by [`address`](super::address).
+pub trait Resolve: Send + Sync + 'static {
+    /// Looks up all addresses of `name`, which is in lower case and has no trailing dot, in the
+    /// order in which they should be tried. An error or an empty answer ends the request with
+    /// `DNS-error`.
+    fn resolve(&self, name: &str) -> Lookup;
+}
+
+/// Asks the operating system, hosts file included.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: &str) -> Lookup {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name, 0)).await?;
+            Ok(found.map(|socket| socket.ip()).collect())
+        })
+    }
+}
+
+/// Why no connection was tried, or none in time.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectFailure {
+    #[error(transparent)]
+    Prohibited(#[from] Prohibited),
+    #[error("the host's name could not be resolved")]
+    Lookup(#[source] io::Error),
+    #[error("the connection was not established in time")]
+    TimedOut,
+}
+
+/// What hyper's connector asks for a name: it connects to exactly these addresses.
+///
+/// A literal address never comes here: the connector's own parser takes it.
+#[derive(Clone)]
+pub(super) struct CheckedResolver {
+    resolve: Arc<dyn Resolve>,
+}
+
+impl CheckedResolver {
+    pub(super) fn new(resolve: Arc<dyn Resolve>) -> Self {
+        Self { resolve }
+    }
+}
+
+impl Service<Name> for CheckedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = ConnectFailure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let reach = match Host::parse(name.as_str()) {
+            Ok(host) => Reach::of(&host),
+            Err(error) => {
+                let error = io::Error::new(io::ErrorKind::InvalidInput, error);
+                return Box::pin(ready(Err(ConnectFailure::Lookup(error))));
+            }
+        };
+        let lookup = self.resolve.resolve(name.as_str());
+        Box::pin(async move {
+            let found = lookup.await.map_err(ConnectFailure::Lookup)?;
+            // The connector replaces port 0 by the port of the request.
+            let permitted = permitted(&found, reach)?
+                .into_iter()
+                .map(|ip| SocketAddr::new(ip, 0));
+            Ok(permitted.collect::<Vec<_>>().into_iter())
+        })
+    }
+}
+
+/// Leaves out the addresses that may not be connected to.
+fn permitted(found: &[IpAddr], reach: Reach) -> Result<Vec<IpAddr>, ConnectFailure> {
+    let mut permitted = Vec::new();
+    let mut prohibited = None;
+    for address in found {
+        match reach.permits(*address) {
+            Ok(()) => permitted.push(*address),
+            Err(error) => prohibited = Some(error),
+        }
+    }
+    match prohibited {
+        _ if !permitted.is_empty() => Ok(permitted),
+        Some(error) => Err(error.into()),
+        None => Err(ConnectFailure::Lookup(io::ErrorKind::NotFound.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn prohibited_addresses_are_left_out_in_order() {
+        let found = addresses(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700::1111"]);
+        let global = permitted(&found, Reach::Global).unwrap();
+        assert_eq!(global, addresses(&["8.8.8.8", "2606:4700::1111"]));
+        let local = permitted(&found, Reach::Loopback).unwrap();
+        assert_eq!(local, addresses(&["::1"]));
+    }
+
+    #[test]
+    fn nothing_left_is_told_apart_from_nothing_found() {
+        let private = permitted(&addresses(&["10.0.0.1"]), Reach::Global);
+        assert!(
+            matches!(private, Err(ConnectFailure::Prohibited(_))),
+            "{private:?}"
+        );
+        let nothing = permitted(&[], Reach::Global);
+        assert!(
+            matches!(nothing, Err(ConnectFailure::Lookup(_))),
+            "{nothing:?}"
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! How long a request may wait for what.
+
+use std::time::Duration;
+
+use wasmtime_wasi_http::RequestOptions;
+
+/// No wait is shorter, so that none is zero: tokio panics on an interval of zero, and so did the
+/// default transport (RUSTSEC-2026-0320).
+const MIN: Duration = Duration::from_millis(1);
+
+/// The longest waits that the host grants. A guest may ask for shorter ones through its
+/// `request-options`, never for longer ones; without a wish it gets these.
+///
+/// Any value is accepted; one below 1 ms counts as 1 ms, in the guest's wishes too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the request to a connection ready for it: look-up, TCP and TLS. 10 s by default.
+    pub connect: Duration,
+    /// From there to the end of the response's header section, sending the request included.
+    /// 60 s by default: Meraki may take long to prepare a clip.
+    pub first_byte: Duration,
+    /// Between two pieces of the response's body, counted only while the guest waits for one.
+    /// 30 s by default.
+    pub between_bytes: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(60),
+            between_bytes: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Timeouts {
+    /// The limits of one request.
+    pub(super) fn limit(self, wishes: Option<RequestOptions>) -> Self {
+        let wishes = wishes.unwrap_or_default();
+        let limit = |max: Duration, wish: Option<Duration>| wish.unwrap_or(max).min(max).max(MIN);
+        Self {
+            connect: limit(self.connect, wishes.connect_timeout),
+            first_byte: limit(self.first_byte, wishes.first_byte_timeout),
+            between_bytes: limit(self.between_bytes, wishes.between_bytes_timeout),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(of: Option<Duration>) -> Option<RequestOptions> {
+        Some(RequestOptions {
+            connect_timeout: of,
+            first_byte_timeout: of,
+            between_bytes_timeout: of,
+        })
+    }
+
+    #[test]
+    fn wishes_are_granted_up_to_the_maximum() {
+        let second = Duration::from_secs(1);
+        let host = Timeouts {
+            connect: second,
+            first_byte: second * 2,
+            between_bytes: second * 3,
+        };
+        let all = |each| Timeouts {
+            connect: each,
+            first_byte: each,
+            between_bytes: each,
+        };
+        let cases = [
+            ("no options", None, host),
+            ("no wish", wish(None), host),
+            ("shorter", wish(Some(second / 2)), all(second / 2)),
+            ("longer", wish(Some(Duration::MAX)), host),
+            (
+                "between",
+                wish(Some(second * 2)),
+                Timeouts {
+                    between_bytes: second * 2,
+                    ..host
+                },
+            ),
+            ("zero", wish(Some(Duration::ZERO)), all(MIN)),
+            (
+                "a nanosecond",
+                wish(Some(Duration::from_nanos(1))),
+                all(MIN),
+            ),
+        ];
+        for (case, wishes, expected) in cases {
+            assert_eq!(host.limit(wishes), expected, "{case}");
+        }
+        assert_eq!(
+            all(Duration::ZERO).limit(None),
+            all(MIN),
+            "a host that grants nothing"
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! What leaves the harness, against real servers on loopback.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test and its helpers fail by panicking"
+)]
+
+mod failures;
+mod pool;
+mod reach;
+mod server;
+mod tls;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use host_test::outbound::policy::{Destination, Policy};
+use host_test::outbound::{Outbound, OutboundBuilder};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// Far more than anything here takes: what is still not there by then never comes.
+const LONG: Duration = Duration::from_secs(30);
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, future)
+        .await
+        .expect("this takes far too long")
+}
+
+fn allowing(destinations: &[String]) -> OutboundBuilder {
+    let parse = |text: &String| text.parse::<Destination>().unwrap();
+    Outbound::builder().policy(destinations.iter().map(parse).collect::<Policy>())
+}
+
+fn request(uri: &str) -> Request<WasiBody> {
+    let body = Empty::<Bytes>::new()
+        .map_err(|never| match never {})
+        .boxed_unsync();
+    Request::get(uri).body(body).unwrap()
+}
+
+async fn get(outbound: &Outbound, uri: &str) -> Result<Response<WasiBody>, Error> {
+    soon(outbound.send(request(uri), None)).await
+}
+
+/// Sends a request that must succeed, and reads its body to the end.
+async fn fetch(outbound: &Outbound, uri: &str) -> Bytes {
+    let response = get(outbound, uri).await.unwrap();
+    assert_eq!(response.status(), 200);
+    soon(response.into_body().collect())
+        .await
+        .unwrap()
+        .to_bytes()
+}

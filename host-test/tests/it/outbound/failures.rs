@@ -1,0 +1,383 @@
+//! Which error each failure becomes, and that none takes longer than its limit.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_test::outbound::{Lookup, Outbound, Resolve, Timeouts};
+use http_body_util::BodyExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::sleep;
+use wasmtime_wasi_http::{Error, RequestOptions};
+
+use super::server::{Server, closed, read_head};
+use super::{allowing, get, request, soon};
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// Longer than a test lasts, so that only the limit under test can end it.
+const PATIENT: Timeouts = Timeouts {
+    connect: Duration::from_secs(600),
+    first_byte: Duration::from_secs(600),
+    between_bytes: Duration::from_secs(600),
+};
+
+fn to(server: &Server, timeouts: Timeouts) -> Outbound {
+    let destinations = [server.origin(), server.origin().replace("http:", "https:")];
+    allowing(&destinations).timeouts(timeouts).build().unwrap()
+}
+
+/// A server that accepts, reports each connection that the client closes, and sends nothing.
+async fn silent() -> (Server, mpsc::UnboundedReceiver<()>) {
+    let (gone, closings) = mpsc::unbounded_channel();
+    let server = Server::start(move |mut stream| {
+        let gone = gone.clone();
+        async move {
+            closed(&mut stream).await;
+            gone.send(()).unwrap();
+        }
+    });
+    (server.await, closings)
+}
+
+#[tokio::test]
+async fn a_server_that_stays_silent_is_given_up() {
+    let (server, mut closings) = silent().await;
+    let outbound = to(
+        &server,
+        Timeouts {
+            first_byte: SHORT,
+            ..PATIENT
+        },
+    );
+    let result = get(&outbound, &server.origin()).await;
+    assert!(
+        matches!(result, Err(Error::HttpResponseTimeout)),
+        "{result:?}"
+    );
+    soon(closings.recv()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_stays_silent_is_given_up() {
+    let (server, mut closings) = silent().await;
+    let outbound = to(
+        &server,
+        Timeouts {
+            connect: SHORT,
+            ..PATIENT
+        },
+    );
+    let result = get(&outbound, &server.origin().replace("http:", "https:")).await;
+    assert!(
+        matches!(result, Err(Error::ConnectionTimeout)),
+        "{result:?}"
+    );
+    soon(closings.recv()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_guest_may_wait_less_than_the_host_allows() {
+    let (server, _closings) = silent().await;
+    let options = |limit| RequestOptions {
+        connect_timeout: Some(limit),
+        first_byte_timeout: Some(limit),
+        between_bytes_timeout: Some(limit),
+    };
+    let outbound = to(&server, PATIENT);
+    let short = soon(outbound.send(request(&server.origin()), Some(options(SHORT)))).await;
+    assert!(
+        matches!(short, Err(Error::HttpResponseTimeout)),
+        "{short:?}"
+    );
+
+    let tls = server.origin().replace("http:", "https:");
+    let short = soon(outbound.send(request(&tls), Some(options(SHORT)))).await;
+    assert!(matches!(short, Err(Error::ConnectionTimeout)), "{short:?}");
+
+    // Zero once was a panic.
+    let zero = soon(outbound.send(request(&server.origin()), Some(options(Duration::ZERO)))).await;
+    assert!(
+        matches!(
+            zero,
+            Err(Error::HttpResponseTimeout | Error::ConnectionTimeout)
+        ),
+        "{zero:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_guest_may_not_wait_longer_than_the_host_allows() {
+    let (server, _closings) = silent().await;
+    let outbound = to(
+        &server,
+        Timeouts {
+            first_byte: SHORT,
+            ..PATIENT
+        },
+    );
+    let wish = RequestOptions {
+        first_byte_timeout: Some(Duration::MAX),
+        ..Default::default()
+    };
+    let result = soon(outbound.send(request(&server.origin()), Some(wish))).await;
+    assert!(
+        matches!(result, Err(Error::HttpResponseTimeout)),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_header_section_that_never_ends_is_given_up() {
+    let server = Server::start(|mut stream| async move {
+        read_head(&mut stream).await;
+        let mut line = "HTTP/1.1 200 OK\r\n";
+        while stream.write_all(line.as_bytes()).await.is_ok() {
+            line = "x: y\r\n";
+            sleep(SHORT / 10).await;
+        }
+    })
+    .await;
+    let outbound = to(
+        &server,
+        Timeouts {
+            first_byte: SHORT,
+            ..PATIENT
+        },
+    );
+    let result = get(&outbound, &server.origin()).await;
+    assert!(
+        matches!(result, Err(Error::HttpResponseTimeout)),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_given_up() {
+    let server = Server::start(|mut stream| async move {
+        read_head(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart")
+            .await
+            .unwrap();
+        closed(&mut stream).await;
+    })
+    .await;
+    let outbound = to(
+        &server,
+        Timeouts {
+            between_bytes: SHORT,
+            ..PATIENT
+        },
+    );
+    let mut body = get(&outbound, &server.origin()).await.unwrap().into_body();
+    let part = soon(body.frame())
+        .await
+        .unwrap()
+        .unwrap()
+        .into_data()
+        .unwrap();
+    assert_eq!(part, "part");
+    let stalled = soon(body.frame()).await.unwrap();
+    assert!(
+        matches!(stalled, Err(Error::ConnectionReadTimeout)),
+        "{stalled:?}"
+    );
+}
+
+#[tokio::test]
+async fn time_in_which_the_guest_does_not_read_is_not_counted() {
+    let limit = Duration::from_secs(1);
+    let go = Arc::new(Notify::new());
+    let wait = Arc::clone(&go);
+    let server = Server::start(move |mut stream| {
+        let wait = Arc::clone(&wait);
+        async move {
+            read_head(&mut stream).await;
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n";
+            stream.write_all(head).await.unwrap();
+            for part in [b"ab", b"cd"] {
+                wait.notified().await;
+                stream.write_all(part).await.unwrap();
+            }
+            closed(&mut stream).await;
+        }
+    });
+    let server = server.await;
+    let outbound = to(
+        &server,
+        Timeouts {
+            between_bytes: limit,
+            ..PATIENT
+        },
+    );
+    let mut body = get(&outbound, &server.origin()).await.unwrap().into_body();
+    for part in ["ab", "cd"] {
+        // The reader's own time is what this is about.
+        sleep(limit + SHORT).await;
+        go.notify_one();
+        let frame = soon(body.frame()).await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), part);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_reply_is_told_apart() {
+    let huge = "x: y\r\n".repeat(200);
+    let huge: &'static str = Box::leak(format!("HTTP/1.1 200 OK\r\n{huge}\r\n").into_boxed_str());
+    let cases = [
+        ("nothing", "", "ConnectionTerminated"),
+        (
+            "half a header section",
+            "HTTP/1.1 200 OK\r\ncontent-",
+            "ConnectionTerminated",
+        ),
+        (
+            "another protocol",
+            "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+            "HttpProtocolError",
+        ),
+        (
+            "a broken header",
+            "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+            "HttpProtocolError",
+        ),
+        (
+            "200 header fields",
+            huge,
+            "HttpResponseHeaderSectionSize(None)",
+        ),
+    ];
+    for (case, reply, expected) in cases {
+        let server = Server::replying(reply).await;
+        let error = get(&to(&server, PATIENT), &server.origin())
+            .await
+            .unwrap_err();
+        assert_eq!(format!("{error:?}"), expected, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_body_is_told_apart() {
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\nzz\r\n";
+    let cases = [
+        (
+            "shorter than announced",
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabcd",
+            "HttpResponseIncomplete",
+        ),
+        (
+            "no last chunk",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\n",
+            "HttpResponseIncomplete",
+        ),
+        ("a chunk without a size", chunked, "HttpProtocolError"),
+    ];
+    for (case, reply, expected) in cases {
+        let server = Server::replying(reply).await;
+        let response = get(&to(&server, PATIENT), &server.origin()).await.unwrap();
+        let error = soon(response.into_body().collect()).await.unwrap_err();
+        assert_eq!(format!("{error:?}"), expected, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_ends_the_request() {
+    let server = Server::start(|mut stream| async move {
+        read_head(&mut stream).await;
+        stream.set_zero_linger().unwrap();
+    })
+    .await;
+    let result = get(&to(&server, PATIENT), &server.origin()).await;
+    assert!(
+        matches!(result, Err(Error::ConnectionTerminated)),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_reset_ends_the_body() {
+    let go = Arc::new(Notify::new());
+    let wait = Arc::clone(&go);
+    let server = Server::start(move |mut stream| {
+        let wait = Arc::clone(&wait);
+        async move {
+            read_head(&mut stream).await;
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab")
+                .await
+                .unwrap();
+            wait.notified().await;
+            stream.set_zero_linger().unwrap();
+        }
+    });
+    let server = server.await;
+    let mut body = get(&to(&server, PATIENT), &server.origin())
+        .await
+        .unwrap()
+        .into_body();
+    soon(body.frame()).await.unwrap().unwrap();
+    go.notify_one();
+    let result = soon(body.frame()).await.unwrap();
+    assert!(
+        matches!(result, Err(Error::ConnectionTerminated)),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_refuses() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let outbound = allowing(std::slice::from_ref(&origin)).build().unwrap();
+    let result = get(&outbound, &origin).await;
+    assert!(
+        matches!(result, Err(Error::ConnectionRefused)),
+        "{result:?}"
+    );
+}
+
+/// How a look-up goes wrong.
+#[derive(Clone, Copy)]
+enum Broken {
+    Fails,
+    FindsNothing,
+    Hangs,
+}
+
+impl Resolve for Broken {
+    fn resolve(&self, _: &str) -> Lookup {
+        match self {
+            Self::Fails => Box::pin(async { Err(io::Error::other("no such name")) }),
+            Self::FindsNothing => Box::pin(async { Ok(Vec::new()) }),
+            Self::Hangs => Box::pin(std::future::pending()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_that_goes_wrong_is_a_dns_error_or_a_timeout() {
+    let uri = "https://camera.example.com".to_owned();
+    let dns = "DnsError { rcode: None, info_code: None }";
+    let cases = [
+        ("fails", Broken::Fails, dns),
+        ("finds nothing", Broken::FindsNothing, dns),
+        ("hangs", Broken::Hangs, "ConnectionTimeout"),
+    ];
+    for (case, resolver, expected) in cases {
+        let outbound = allowing(std::slice::from_ref(&uri)).resolver(resolver);
+        let outbound = outbound
+            .timeouts(Timeouts {
+                connect: SHORT,
+                ..PATIENT
+            })
+            .build()
+            .unwrap();
+        let error = get(&outbound, &uri).await.unwrap_err();
+        assert_eq!(format!("{error:?}"), expected, "{case}");
+    }
+}

@@ -1,0 +1,137 @@
+//! When connections are used again, and when not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+
+use super::server::{OK, Server, closed, read_head};
+use super::{allowing, fetch, get, soon};
+
+#[tokio::test]
+async fn one_connection_serves_requests_in_a_row() {
+    let server = Server::well_behaved().await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    for _ in 0..5 {
+        assert_eq!(fetch(&outbound.clone(), &server.origin()).await, "ok");
+    }
+    assert_eq!(server.accepted(), 1);
+}
+
+#[tokio::test]
+async fn spellings_of_one_origin_share_a_connection() {
+    let server = Server::well_behaved().await;
+    let port = server.port();
+    let outbound = allowing(&[format!("http://localhost:{port}")])
+        .build()
+        .unwrap();
+    for host in ["localhost", "LocalHost", "localhost."] {
+        fetch(&outbound, &format!("http://{host}:{port}/")).await;
+    }
+    assert_eq!(server.accepted(), 1);
+}
+
+#[tokio::test]
+async fn two_policies_share_no_connection() {
+    let server = Server::well_behaved().await;
+    for _ in 0..2 {
+        let outbound = allowing(&[server.origin()]).build().unwrap();
+        fetch(&outbound, &server.origin()).await;
+    }
+    assert_eq!(server.accepted(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_while_idle_is_replaced() {
+    let (gone, mut client_noticed) = mpsc::unbounded_channel();
+    let server = Server::start(move |mut stream| {
+        let gone = gone.clone();
+        async move {
+            read_head(&mut stream).await.unwrap();
+            stream.write_all(OK.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            closed(&mut stream).await;
+            gone.send(()).unwrap();
+        }
+    })
+    .await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(fetch(&outbound, &server.origin()).await, "ok");
+        soon(client_noticed.recv()).await.unwrap();
+    }
+    assert_eq!(server.accepted(), 3);
+}
+
+/// A server that starts a reply only on the path `/part`, and reports what it sees.
+async fn stalling() -> (Server, mpsc::UnboundedReceiver<&'static str>) {
+    let (events, seen) = mpsc::unbounded_channel();
+    let server = Server::start(move |mut stream| {
+        let events = events.clone();
+        async move {
+            let head = read_head(&mut stream).await.unwrap();
+            if head.starts_with("GET /part ") {
+                let part = "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\npart";
+                stream.write_all(part.as_bytes()).await.unwrap();
+            }
+            events.send("requested").unwrap();
+            closed(&mut stream).await;
+            events.send("closed").unwrap();
+        }
+    });
+    (server.await, seen)
+}
+
+#[tokio::test]
+async fn a_request_that_is_dropped_closes_its_connection() {
+    let (server, mut seen) = stalling().await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    let origin = server.origin();
+    let sending = tokio::spawn(async move { get(&outbound, &origin).await.map(drop) });
+    assert_eq!(soon(seen.recv()).await, Some("requested"));
+    sending.abort();
+    assert_eq!(soon(seen.recv()).await, Some("closed"));
+}
+
+#[tokio::test]
+async fn a_body_that_is_dropped_closes_its_connection() {
+    let (server, mut seen) = stalling().await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    let mut body = get(&outbound, &format!("{}/part", server.origin()))
+        .await
+        .unwrap()
+        .into_body();
+    let frame = soon(body.frame()).await.unwrap().unwrap();
+    assert_eq!(frame.into_data().unwrap(), Bytes::from("part"));
+    assert_eq!(soon(seen.recv()).await, Some("requested"));
+    drop(body);
+    assert_eq!(soon(seen.recv()).await, Some("closed"));
+}
+
+#[tokio::test]
+async fn requests_at_the_same_time_get_connections_of_their_own() {
+    // Answers only once both requests are there.
+    let both = Arc::new(tokio::sync::Barrier::new(2));
+    let late = Arc::new(AtomicBool::new(false));
+    let server = Server::start(move |mut stream| {
+        let (both, late) = (Arc::clone(&both), Arc::clone(&late));
+        async move {
+            while read_head(&mut stream).await.is_some() {
+                if !late.load(Ordering::SeqCst) {
+                    both.wait().await;
+                    late.store(true, Ordering::SeqCst);
+                }
+                stream.write_all(OK.as_bytes()).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    let origin = server.origin();
+    tokio::join!(fetch(&outbound, &origin), fetch(&outbound, &origin));
+    fetch(&outbound, &origin).await;
+    assert_eq!(server.accepted(), 2);
+}

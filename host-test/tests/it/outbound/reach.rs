@@ -1,0 +1,270 @@
+//! Where requests may go, and what they carry there.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use host_test::outbound::{Lookup, Resolve};
+use http::header::HOST;
+use http::{HeaderValue, Method, Uri};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+use wasmtime_wasi_http::{Error, WasiHttpHooks};
+
+use super::server::{OK, Server, read_head};
+use super::{allowing, fetch, get, request, soon};
+
+/// Leads every name to the same addresses.
+struct Fixed(Vec<IpAddr>);
+
+impl Resolve for Fixed {
+    fn resolve(&self, _: &str) -> Lookup {
+        Box::pin(std::future::ready(Ok(self.0.clone())))
+    }
+}
+
+fn leading_to(address: &str) -> Fixed {
+    Fixed(vec![address.parse().unwrap()])
+}
+
+#[tokio::test]
+async fn what_the_policy_does_not_list_gets_no_connection() {
+    let server = Server::well_behaved().await;
+    let neighbour = Server::well_behaved().await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    let port = server.port();
+    let cases = [
+        ("another port", neighbour.origin()),
+        ("another host", format!("http://127.0.0.2:{port}")),
+        ("a name of the host", format!("http://localhost:{port}")),
+        ("another scheme", format!("https://127.0.0.1:{port}")),
+        ("a user", format!("http://me@127.0.0.1:{port}")),
+    ];
+    for (case, uri) in cases {
+        let result = get(&outbound, &uri).await;
+        assert!(
+            matches!(result, Err(Error::HttpRequestDenied)),
+            "{case}: {result:?}"
+        );
+    }
+    assert_eq!((server.accepted(), neighbour.accepted()), (0, 0));
+    assert_eq!(fetch(&outbound, &server.origin()).await, "ok");
+}
+
+#[tokio::test]
+async fn an_outbound_without_a_policy_allows_nothing() {
+    let server = Server::well_behaved().await;
+    let result = get(&allowing(&[]).build().unwrap(), &server.origin()).await;
+    assert!(
+        matches!(result, Err(Error::HttpRequestDenied)),
+        "{result:?}"
+    );
+    assert_eq!(server.accepted(), 0);
+}
+
+#[tokio::test]
+async fn a_tunnel_is_denied() {
+    let server = Server::well_behaved().await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    let mut tunnel = request(&server.origin());
+    *tunnel.method_mut() = Method::CONNECT;
+    let result = soon(outbound.send(tunnel, None)).await;
+    assert!(
+        matches!(result, Err(Error::HttpRequestDenied)),
+        "{result:?}"
+    );
+    assert_eq!(server.accepted(), 0);
+}
+
+#[tokio::test]
+async fn an_allowed_name_does_not_lead_to_this_machine() {
+    let server = Server::well_behaved().await;
+    let uri = format!("http://camera.example.com:{}", server.port());
+    let outbound = allowing(std::slice::from_ref(&uri));
+    let outbound = outbound.resolver(leading_to("127.0.0.1")).build().unwrap();
+    let result = get(&outbound, &uri).await;
+    assert!(
+        matches!(result, Err(Error::DestinationIpProhibited)),
+        "{result:?}"
+    );
+    assert_eq!(server.accepted(), 0);
+}
+
+#[tokio::test]
+async fn localhost_leads_to_this_machine_and_nowhere_else() {
+    let server = Server::well_behaved().await;
+    let uri = format!("http://localhost:{}", server.port());
+
+    let outbound = allowing(std::slice::from_ref(&uri)).build().unwrap();
+    assert_eq!(fetch(&outbound, &uri).await, "ok");
+
+    let outbound = allowing(std::slice::from_ref(&uri));
+    let outbound = outbound.resolver(leading_to("192.0.2.1")).build().unwrap();
+    let result = get(&outbound, &uri).await;
+    assert!(
+        matches!(result, Err(Error::DestinationIpProhibited)),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn link_local_and_metadata_are_never_reached() {
+    for host in [
+        "169.254.169.254",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "[::ffff:169.254.169.254]",
+    ] {
+        let uri = format!("http://{host}");
+        let outbound = allowing(std::slice::from_ref(&uri)).build().unwrap();
+        let result = get(&outbound, &uri).await;
+        assert!(
+            matches!(result, Err(Error::DestinationIpProhibited)),
+            "{host}: {result:?}"
+        );
+    }
+}
+
+/// A server that passes on each header section that it reads.
+async fn recording() -> (Server, mpsc::UnboundedReceiver<String>) {
+    let (heads, received) = mpsc::unbounded_channel();
+    let server = Server::start(move |mut stream| {
+        let heads = heads.clone();
+        async move {
+            while let Some(head) = read_head(&mut stream).await {
+                heads.send(head).unwrap();
+                stream.write_all(OK.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    (server.await, received)
+}
+
+#[tokio::test]
+async fn the_host_field_is_that_of_the_judged_uri() {
+    let (server, mut heads) = recording().await;
+    let port = server.port();
+    let outbound = allowing(&[format!("http://localhost:{port}")])
+        .build()
+        .unwrap();
+    let mut disguised = request(&format!("http://LOCALHOST.:{port}/clip?x=%20y"));
+    disguised
+        .headers_mut()
+        .insert(HOST, HeaderValue::from_static("internal.example.com"));
+    soon(outbound.send(disguised, None)).await.unwrap();
+    let head = soon(heads.recv()).await.unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("get /clip?x=%20y http/1.1\r\n"), "{head}");
+    assert!(
+        head.contains(&format!("\r\nhost: localhost:{port}\r\n")),
+        "{head}"
+    );
+    assert!(!head.contains("internal"), "{head}");
+}
+
+#[tokio::test]
+async fn hooks_send_and_leave_the_host_field_to_the_client() {
+    let (server, mut heads) = recording().await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    let mut hooks = outbound.hooks();
+    assert!(!hooks.set_host_header());
+
+    let processed = Box::new(std::future::ready(Ok(())));
+    let sent = hooks.send_request(request(&server.origin()), None, processed);
+    let (response, completion) = soon(Box::into_pin(sent)).await.unwrap();
+    assert_eq!(response.status(), 200);
+    soon(Box::into_pin(completion)).await.unwrap();
+    let head = soon(heads.recv()).await.unwrap();
+    assert_eq!(head.matches("host: ").count(), 1, "{head}");
+
+    let processed = Box::new(std::future::ready(Ok(())));
+    let denied = hooks.send_request(request("https://api.meraki.com"), None, processed);
+    let denied = soon(Box::into_pin(denied)).await.err();
+    assert!(
+        matches!(denied, Some(Error::HttpRequestDenied)),
+        "{denied:?}"
+    );
+}
+
+/// What a subscriber would write.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn logs_tell_the_origin_and_the_outcome_but_no_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let logging = tracing::subscriber::set_default(subscriber);
+
+    let (server, _heads) = recording().await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    let with_secrets = |origin: &str| {
+        let mut request = request(&format!("{origin}/path-secret?query=secret"));
+        request
+            .headers_mut()
+            .insert("authorization", HeaderValue::from_static("Bearer secret"));
+        request
+    };
+    soon(outbound.send(with_secrets(&server.origin()), None))
+        .await
+        .unwrap();
+    let media = "https://media.example.com:8443";
+    soon(outbound.send(with_secrets(media), None))
+        .await
+        .unwrap_err();
+    drop(logging);
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let ours: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("host_test::outbound"))
+        .collect();
+    let [sent, denied] = ours[..] else {
+        panic!("two lines are expected: {ours:#?}")
+    };
+    let port = format!("port={}", server.port());
+    let facts = [
+        "DEBUG",
+        "method=GET",
+        "scheme=http",
+        "host=127.0.0.1",
+        &port,
+        "status=200",
+    ];
+    for part in facts {
+        assert!(sent.contains(part), "{part}: {sent}");
+    }
+    assert!(sent.contains("elapsed="), "{sent}");
+    assert!(
+        denied.contains("DEBUG") && denied.contains(media),
+        "{denied}"
+    );
+    assert!(!ours.concat().contains("secret"), "{ours:#?}");
+}
+
+#[tokio::test]
+async fn a_uri_that_no_policy_could_allow_is_invalid() {
+    let outbound = allowing(&["http://127.0.0.1".to_owned()]).build().unwrap();
+    for uri in ["/relative", "http://127.1/", "http://127.0.0.1:65616/"] {
+        let uri: Uri = uri.parse().unwrap();
+        let result = get(&outbound, &uri.to_string()).await;
+        assert!(
+            matches!(result, Err(Error::HttpRequestUriInvalid)),
+            "{uri}: {result:?}"
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! A server whose every connection is in the hands of a test.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+pub(super) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+/// Listens on a free port of 127.0.0.1 until the test's runtime ends.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    accepted: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// Hands each connection to `handler`.
+    pub(super) async fn start<F, Fut>(handler: F) -> Self
+    where
+        F: Fn(TcpStream) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(handler(stream));
+            }
+        });
+        Self { address, accepted }
+    }
+
+    /// Answers every request, on connections that it keeps open.
+    pub(super) async fn well_behaved() -> Self {
+        Self::start(|mut stream| async move {
+            while read_head(&mut stream).await.is_some() {
+                stream.write_all(OK.as_bytes()).await.unwrap();
+            }
+        })
+        .await
+    }
+
+    /// Reads a request, sends `reply` and closes.
+    pub(super) async fn replying(reply: &'static str) -> Self {
+        Self::start(move |mut stream| async move {
+            read_head(&mut stream).await;
+            stream.write_all(reply.as_bytes()).await.unwrap();
+        })
+        .await
+    }
+
+    pub(super) fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// How many connections have come in.
+    pub(super) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+/// Reads the header section of a request; `None` if the client has closed the connection.
+pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    Some(String::from_utf8(head).unwrap())
+}
+
+/// Waits until the client has closed or reset the connection.
+pub(super) async fn closed(stream: &mut (impl AsyncRead + Unpin)) {
+    while let Ok(1..) = stream.read(&mut [0; 1024]).await {}
+}
