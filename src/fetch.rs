@@ -269,6 +269,8 @@ fn too_early(settings: &Settings, request: &ClipRequest, footage_in: Duration) -
 
 /// Rounded up, so that whoever waits for it does not come too early.
 fn whole_seconds(duration: Duration) -> u32 {
-    let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+    let seconds = duration
+        .as_secs()
+        .saturating_add(u64::from(duration.subsec_nanos() > 0));
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }

@@ -1,3 +1,47 @@
-//! Under construction.
+//! Runs the component `mv-clip` in wasmtime, as an engine would: with limits, with a policy for what
+//! leaves, and with a mock of the Meraki API to try it against.
+//!
+//! ```no_run
+//! use host_test::outbound::policy::Destination;
+//! use host_test::{ClipHost, Limits, Outbound, Policy};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! // Once: what may be reached, and the component, compiled and linked.
+//! let policy = Policy::new(["https://*.meraki.com".parse::<Destination>()?]);
+//! let outbound = Outbound::builder().policy(policy).build()?;
+//! let host = ClipHost::from_file("mv-clip.wasm".as_ref(), outbound, Limits::default())?;
+//!
+//! // Each call: its settings, and its arguments. Any number of calls run side by side.
+//! let settings = [("MERAKI_DASHBOARD_API_KEY".to_owned(), std::env::var("KEY")?)];
+//! let (start, end) = ("2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z");
+//! match host.get_clip(&settings, "Q2XX-ABCD-1234", start, end).await {
+//!     Ok(url) => println!("{}", url.expose()),
+//!     Err(error) => eprintln!("{error}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`ClipHost`] runs calls, [`Limits`] bounds them, [`Outbound`] is all that a guest can reach, and
+//! [`mock::MockMeraki`] stands in for the API.
 
+mod bindings;
+pub mod clip;
+mod engine;
+mod host;
+pub mod inspect;
+mod limits;
+pub mod media;
+pub mod mock;
+pub mod mpegts;
 pub mod outbound;
+
+pub use clip::{CallError, Clip, ClipError, ClipRequest, ClipUrl, Failure, FailureKind, LoadError};
+pub use host::{ClipHost, Instance};
+pub use limits::Limits;
+pub use outbound::{Outbound, Policy};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

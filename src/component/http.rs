@@ -96,23 +96,28 @@ fn receive(
     }
 }
 
-/// The whole body, where it ends in time and is not too large.
+/// The whole body, where it ends in time and is not too large. Kept in chunks until then: a growing
+/// vector would take three times the memory.
 fn read(body: &IncomingBody, alarm: &Pollable) -> Result<Vec<u8>, TransportError> {
     let stream = body.stream().map_err(|()| NOT_SENDABLE)?;
     let readable = stream.subscribe();
-    let mut bytes = Vec::new();
+    let mut chunks = Vec::new();
+    let mut length = 0;
     loop {
         wait(&readable, alarm)?;
         match stream.read(CHUNK) {
-            Ok(chunk) => bytes.extend_from_slice(&chunk),
-            Err(StreamError::Closed) => return Ok(bytes),
+            Ok(chunk) => {
+                length += chunk.len();
+                if length > MAX_BODY {
+                    return Err(TransportError::TooLarge);
+                }
+                chunks.push(chunk);
+            }
+            Err(StreamError::Closed) => return Ok(chunks.concat()),
             Err(StreamError::LastOperationFailed(error)) => {
                 let code = http_error_code(&error);
                 return Err(code.map_or(BROKEN, |code| transport_error(&code)));
             }
-        }
-        if bytes.len() > MAX_BODY {
-            return Err(TransportError::TooLarge);
         }
     }
 }

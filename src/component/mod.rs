@@ -15,11 +15,7 @@ use crate::fetch::{Fetch, Step};
 use crate::request::ClipRequest;
 use crate::settings::Settings;
 
-#[expect(
-    unsafe_code,
-    clippy::allow_attributes_without_reason,
-    reason = "generated from wit/, which is documented"
-)]
+#[expect(unsafe_code, reason = "generated from wit/")]
 mod bindings {
     wit_bindgen::generate!({
         world: "clip-plugin",

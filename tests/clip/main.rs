@@ -1,5 +1,8 @@
 //! The behaviour of one clip, in simulated time.
 
+// For clippy, which knows helpers as test code by this alone.
+#![cfg(test)]
+
 mod behaviour;
 mod properties;
 mod simulation;

@@ -142,7 +142,7 @@ Point a client at it:
   export MERAKI_BASE_URL={base_url}
   export MERAKI_DASHBOARD_API_KEY={key}
 
-  host-test get {serial} --start {start} --end {end}
+  cargo host-test get {serial} --start {start} --end {end}
 
   curl --location --header "Authorization: Bearer $MERAKI_DASHBOARD_API_KEY" \
     "$MERAKI_BASE_URL/devices/{serial}/camera/clip?startTimestamp={start}&endTimestamp={end}"

@@ -59,7 +59,7 @@ mod host;
 mod origin;
 mod resolve;
 mod timeouts;
-mod tls;
+pub(crate) mod tls;
 
 use std::fmt;
 use std::path::PathBuf;

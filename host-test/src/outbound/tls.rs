@@ -38,7 +38,7 @@ pub enum TlsError {
 }
 
 /// Trusts Mozilla's root certificates, and beside them those in `extra`, PEM files.
-pub(super) fn client_config(extra: &[PathBuf]) -> Result<ClientConfig, TlsError> {
+pub(crate) fn client_config(extra: &[PathBuf]) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };

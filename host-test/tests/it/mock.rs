@@ -1,8 +1,5 @@
 //! The mock Meraki API, as its clients see it.
 
-// True of every test binary; it tells clippy that the helpers here are test code too.
-#![cfg(test)]
-
 mod api;
 mod media;
 mod script;

@@ -1,11 +1,5 @@
 //! What leaves the harness, against real servers on loopback.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test and its helpers fail by panicking"
-)]
-
 mod failures;
 mod pool;
 mod reach;

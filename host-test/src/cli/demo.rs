@@ -1,0 +1,117 @@
+//! `host-test demo`: the whole way, from a serial number to a checked clip, with the time of each
+//! step.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use chrono::{SecondsFormat, TimeDelta, Utc};
+use host_test::mock::{MockConfig, MockMeraki};
+use host_test::{ClipHost, ClipRequest, Limits, media, mpegts};
+
+use super::{ComponentFile, settings};
+
+const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
+
+/// Gets a two-minute clip and checks that it is MPEG-TS, saying how long each step takes.
+///
+/// By default it talks to a mock of the Meraki API that it starts itself. With a serial number, and
+/// MERAKI_DASHBOARD_API_KEY in the environment, it talks to the real API.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// A camera to ask at the real API.
+    serial: Option<String>,
+
+    #[command(flatten)]
+    component: ComponentFile,
+}
+
+/// What to ask, and whom.
+struct Target {
+    variables: Vec<(String, String)>,
+    serial: String,
+    /// Kept, because it stops when it is dropped.
+    _mock: Option<MockMeraki>,
+}
+
+pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let target = target(args.serial.as_deref()).await?;
+    step("target", started, settings::base_url(&target.variables));
+
+    let started = Instant::now();
+    let outbound = settings::outbound(&target.variables)?;
+    let path = &args.component.component;
+    let host = ClipHost::from_file(path, outbound, Limits::default())?;
+    step("load", started, &path.display().to_string());
+
+    let started = Instant::now();
+    let end = Utc::now() - TimeDelta::minutes(5);
+    let start = end - TimeDelta::minutes(2);
+    let [start, end] = [start, end].map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true));
+    let request = ClipRequest {
+        serial: target.serial,
+        start,
+        end,
+        imager_id: None,
+    };
+    let clip = host.request_clip(&target.variables, &request).await?;
+    step(
+        "get-clip",
+        started,
+        &format!("{} from {} to {}", clip.serial, clip.start, clip.end),
+    );
+    println!("{:>24}{}", "", clip.url.expose());
+
+    let started = Instant::now();
+    let bytes = media::fetch(&clip.url).await?;
+    step("fetch", started, &format!("{} bytes", bytes.len()));
+
+    let started = Instant::now();
+    let summary = mpegts::check(&bytes).context("what the URL serves is not a clip")?;
+    step("check", started, &format!("MPEG-TS: {summary}"));
+    Ok(())
+}
+
+async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
+    let mut variables = settings::from_environment();
+    let has_key = variables.iter().any(|(name, _)| name == KEY);
+    if let (Some(serial), true) = (serial, has_key) {
+        println!(
+            "Talking to the Meraki API at {}.",
+            settings::base_url(&variables)
+        );
+        return Ok(Target {
+            variables,
+            serial: serial.to_owned(),
+            _mock: None,
+        });
+    }
+    if serial.is_some() {
+        anyhow::bail!("a serial number means the real API: set {KEY} too, or leave the serial out");
+    }
+    println!("Talking to a mock of the Meraki API (for the real one: {KEY} and a serial number).");
+    let mock = MockMeraki::start(MockConfig::default()).await?;
+    // A real key stays out of it.
+    variables.retain(|(name, _)| !name.starts_with("MERAKI_"));
+    variables.push((KEY.to_owned(), mock.key().to_owned()));
+    variables.push(("MERAKI_BASE_URL".to_owned(), mock.base_url()));
+    let serial = mock
+        .cameras()
+        .first()
+        .context("the mock has no camera")?
+        .serial
+        .clone();
+    Ok(Target {
+        variables,
+        serial,
+        _mock: Some(mock),
+    })
+}
+
+fn step(name: &str, started: Instant, what: &str) {
+    let took: Duration = started.elapsed();
+    println!(
+        "{name:<10}{:>9.1} ms    {what}",
+        took.as_secs_f64() * 1_000.0
+    );
+}

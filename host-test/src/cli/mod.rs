@@ -1,0 +1,80 @@
+//! The commands of `host-test`.
+
+mod demo;
+mod get;
+mod inspect;
+mod mock;
+mod settings;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Runs the mv-clip component against the Meraki API, or against a mock of it.
+#[derive(Parser)]
+#[command(name = "host-test", version)]
+pub(crate) struct Cli {
+    /// Log to standard error: -v what is done, -vv each request. Neither the API key nor a clip's
+    /// URL is ever logged.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Get(get::Args),
+    Mock(mock::MockArgs),
+    Inspect(inspect::Args),
+    Demo(demo::Args),
+}
+
+/// Which component to run.
+#[derive(clap::Args)]
+struct ComponentFile {
+    /// The component; `cargo xtask build` makes it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "target/component/mv-clip.wasm"
+    )]
+    component: PathBuf,
+}
+
+pub(crate) async fn run(cli: Cli) -> ExitCode {
+    log(cli.verbose);
+    let result = match cli.command {
+        Command::Get(args) => return get::run(args).await,
+        Command::Mock(args) => mock::run(args).await,
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Demo(args) => demo::run(&args).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Only this crate's own events: what others log is not theirs to keep secrets from.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let own = Targets::new().with_target("host_test", level);
+    let to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(to_stderr)
+        .with(own)
+        .init();
+}

@@ -1,0 +1,111 @@
+//! What the component asks for, gives and says of itself. A new import is a decision: it is made here.
+
+use std::collections::BTreeMap;
+
+use host_test::inspect::{Interfaces, inspect};
+use host_test::{ClipHost, Limits, LoadError, Policy};
+
+use crate::support::{component_file, outbound};
+
+fn component() -> Vec<u8> {
+    std::fs::read(component_file()).expect("`cargo xtask build` makes the component")
+}
+
+/// An interface a line: its name without the version, and its functions.
+fn listed(interfaces: &Interfaces) -> String {
+    let line = |(name, functions): (&String, &Vec<String>)| {
+        let (name, _) = name.split_once('@').unwrap_or((name, ""));
+        format!(
+            "{}\n",
+            format!("{name}: {}", functions.join(" ")).trim_end()
+        )
+    };
+    interfaces.iter().map(line).collect()
+}
+
+#[test]
+fn imports_are_these_and_no_others() {
+    let imports = inspect(&component()).unwrap().imports;
+    assert_eq!(
+        listed(&imports),
+        "\
+wasi:cli/environment: get-environment
+wasi:clocks/monotonic-clock: now subscribe-instant
+wasi:clocks/wall-clock: now
+wasi:http/outgoing-handler: handle
+wasi:http/types: [static]fields.from-list [method]fields.get [constructor]outgoing-request \
+[method]outgoing-request.set-path-with-query [method]outgoing-request.set-scheme \
+[method]outgoing-request.set-authority [constructor]request-options \
+[method]request-options.set-connect-timeout [method]request-options.set-first-byte-timeout \
+[method]request-options.set-between-bytes-timeout [method]incoming-response.status \
+[method]incoming-response.headers [method]incoming-response.consume \
+[method]incoming-body.stream [method]future-incoming-response.subscribe \
+[method]future-incoming-response.get http-error-code
+wasi:io/error:
+wasi:io/poll: [method]pollable.block poll
+wasi:io/streams: [method]input-stream.read [method]input-stream.subscribe
+wasi:random/random: get-random-u64
+"
+    );
+    let versions = imports
+        .keys()
+        .filter_map(|name| name.split_once('@'))
+        .map(|(_, version)| version);
+    assert!(versions.clone().count() == imports.len() && versions.clone().all(|v| v == "0.2.12"));
+}
+
+#[test]
+fn exports_are_the_contract() {
+    let exports = inspect(&component()).unwrap().exports;
+    assert_eq!(
+        listed(&exports),
+        "\
+meraki-mv:clips/clips: get-clip request-clip
+meraki-mv:clips/types:
+"
+    );
+    assert!(
+        exports.keys().all(|name| name.ends_with("@0.1.0")),
+        "{exports:?}"
+    );
+}
+
+#[test]
+fn the_file_is_small() {
+    assert!(component().len() <= 200_000, "{} bytes", component().len());
+}
+
+#[test]
+fn the_file_says_what_it_is() {
+    let mut metadata = inspect(&component()).unwrap().metadata;
+    // Only where it was built from a commit.
+    metadata.remove("revision");
+    let expected = [
+        ("name", "mv-clip"),
+        ("version", env!("CARGO_PKG_VERSION")),
+        (
+            "description",
+            "Recorded video from Cisco Meraki MV cameras, as a WebAssembly component",
+        ),
+        ("licenses", env!("CARGO_PKG_LICENSE")),
+        ("source", env!("CARGO_PKG_REPOSITORY")),
+    ];
+    let expected: BTreeMap<_, _> = expected
+        .map(|(name, value)| (name, value.to_owned()))
+        .into();
+    assert_eq!(metadata, expected);
+}
+
+#[test]
+fn other_files_are_refused_by_name() {
+    for bytes in [&b""[..], b"#!/bin/sh", b"\0asm\x01\0\0\0"] {
+        let load = ClipHost::new(bytes, outbound(Policy::default()), Limits::default());
+        let Err(error @ LoadError::Component(_)) = load.map(drop) else {
+            panic!("loaded {bytes:?}")
+        };
+        assert!(
+            error.to_string().contains("meraki-mv:clips/clip-plugin"),
+            "{error}"
+        );
+    }
+}

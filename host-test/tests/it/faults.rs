@@ -1,0 +1,178 @@
+//! Against a server, a network or a host that misbehaves, a call ends by its deadline with the right
+//! error.
+
+use std::time::{Duration, Instant};
+
+use host_test::FailureKind::{self, BadResponse, ConnectionFailed, TimedOut};
+use host_test::mock::{Point, Scripted, WireFault};
+use host_test::{CallError, Clip};
+use tokio::net::TcpListener;
+
+use crate::support::{SERIAL, World, footage, host, permanent, transient};
+
+const DEADLINE: Duration = Duration::from_secs(3);
+
+/// For what a busy machine adds.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// Attempts of a second, and a deadline of three.
+async fn world() -> World {
+    let world = World::new().await;
+    let world = world.set("MV_CLIP_DEADLINE_SECONDS", &DEADLINE.as_secs().to_string());
+    world
+        .set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "1")
+        .set("MV_CLIP_REQUESTS_PER_SECOND", "100")
+}
+
+async fn in_time(world: &World) -> Result<Clip, CallError> {
+    let started = Instant::now();
+    let result = world.get().await;
+    assert!(
+        started.elapsed() < DEADLINE + SLACK,
+        "{:?}: {result:?}",
+        started.elapsed()
+    );
+    result
+}
+
+/// Once, the call gets over it; at each of two attempts, it fails with the kind.
+async fn ends_by_the_deadline(fault: WireFault, kind: FailureKind) {
+    let world = world().await;
+    world.mock.script([Scripted::Fault(fault), Scripted::Pass]);
+    in_time(&world)
+        .await
+        .unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+
+    let world = world.set("MV_CLIP_MAX_ATTEMPTS", "2");
+    world.mock.script([fault, fault]);
+    let failure = transient(in_time(&world).await, kind);
+    assert_eq!(failure.attempts, 2, "{fault:?}");
+}
+
+#[tokio::test]
+async fn silence() {
+    ends_by_the_deadline(WireFault::Silent, TimedOut).await;
+}
+
+#[tokio::test]
+async fn silence_for_longer_than_the_deadline() {
+    let world = world().await.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600");
+    world.mock.script([WireFault::Silent]);
+    let failure = transient(in_time(&world).await, TimedOut);
+    assert_eq!(failure.attempts, 1);
+}
+
+#[tokio::test]
+async fn a_byte_a_second() {
+    let interval = Duration::from_secs(1);
+    ends_by_the_deadline(WireFault::Drip { interval }, TimedOut).await;
+}
+
+#[tokio::test]
+async fn a_drip_that_keeps_every_timeout_but_the_deadline() {
+    let world = world().await.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600");
+    world.mock.script([WireFault::Drip {
+        interval: Duration::from_millis(20),
+    }]);
+    transient(in_time(&world).await, TimedOut);
+}
+
+#[tokio::test]
+async fn headers_without_end() {
+    let interval = Duration::from_millis(100);
+    ends_by_the_deadline(WireFault::EndlessHeaders { interval }, TimedOut).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_headers() {
+    let interval = Duration::ZERO;
+    ends_by_the_deadline(WireFault::EndlessHeaders { interval }, ConnectionFailed).await;
+}
+
+#[tokio::test]
+async fn a_body_that_stops() {
+    ends_by_the_deadline(WireFault::StallInBody, TimedOut).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_closes() {
+    for point in [Point::BeforeReply, Point::InHeaders, Point::InBody] {
+        ends_by_the_deadline(WireFault::Close(point), ConnectionFailed).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_resets() {
+    for point in [Point::BeforeReply, Point::InHeaders, Point::InBody] {
+        ends_by_the_deadline(WireFault::Reset(point), ConnectionFailed).await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_http() {
+    ends_by_the_deadline(WireFault::Garbage, ConnectionFailed).await;
+}
+
+#[tokio::test]
+async fn fifty_megabytes_leave_the_guest_small() {
+    for announced in [true, false] {
+        let world = world().await.set("MV_CLIP_MAX_ATTEMPTS", "1");
+        world.mock.script([WireFault::LargeBody {
+            bytes: 50_000_000,
+            announced,
+        }]);
+        let mut instance = world.host.instance(world.variables()).await.unwrap();
+        transient(instance.request_clip(&footage(SERIAL)).await, BadResponse);
+        let growth = instance.memory_growth();
+        eprintln!("the guest's memory grew by {growth} bytes");
+        assert!(growth < 4 << 20);
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_nobody_listens_on() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let origin = format!("http://127.0.0.1:{port}");
+    let mut world = world()
+        .await
+        .set("MERAKI_BASE_URL", &format!("{origin}/api/v1"));
+    world.host = host(&[&origin]);
+    let failure = transient(in_time(&world).await, ConnectionFailed);
+    assert!(
+        failure.message.contains("the connection was refused"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_never_comes() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("https://{}", listener.local_addr().unwrap());
+    let mut world = world()
+        .await
+        .set("MERAKI_BASE_URL", &format!("{origin}/api/v1"));
+    world.host = host(&[&origin]);
+    transient(in_time(&world).await, TimedOut);
+}
+
+#[tokio::test]
+async fn a_destination_that_the_host_denies() {
+    let mut world = world().await;
+    world.host = host(&["https://*.meraki.com"]);
+    let failure = permanent(in_time(&world).await, FailureKind::Rejected);
+    assert!(
+        failure
+            .message
+            .contains("does not let it send to 127.0.0.1:"),
+        "{}",
+        failure.message
+    );
+    assert_eq!((failure.status, failure.attempts), (None, 1));
+    assert!(world.mock.requests().is_empty());
+}

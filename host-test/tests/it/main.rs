@@ -1,0 +1,15 @@
+//! The real component in the real runtime, against the mock of the API. One binary, because each one
+//! links wasmtime.
+
+// For clippy, which knows helpers as test code by this alone.
+#![cfg(test)]
+
+mod behaviour;
+mod cli;
+mod contract;
+mod faults;
+mod input;
+mod mock;
+mod outbound;
+mod secrets;
+mod support;

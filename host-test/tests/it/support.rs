@@ -1,0 +1,139 @@
+//! One compiled component for all tests, and a mock for each.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use host_test::mock::{MockConfig, MockMeraki};
+use host_test::outbound::policy::Destination;
+use host_test::{
+    CallError, Clip, ClipError, ClipHost, ClipRequest, Failure, FailureKind, Limits, Outbound,
+    Policy,
+};
+
+pub fn component_file() -> PathBuf {
+    let built = || {
+        concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../target/component/mv-clip.wasm"
+        )
+        .into()
+    };
+    std::env::var_os("MV_CLIP_COMPONENT").map_or_else(built, PathBuf::from)
+}
+
+static HOST: LazyLock<ClipHost> = LazyLock::new(|| {
+    let limits = Limits {
+        wall_time: Duration::from_secs(30),
+        ..Limits::default()
+    };
+    ClipHost::from_file(&component_file(), outbound(Policy::default()), limits).unwrap()
+});
+
+pub fn outbound(policy: Policy) -> Outbound {
+    Outbound::builder().policy(policy).build().unwrap()
+}
+
+/// A host that may send to these destinations.
+pub fn host(destinations: &[&str]) -> ClipHost {
+    let allowed = destinations
+        .iter()
+        .map(|form| form.parse::<Destination>().unwrap());
+    HOST.with_outbound(outbound(Policy::new(allowed)))
+}
+
+/// A mock, and a host that may reach it and nothing else.
+pub struct World {
+    pub mock: MockMeraki,
+    pub host: ClipHost,
+    variables: Vec<(String, String)>,
+}
+
+pub const SERIAL: &str = "Q2MV-MOCK-0001";
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(MockConfig::default()).await
+    }
+
+    pub async fn with(config: MockConfig) -> Self {
+        let mock = MockMeraki::start(config).await.unwrap();
+        let base_url = mock.base_url();
+        let host = host(&[base_url.trim_end_matches("/api/v1")]);
+        let key = mock.key().to_owned();
+        let world = Self {
+            mock,
+            host,
+            variables: Vec::new(),
+        };
+        world
+            .set("MERAKI_BASE_URL", &base_url)
+            .set("MERAKI_DASHBOARD_API_KEY", &key)
+    }
+
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(other, _)| other != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn unset(mut self, name: &str) -> Self {
+        self.variables.retain(|(other, _)| other != name);
+        self
+    }
+
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// Asks for footage that is long since available.
+    pub async fn get(&self) -> Result<Clip, CallError> {
+        self.request(&footage(SERIAL)).await
+    }
+
+    pub async fn request(&self, request: &ClipRequest) -> Result<Clip, CallError> {
+        self.host.request_clip(&self.variables, request).await
+    }
+
+    /// How often the API was asked, and what it answered.
+    pub fn statuses(&self) -> Vec<Option<u16>> {
+        let requests = self.mock.requests();
+        requests
+            .iter()
+            .map(|request| request.status.map(|status| status.as_u16()))
+            .collect()
+    }
+}
+
+/// Two minutes of footage, ten minutes old.
+pub fn footage(serial: &str) -> ClipRequest {
+    ending(serial, Utc::now() - TimeDelta::minutes(10))
+}
+
+/// Two minutes of footage up to an instant.
+pub fn ending(serial: &str, end: DateTime<Utc>) -> ClipRequest {
+    let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    ClipRequest {
+        serial: serial.to_owned(),
+        start: text(end - TimeDelta::minutes(2)),
+        end: text(end),
+        imager_id: None,
+    }
+}
+
+#[track_caller]
+pub fn permanent<T: std::fmt::Debug>(result: Result<T, CallError>, kind: FailureKind) -> Failure {
+    match result {
+        Err(CallError::Clip(ClipError::Permanent(failure))) if failure.kind == kind => failure,
+        other => panic!("not permanent({kind:?}): {other:?}"),
+    }
+}
+
+#[track_caller]
+pub fn transient<T: std::fmt::Debug>(result: Result<T, CallError>, kind: FailureKind) -> Failure {
+    match result {
+        Err(CallError::Clip(ClipError::Transient(failure))) if failure.kind == kind => failure,
+        other => panic!("not transient({kind:?}): {other:?}"),
+    }
+}
