@@ -1,0 +1,133 @@
+//! The one way in which xtask runs other programs.
+
+use std::ffi::OsStr;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+/// Runs `command` with xtask's own input and output, after printing it.
+///
+/// # Errors
+///
+/// The program cannot be started, or ends with another status than 0.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    eprintln!("    $ {line}");
+    let status = command.status().with_context(|| not_started(command))?;
+    ensure!(status.success(), "`{line}` ended with {status}");
+    Ok(())
+}
+
+/// Runs `command` unseen and gives what it wrote to standard output, without white space at the
+/// ends.
+///
+/// # Errors
+///
+/// The program cannot be started, ends with another status than 0 (its standard error is then in
+/// the message), or writes something that is not UTF-8.
+pub(crate) fn read(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| not_started(command))?;
+    ensure!(
+        output.status.success(),
+        "`{}` ended with {}: {}",
+        line(command),
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    let text = String::from_utf8(output.stdout)
+        .with_context(|| format!("`{}` wrote something that is not UTF-8", line(command)))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Starts `command`, whose standard output is for the caller to read, after printing it.
+///
+/// # Errors
+///
+/// The program cannot be started.
+pub(crate) fn start(command: &mut Command) -> Result<Background> {
+    eprintln!("    $ {} &", line(command));
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| not_started(command))?;
+    Ok(Background(child))
+}
+
+/// A running program that ends, at the latest, with this value.
+#[derive(Debug)]
+pub(crate) struct Background(pub(crate) Child);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // Both fail only for a child that has ended and been waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `command` as a line for a POSIX shell, with the variables that it sets.
+pub(crate) fn line(command: &Command) -> String {
+    let set = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quote(value?))));
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    set.chain(words.map(quote)).collect::<Vec<_>>().join(" ")
+}
+
+fn quote(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    // Refuses only a NUL byte, which no argument can hold.
+    shlex::try_quote(&word).map_or_else(|_| word.to_string(), Into::into)
+}
+
+fn not_started(command: &Command) -> String {
+    let program = command.get_program().to_string_lossy();
+    format!("could not start `{program}`; is it installed and on the PATH?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_can_be_pasted_into_a_shell() {
+        let mut command = Command::new("cargo");
+        command
+            .args(["test", "it's here", ""])
+            .env("A", "b c")
+            .env_remove("GONE");
+        assert_eq!(line(&command), r#"A='b c' cargo test "it's here" ''"#);
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = run(&mut Command::new("no-such-program")).unwrap_err();
+        assert!(error.to_string().contains("`no-such-program`"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_failure_says_the_command_its_status_and_its_complaint() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo complaint >&2; exit 3"]);
+        let error = read(&mut command).unwrap_err().to_string();
+        assert!(
+            error.contains("sh -c") && error.contains(": 3: complaint"),
+            "{error}"
+        );
+        let error = run(&mut command).unwrap_err().to_string();
+        assert!(error.ends_with("ended with exit status: 3"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_background_program_ends_with_its_value() {
+        let background = start(Command::new("sleep").arg("60")).unwrap();
+        let pid = background.0.id().to_string();
+        let alive = || read(Command::new("kill").args(["-0", &pid])).is_ok();
+        assert!(alive());
+        drop(background);
+        assert!(!alive());
+    }
+}
