@@ -90,3 +90,15 @@ pub enum FailureKind {
     TimedOut,
     BadResponse,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_print_their_message() {
+        let failure = Failure::before_request(FailureKind::InvalidTime, "no time".into());
+        assert_eq!(failure.to_string(), "no time");
+        assert_eq!(ClipError::Permanent(failure).to_string(), "no time");
+    }
+}

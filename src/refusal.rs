@@ -206,6 +206,19 @@ mod tests {
     }
 
     #[test]
+    fn a_clip_url_that_is_not_handed_out_is_explained_and_not_shown() {
+        let settings = Settings::from_variables::<&str, &str>([]).unwrap();
+        let words = |error| Refusal::Unusable(Unusable::Url(error)).message(&settings);
+        assert_eq!(
+            words(UrlError::Insecure),
+            "api.meraki.com answered with a clip URL that is not https (plain http is accepted for \
+             a loopback address only). Try again later."
+        );
+        assert!(words(UrlError::Malformed).contains("is not an absolute URL (RFC 3986)"));
+        assert!(words(UrlError::UserInfo).contains("holds a user name or password"));
+    }
+
+    #[test]
     fn a_refused_redirect_names_the_host() {
         let settings = Settings::from_variables::<&str, &str>([]).unwrap();
         let refusal = Refusal::Redirect(RedirectError::Foreign("evil.com".into()));

@@ -19,7 +19,7 @@ pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> 
     let args = [
         "build",
         "--profile",
-        "component",
+        "guest",
         "--target",
         SHIPPED,
         "--package",
@@ -41,10 +41,7 @@ pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> 
         .arg(format!("target.{SHIPPED}.rustflags={rustflags:?}"));
     process::run(&mut cargo)?;
 
-    let built = workspace
-        .target()
-        .join(SHIPPED)
-        .join("component/mv_clip.wasm");
+    let built = workspace.target().join(SHIPPED).join("guest/mv_clip.wasm");
     let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     let wasm = About::of(workspace)?.write_into(&wasm)?;
     let file = workspace.component();
