@@ -166,7 +166,7 @@ pub(crate) fn test(
     runner.run(Step {
         name: "xtask",
         reason: "these commands themselves",
-        command: workspace.cargo(["test", "--package", "xtask", "--profile", "xtask"]),
+        command: workspace.cargo(["test", "--package", "xtask"]),
     })?;
     let mut harness = workspace.cargo(["test", "--package", "host-test"]);
     harness.env(COMPONENT_VARIABLE, workspace.component());
