@@ -12,8 +12,7 @@ use crate::redirect;
 use crate::refusal::Refusal;
 use crate::request::ClipRequest;
 use crate::retry::{self, Again};
-use crate::settings::Settings;
-use crate::text::printable;
+use crate::settings::{self, Settings};
 use crate::time::Timestamp;
 use crate::url::Url;
 
@@ -41,9 +40,31 @@ pub struct Fetch<'a> {
     first_url: Url,
     next_url: Url,
     not_before: Duration,
-    last_sent: Option<Duration>,
+    last_attempt: Option<Duration>,
     attempts: u32,
     redirects: u32,
+    /// What the attempt before came to, where it is to be repeated.
+    refused: Option<Refused>,
+}
+
+/// What an attempt came to, and what the server said about it.
+#[derive(Debug)]
+struct Refused {
+    refusal: Refusal,
+    /// The host that was asked.
+    host: String,
+    status: Option<u16>,
+    request_id: Option<String>,
+    errors: Vec<String>,
+}
+
+/// Why an attempt is the last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Nothing would change by another one.
+    Final,
+    OutOfAttempts,
+    PastDeadline,
 }
 
 impl<'a> Fetch<'a> {
@@ -64,7 +85,7 @@ impl<'a> Fetch<'a> {
         {
             let message = format!(
                 "the window starts at {}, before the {} days of footage that the camera keeps \
-                 (MV_CLIP_RETENTION_DAYS).",
+                 (MV_CLIP_RETENTION_DAYS). Ask for a later window.",
                 window.start(),
                 retention.as_secs() / 86_400,
             );
@@ -77,13 +98,8 @@ impl<'a> Fetch<'a> {
                 settings, &request, footage_in,
             )));
         }
-        let first_url = api::clip_url(&settings.base_url, &request).map_err(|error| {
-            let message = format!("the setting MERAKI_BASE_URL {}.", error.reason());
-            ClipError::Permanent(Failure::before_request(
-                FailureKind::InvalidSetting,
-                message,
-            ))
-        })?;
+        let first_url = api::clip_url(&settings.base_url, &request)
+            .map_err(|_| ClipError::Permanent(settings::invalid_base_url()))?;
         Ok(Self {
             settings,
             request,
@@ -91,117 +107,150 @@ impl<'a> Fetch<'a> {
             next_url: first_url.clone(),
             first_url,
             not_before: footage_in,
-            last_sent: None,
+            last_attempt: None,
             attempts: 0,
             redirects: 0,
+            refused: None,
         })
+    }
+
+    /// How often Meraki was asked so far, redirects not counted.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Whether the next request is one that a redirect asks for.
+    pub fn is_redirected(&self) -> bool {
+        self.redirects > 0
     }
 
     /// Goes on, `elapsed` after the start: the first step of a call, and the next one after a wait.
     pub fn resume(&mut self, elapsed: Duration) -> Step {
-        if elapsed >= self.settings.deadline {
-            let refusal = Refusal::NoReply(TransportError::TimedOut);
-            return done(ClipError::Transient(self.failure(&refusal, None, "")));
+        if self.not_before.max(elapsed) >= self.settings.deadline {
+            return self.out_of_time(elapsed);
         }
         if elapsed < self.not_before {
             return Step::Wait(self.not_before);
         }
-        if self.redirects == 0 {
+        if !self.is_redirected() {
             self.attempts += 1;
+            self.last_attempt = Some(elapsed);
         }
-        self.last_sent = Some(elapsed);
         Step::Send(Request {
             url: self.next_url.clone(),
             api_key: self.settings.api_key.clone(),
-            ends: self
+            give_up_at: self
                 .settings
                 .deadline
                 .min(elapsed + self.settings.attempt_timeout),
         })
     }
 
-    /// Takes what the last request came to, `elapsed` after the start. `random` gives a number that
-    /// is uniform over all of `u64`; it is called where a retry is to be spread.
+    /// Takes what the last request came to, `elapsed` after the start: the call is over, or there is
+    /// something to wait for, if only for no time. `random` gives a number that is uniform over all
+    /// of `u64`; it is called where a retry is to be spread.
     pub fn receive(
         &mut self,
         elapsed: Duration,
         outcome: Result<Reply, TransportError>,
         random: impl FnOnce() -> u64,
     ) -> Step {
-        let reply = match outcome {
-            Ok(reply) => reply,
-            Err(error) => return self.refused(elapsed, &Refusal::NoReply(error), None, random),
-        };
-        if redirect::is_redirect(reply.status) {
-            let location = reply.location.as_deref();
-            let base = &self.settings.base_url;
-            return match redirect::target(base, &self.next_url, location, self.redirects) {
-                Ok(url) => {
-                    self.redirects += 1;
-                    self.ask(url, elapsed);
-                    self.resume(elapsed)
+        let (refusal, reply) = match outcome {
+            Err(error) => (Refusal::NoReply(error), None),
+            Ok(reply) if redirect::is_redirect(reply.status) => {
+                let location = reply.location.as_deref();
+                let base = &self.settings.base_url;
+                match redirect::target(base, &self.next_url, location, self.redirects) {
+                    Ok(url) => return self.follow(url, elapsed),
+                    Err(error) => (Refusal::Redirect(error), Some(reply)),
                 }
-                Err(error) => {
-                    self.refused(elapsed, &Refusal::Redirect(error), Some(&reply), random)
-                }
-            };
-        }
-        match api::read(&reply) {
-            Ok((url, expires_at)) => Step::Done(Ok(Clip {
-                request: self.request.clone(),
-                url,
-                expires_at,
-            })),
-            Err(Refusal::NoVideo) if self.is_recent(elapsed) => {
-                self.refused(elapsed, &Refusal::NotYet, Some(&reply), random)
             }
-            Err(refusal) => self.refused(elapsed, &refusal, Some(&reply), random),
-        }
+            Ok(reply) => match api::read(&reply) {
+                Ok((url, expires_at)) => {
+                    return Step::Done(Ok(Clip {
+                        request: self.request.clone(),
+                        url,
+                        expires_at,
+                    }));
+                }
+                Err(Refusal::NoVideo) if self.is_recent(elapsed) => (Refusal::NotYet, Some(reply)),
+                Err(refusal) => (refusal, Some(reply)),
+            },
+        };
+        self.refuse(elapsed, refusal, reply.as_ref(), random)
     }
 
-    fn refused(
+    /// A redirect belongs to its attempt: it is neither counted nor held back.
+    fn follow(&mut self, url: Url, elapsed: Duration) -> Step {
+        self.redirects += 1;
+        self.next_url = url;
+        self.not_before = elapsed;
+        self.wait(elapsed)
+    }
+
+    fn refuse(
         &mut self,
         elapsed: Duration,
-        refusal: &Refusal,
+        refusal: Refusal,
         reply: Option<&Reply>,
         random: impl FnOnce() -> u64,
     ) -> Step {
         let asked_for = reply
             .and_then(|reply| reply.retry_after.as_deref())
             .and_then(|value| retry::retry_after(value, self.started + elapsed));
-        let base = match retry::again(refusal) {
-            Again::Never => return done(ClipError::Permanent(self.failure(refusal, reply, ""))),
-            Again::Later => {
-                return done(self.transient(refusal, reply, "", asked_for));
-            }
-            Again::Soon(base) => base,
+        let again = retry::again(&refusal);
+        let refused = Refused {
+            refusal,
+            host: self.next_url.authority().to_owned(),
+            status: reply.map(|reply| reply.status),
+            request_id: reply.and_then(|reply| reply.request_id.clone()),
+            errors: reply.map(api::errors).unwrap_or_default(),
         };
-        if self.attempts >= self.settings.max_attempts {
-            let note = format!(" Gave up after {} attempts.", self.attempts);
-            let hint = asked_for.or((*refusal == Refusal::NotYet).then_some(self.settings.lag));
-            return done(self.transient(refusal, reply, &note, hint));
+        match again {
+            Again::Never => done(ClipError::Permanent(self.failure(
+                &refused,
+                Ending::Final,
+                None,
+            ))),
+            Again::Later => self.transient(&refused, Ending::Final, asked_for),
+            Again::Soon(_) if self.attempts >= self.settings.max_attempts => {
+                self.transient(&refused, Ending::OutOfAttempts, asked_for)
+            }
+            Again::Soon(base) => {
+                let retry = self.attempts.saturating_sub(1);
+                let at = elapsed.saturating_add(retry::delay(base, retry, asked_for, random()));
+                self.redirects = 0;
+                self.next_url = self.first_url.clone();
+                self.not_before = at.max(self.last_attempt.map_or(at, |at| at + self.settings.gap));
+                self.refused = Some(refused);
+                self.wait(elapsed)
+            }
         }
-        let delay = retry::delay(base, self.attempts.saturating_sub(1), asked_for, random());
-        self.redirects = 0;
-        self.ask(self.first_url.clone(), elapsed.saturating_add(delay));
-        if self.not_before >= self.settings.deadline {
-            let wait = self.not_before.saturating_sub(elapsed);
-            let note = format!(
-                " The next attempt would come after the call's deadline of {} s \
-                 (MV_CLIP_DEADLINE_SECONDS).",
-                self.settings.deadline.as_secs(),
-            );
-            return done(self.transient(refusal, reply, &note, Some(wait)));
-        }
-        self.resume(elapsed)
     }
 
-    /// Sets what to send next: not before `at`, and not sooner after the last request than the
-    /// organisation's rate has it.
-    fn ask(&mut self, url: Url, at: Duration) {
-        let gap = Duration::from_secs(1) / self.settings.requests_per_second;
-        self.next_url = url;
-        self.not_before = at.max(self.last_sent.map_or(Duration::ZERO, |sent| sent + gap));
+    /// Waits for what comes next, where there is time for it.
+    fn wait(&self, elapsed: Duration) -> Step {
+        if self.not_before < self.settings.deadline {
+            return Step::Wait(self.not_before);
+        }
+        self.out_of_time(elapsed)
+    }
+
+    fn out_of_time(&self, elapsed: Duration) -> Step {
+        let wait = Some(self.not_before.saturating_sub(elapsed));
+        match &self.refused {
+            Some(refused) => self.transient(refused, Ending::PastDeadline, wait),
+            None => {
+                let refused = Refused {
+                    refusal: Refusal::OutOfTime,
+                    host: self.next_url.authority().to_owned(),
+                    status: None,
+                    request_id: None,
+                    errors: Vec::new(),
+                };
+                self.transient(&refused, Ending::Final, wait)
+            }
+        }
     }
 
     fn is_recent(&self, elapsed: Duration) -> bool {
@@ -209,41 +258,43 @@ impl<'a> Fetch<'a> {
         (self.started + elapsed).since(window.end()) < RECENT + self.settings.lag
     }
 
-    fn transient(
-        &self,
-        refusal: &Refusal,
-        reply: Option<&Reply>,
-        note: &str,
-        wait: Option<Duration>,
-    ) -> ClipError {
-        let retry_after_seconds = wait.filter(|wait| !wait.is_zero()).map(whole_seconds);
-        let failure = self.failure(refusal, reply, note);
-        ClipError::Transient(Failure {
-            retry_after_seconds,
-            ..failure
-        })
+    fn transient(&self, refused: &Refused, ending: Ending, wait: Option<Duration>) -> Step {
+        let wait = match refused.refusal {
+            // No other wait tells how long footage takes.
+            Refusal::NotYet => Some(wait.unwrap_or_default().max(self.settings.lag)),
+            _ => wait,
+        };
+        let seconds = wait.map(whole_seconds).filter(|seconds| *seconds > 0);
+        done(ClipError::Transient(self.failure(refused, ending, seconds)))
     }
 
-    fn failure(&self, refusal: &Refusal, reply: Option<&Reply>, note: &str) -> Failure {
-        let mut message = refusal.message(self.settings) + note;
-        let errors = reply.map(api::errors).unwrap_or_default();
-        if !errors.is_empty() {
-            message.push_str(&format!(" Meraki says: \"{}\".", errors.join("; ")));
+    fn failure(&self, refused: &Refused, ending: Ending, seconds: Option<u32>) -> Failure {
+        let mut message = refused.refusal.message(self.settings, &refused.host);
+        match ending {
+            Ending::Final => {}
+            Ending::OutOfAttempts => {
+                message.push_str(&format!(" Gave up after {} attempts.", self.attempts));
+            }
+            Ending::PastDeadline => message.push_str(&format!(
+                " The next attempt would come after the call's deadline of {} s \
+                 (MV_CLIP_DEADLINE_SECONDS).",
+                self.settings.deadline.as_secs(),
+            )),
         }
-        let request_id = reply
-            .and_then(|reply| reply.request_id.as_deref())
-            .map(printable);
-        let redact = |text: String| match &self.settings.api_key {
-            Some(key) => key.redact(&text),
-            None => text,
-        };
+        if !refused.errors.is_empty() {
+            let words = self.settings.shown(&refused.errors.join("; "));
+            message.push_str(&format!(" Meraki says: \"{words}\"."));
+        }
         Failure {
-            kind: refusal.kind(),
-            message: redact(message),
-            status: reply.map(|reply| reply.status),
-            request_id: request_id.map(redact),
+            kind: refused.refusal.kind(),
+            message,
+            status: refused.status,
+            request_id: refused
+                .request_id
+                .as_deref()
+                .map(|id| self.settings.shown(id)),
             attempts: self.attempts,
-            retry_after_seconds: None,
+            retry_after_seconds: seconds,
         }
     }
 }

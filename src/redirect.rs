@@ -4,13 +4,12 @@
 //! along. So a redirect is followed only to where the key may go: to the origin that was asked
 //! before, or, where the base URL is one of Meraki's, to any host under Meraki's domains.
 
-use crate::text::printable;
 use crate::url::{Url, UrlError};
 
 /// At most so many redirects are followed for one attempt.
-pub const MOST: u32 = 3;
+pub const MAX_REDIRECTS: u32 = 3;
 
-/// Why a redirect is not followed.
+/// Why a redirect is not followed. The texts are hosts, as the server wrote them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedirectError {
     /// The reply has no `Location`, or one that is no URL.
@@ -19,7 +18,9 @@ pub enum RedirectError {
     Insecure(String),
     /// The target is a host that the API key must not reach.
     Foreign(String),
-    /// More than [`MOST`] in a row.
+    /// The target holds a user name or password.
+    UserInfo(String),
+    /// More than [`MAX_REDIRECTS`] in a row.
     TooMany,
 }
 
@@ -40,27 +41,26 @@ pub fn target(
     location: Option<&str>,
     followed: u32,
 ) -> Result<Url, RedirectError> {
-    if followed >= MOST {
+    if followed >= MAX_REDIRECTS {
         return Err(RedirectError::TooMany);
     }
     let location = location.ok_or(RedirectError::NoLocation)?;
     let target = asked.join(location).map_err(|error| match error {
-        UrlError::Insecure => RedirectError::Insecure(printable(&origin(location))),
-        UrlError::UserInfo => RedirectError::Foreign(printable(&origin(location))),
+        UrlError::Insecure => RedirectError::Insecure(host(location).to_owned()),
+        UrlError::UserInfo => RedirectError::UserInfo(host(location).to_owned()),
         UrlError::Malformed => RedirectError::NoLocation,
     })?;
     if target.same_origin(base) || (base.is_meraki() && target.is_meraki()) {
         return Ok(target);
     }
-    Err(RedirectError::Foreign(printable(target.authority())))
+    Err(RedirectError::Foreign(target.authority().to_owned()))
 }
 
 /// What a message may show of a `Location`: neither user information nor path nor query.
-fn origin(location: &str) -> String {
-    let (scheme, rest) = location.split_once("//").unwrap_or(("", location));
+fn host(location: &str) -> &str {
+    let rest = location.split_once("//").map_or(location, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}//{host}")
+    authority.rsplit('@').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn user_information_is_refused_and_not_shown() {
-        let refused = RedirectError::Foreign("https://evil.com".into());
+        let refused = RedirectError::UserInfo("evil.com".into());
         assert_eq!(
             follow(MERAKI, "https://api.meraki.com:p4ss@evil.com/x"),
             Err(refused)
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn plain_http_is_refused() {
-        let refused = RedirectError::Insecure("http://api.meraki.com".into());
+        let refused = RedirectError::Insecure("api.meraki.com".into());
         assert_eq!(
             follow(MERAKI, "http://api.meraki.com/x?t0ken"),
             Err(refused)

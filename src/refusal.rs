@@ -2,7 +2,7 @@
 
 use crate::api::{MAX_BODY, TransportError};
 use crate::error::FailureKind;
-use crate::redirect::{MOST, RedirectError};
+use crate::redirect::{MAX_REDIRECTS, RedirectError};
 use crate::settings::Settings;
 use crate::url::UrlError;
 
@@ -21,6 +21,8 @@ pub enum Refusal {
     Unusable(Unusable),
     /// A redirect that is not followed.
     Redirect(RedirectError),
+    /// The deadline came before anything else did.
+    OutOfTime,
 }
 
 /// Why a 2xx reply holds no clip.
@@ -32,15 +34,13 @@ pub enum Unusable {
     NoUrl,
     /// A `url` that must not be handed out.
     Url(UrlError),
-    /// A body larger than is read.
-    TooLarge,
 }
 
 impl Refusal {
     /// The kind that the caller is told.
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::NoReply(TransportError::TimedOut) => FailureKind::TimedOut,
+            Self::NoReply(TransportError::TimedOut) | Self::OutOfTime => FailureKind::TimedOut,
             Self::NoReply(TransportError::Denied) => FailureKind::Rejected,
             Self::NoReply(TransportError::TooLarge) => FailureKind::BadResponse,
             Self::NoReply(_) => FailureKind::ConnectionFailed,
@@ -58,30 +58,10 @@ impl Refusal {
         }
     }
 
-    /// What happened, and what to do next.
-    pub fn message(&self, settings: &Settings) -> String {
-        let host = settings.base_url.authority();
+    /// What happened, and what to do next. `host` is the one that was asked.
+    pub fn message(&self, settings: &Settings, host: &str) -> String {
         match self {
-            Self::NoReply(TransportError::Connection(what)) => {
-                format!("no connection to {host}: {what}. Check the network and MERAKI_BASE_URL.")
-            }
-            Self::NoReply(TransportError::Certificate) => format!(
-                "the TLS certificate of {host} is not trusted. Check MERAKI_BASE_URL, and whether a \
-                 proxy intercepts the connection."
-            ),
-            Self::NoReply(TransportError::TimedOut) => {
-                format!("no full reply from {host} in time. Try again later.")
-            }
-            Self::NoReply(TransportError::Denied) => format!(
-                "the host that runs this component does not let it send to {host}. Allow that \
-                 destination there."
-            ),
-            Self::NoReply(TransportError::TooLarge) | Self::Unusable(Unusable::TooLarge) => {
-                format!(
-                    "{host} sent more than {MAX_BODY} bytes where a clip's URL was due. Check \
-                 MERAKI_BASE_URL."
-                )
-            }
+            Self::NoReply(error) => no_reply(host, *error),
             Self::NotYet => "Meraki has no video for this window yet. Footage takes 30 to 60 s to \
                  arrive, longer over a slow uplink: try again later."
                 .into(),
@@ -90,31 +70,7 @@ impl Refusal {
                  record, or the window lies outside its retention."
                     .into()
             }
-            Self::Status(401) => unauthorized(settings),
-            Self::Status(403) => "Meraki does not let this API key read the camera's video (403). \
-                 Give its user camera access in the Dashboard, or its application the scope \
-                 camera:telemetry:write."
-                .into(),
-            Self::Status(404) => format!(
-                "Meraki knows no such camera (404). Check the serial, that it is an MV camera in a \
-                 network, that the API key belongs to its organisation, and that {host} is its region."
-            ),
-            Self::Status(429) => {
-                "Meraki's request limit for the organisation is used up (429). Send \
-                 fewer requests, and see which other applications share the limit."
-                    .into()
-            }
-            Self::Status(status @ (408 | 500..)) => {
-                format!("Meraki cannot answer now ({status}). Try again later.")
-            }
-            Self::Status(status @ 400..) => format!(
-                "Meraki refused the request ({status}). Check the window, and imager-id: cameras with \
-                 several imagers require it, others refuse it."
-            ),
-            Self::Status(status) => format!(
-                "{host} answered with a status that means nothing here ({status}). Check \
-                 MERAKI_BASE_URL."
-            ),
+            Self::Status(status) => self::status(settings, host, *status),
             Self::Unusable(Unusable::NotJson) => format!(
                 "{host} answered with something else than JSON. Try again later, and check \
                  MERAKI_BASE_URL."
@@ -128,39 +84,93 @@ impl Refusal {
                     error.reason()
                 )
             }
-            Self::Redirect(error) => redirect(host, error),
+            Self::Redirect(error) => redirect(settings, host, error),
+            Self::OutOfTime => format!(
+                "the call's deadline of {} s (MV_CLIP_DEADLINE_SECONDS) left no time to ask {host}. \
+                 Try again later.",
+                settings.deadline.as_secs(),
+            ),
         }
     }
 }
 
-fn unauthorized(settings: &Settings) -> String {
-    match settings.api_key {
-        Some(_) => {
-            "Meraki refused the API key (401): it is wrong, revoked or expired, or its user \
-             has no access to the API. Check MERAKI_DASHBOARD_API_KEY."
+fn no_reply(host: &str, error: TransportError) -> String {
+    match error {
+        TransportError::Connection(what) => format!(
+            "the exchange with {host} failed: {what}. Check the network and MERAKI_BASE_URL."
+        ),
+        TransportError::Certificate => format!(
+            "the TLS certificate of {host} is not trusted. Check MERAKI_BASE_URL, and whether a proxy \
+             intercepts the connection."
+        ),
+        TransportError::TimedOut => format!("no full reply from {host} in time. Try again later."),
+        TransportError::Denied => format!(
+            "the engine that runs this component does not let it send to {host}. Allow that \
+             destination there, and the header Authorization."
+        ),
+        TransportError::TooLarge => format!(
+            "{host} sent more than {MAX_BODY} bytes where a clip's URL was due. Check \
+             MERAKI_BASE_URL."
+        ),
+    }
+}
+
+fn status(settings: &Settings, host: &str, status: u16) -> String {
+    match status {
+        400 => "Meraki refused the request (400). Check the window, and imager-id: cameras with \
+             several imagers require it, others refuse it."
+            .into(),
+        401 if settings.api_key.is_none() => {
+            "Meraki wants an API key (401): MERAKI_DASHBOARD_API_KEY is not set, and the engine that \
+             runs this component added none that Meraki takes."
                 .into()
         }
-        None => "Meraki wants an API key (401): MERAKI_DASHBOARD_API_KEY is not set, and the host \
-             that runs this component added none that Meraki takes."
+        401 => "Meraki refused the API key (401): it is wrong, revoked or expired, or its user has no \
+             access to the API. Check MERAKI_DASHBOARD_API_KEY."
             .into(),
+        403 => "Meraki does not let this API key read the camera's video (403). Give its user camera \
+             access in the Dashboard, or its application the scope camera:telemetry:write."
+            .into(),
+        404 => format!(
+            "Meraki knows no such camera (404). Check the serial, that it is an MV camera in a \
+             network, that the API key belongs to its organisation, and that {host} is its region."
+        ),
+        429 => "Meraki's request limit for the organisation is used up (429). Send fewer requests, \
+             and see which other applications share the limit."
+            .into(),
+        501 | 505 => {
+            format!("{host} does not support this request ({status}). Check MERAKI_BASE_URL.")
+        }
+        408 | 500.. => format!("Meraki cannot answer now ({status}). Try again later."),
+        402.. => format!("{host} refused the request ({status}). Check MERAKI_BASE_URL."),
+        _ => format!(
+            "{host} answered with a status that means nothing here ({status}). Check \
+             MERAKI_BASE_URL."
+        ),
     }
 }
 
-fn redirect(host: &str, error: &RedirectError) -> String {
+fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
     match error {
         RedirectError::NoLocation => {
             format!("{host} sent a redirect without a usable location. Check MERAKI_BASE_URL.")
         }
         RedirectError::Insecure(target) => format!(
-            "{host} redirects to {target}, which is not https, and the API key must not go there. \
-             Check MERAKI_BASE_URL."
+            "{host} redirects to {} without https, and the API key must not go there. Check \
+             MERAKI_BASE_URL.",
+            settings.shown(target),
         ),
         RedirectError::Foreign(target) => format!(
-            "{host} redirects to {target}, and the API key must not go there. Check \
-             MERAKI_BASE_URL."
+            "{host} redirects to {}, and the API key must not go there. Check MERAKI_BASE_URL.",
+            settings.shown(target),
+        ),
+        RedirectError::UserInfo(target) => format!(
+            "{host} redirects to {} with a user name in the URL, which is not followed. Check \
+             MERAKI_BASE_URL.",
+            settings.shown(target),
         ),
         RedirectError::TooMany => {
-            format!("{host} redirects more than {MOST} times. Check MERAKI_BASE_URL.")
+            format!("{host} redirects more than {MAX_REDIRECTS} times. Check MERAKI_BASE_URL.")
         }
     }
 }
@@ -198,17 +208,33 @@ mod tests {
         let none = Settings::from_variables::<&str, &str>([]).unwrap();
         assert!(
             Refusal::Status(401)
-                .message(&none)
+                .message(&none, "h")
                 .contains("MERAKI_DASHBOARD_API_KEY is not set")
         );
         let some = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
-        assert!(!Refusal::Status(401).message(&some).contains("is not set"));
+        assert!(
+            !Refusal::Status(401)
+                .message(&some, "h")
+                .contains("is not set")
+        );
+    }
+
+    #[test]
+    fn permanent_failures_do_not_say_try_again() {
+        use crate::retry::{Again, again};
+        let settings = Settings::from_variables::<&str, &str>([]).unwrap();
+        for refusal in (100..600).map(Refusal::Status) {
+            let message = refusal.message(&settings, "h");
+            let says = message.contains("Try again later");
+            assert!(!says || again(&refusal) != Again::Never, "{message}");
+        }
     }
 
     #[test]
     fn a_clip_url_that_is_not_handed_out_is_explained_and_not_shown() {
         let settings = Settings::from_variables::<&str, &str>([]).unwrap();
-        let words = |error| Refusal::Unusable(Unusable::Url(error)).message(&settings);
+        let words =
+            |error| Refusal::Unusable(Unusable::Url(error)).message(&settings, "api.meraki.com");
         assert_eq!(
             words(UrlError::Insecure),
             "api.meraki.com answered with a clip URL that is not https (plain http is accepted for \
@@ -224,7 +250,7 @@ mod tests {
         let refusal = Refusal::Redirect(RedirectError::Foreign("evil.com".into()));
         assert_eq!(refusal.kind(), FailureKind::Rejected);
         assert_eq!(
-            refusal.message(&settings),
+            refusal.message(&settings, "api.meraki.com"),
             "api.meraki.com redirects to evil.com, and the API key must not go there. Check \
              MERAKI_BASE_URL."
         );

@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 const BASE: Duration = Duration::from_millis(500);
 /// The ceiling of the first backoff after a 429 that does not say how long to wait.
 const BASE_RATE_LIMITED: Duration = Duration::from_secs(1);
+/// The ceiling of the first backoff while footage is on its way: at 500 ms all attempts would be over
+/// in a few seconds, and footage takes 30 to 60.
+const BASE_NOT_YET: Duration = Duration::from_secs(4);
 /// No backoff is longer.
 const CAP: Duration = Duration::from_secs(30);
 
@@ -29,9 +32,12 @@ pub fn again(refusal: &Refusal) -> Again {
     match refusal {
         Refusal::Status(429) => Again::Soon(BASE_RATE_LIMITED),
         Refusal::Status(408 | 500 | 502 | 503 | 504)
-        | Refusal::NoReply(TransportError::Connection(_) | TransportError::TimedOut)
+        | Refusal::NoReply(
+            TransportError::Connection(_) | TransportError::TimedOut | TransportError::TooLarge,
+        )
         | Refusal::Unusable(_)
-        | Refusal::NotYet => Again::Soon(BASE),
+        | Refusal::OutOfTime => Again::Soon(BASE),
+        Refusal::NotYet => Again::Soon(BASE_NOT_YET),
         // Not implemented, and HTTP version not supported: what this client sends will not change.
         Refusal::Status(501 | 505) => Again::Never,
         // A status that is not known is to be taken for 500 (RFC 9110, section 15), but proxies
@@ -39,9 +45,7 @@ pub fn again(refusal: &Refusal) -> Again {
         Refusal::Status(500..) => Again::Later,
         Refusal::Status(_)
         | Refusal::NoVideo
-        | Refusal::NoReply(
-            TransportError::Certificate | TransportError::Denied | TransportError::TooLarge,
-        )
+        | Refusal::NoReply(TransportError::Certificate | TransportError::Denied)
         | Refusal::Redirect(_) => Again::Never,
     }
 }
@@ -109,13 +113,13 @@ mod tests {
             Refusal::NoReply(TransportError::TimedOut),
             Refusal::Unusable(Unusable::NotJson),
             Refusal::Unusable(Unusable::NoUrl),
-            Refusal::Unusable(Unusable::TooLarge),
+            Refusal::NoReply(TransportError::TooLarge),
             Refusal::Unusable(Unusable::Url(UrlError::Insecure)),
-            Refusal::NotYet,
         ] {
             assert_eq!(again(&refusal), Again::Soon(BASE), "{refusal:?}");
         }
         assert_eq!(again(&Refusal::Status(429)), Again::Soon(BASE_RATE_LIMITED));
+        assert_eq!(again(&Refusal::NotYet), Again::Soon(BASE_NOT_YET));
     }
 
     #[test]
@@ -146,6 +150,7 @@ mod tests {
             RedirectError::TooMany,
             RedirectError::Foreign("h".into()),
             RedirectError::Insecure("h".into()),
+            RedirectError::UserInfo("h".into()),
         ] {
             assert_eq!(again(&Refusal::Redirect(error)), Again::Never);
         }

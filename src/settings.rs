@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::error::{Failure, FailureKind};
+use crate::text::printable;
 use crate::url::Url;
 
 const API_KEY: &str = "MERAKI_DASHBOARD_API_KEY";
@@ -21,6 +22,7 @@ const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";
 
 /// The settings of one call.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Settings {
     /// The key for the `Authorization` header; none where the host adds the header.
     pub api_key: Option<ApiKey>,
@@ -36,9 +38,8 @@ pub struct Settings {
     pub lag: Duration,
     /// How long footage is kept, where it is checked: 1 to 3,650 days.
     pub retention: Option<Duration>,
-    /// How many requests a call sends per second at most, retries and redirects included:
-    /// 1 to 100.
-    pub requests_per_second: u32,
+    /// The least time between two attempts: a second divided by 1 to 100.
+    pub gap: Duration,
 }
 
 impl Settings {
@@ -63,7 +64,7 @@ impl Settings {
             attempt_timeout: Duration::from_secs(30),
             lag: Duration::from_secs(60),
             retention: None,
-            requests_per_second: 5,
+            gap: Duration::from_millis(200),
         };
         for (name, value) in variables {
             let value = value.as_ref();
@@ -81,12 +82,22 @@ impl Settings {
                     settings.retention = Some(Duration::from_secs(u64::from(days) * 86_400));
                 }
                 REQUESTS_PER_SECOND => {
-                    settings.requests_per_second = number(REQUESTS_PER_SECOND, value, 1..=100)?;
+                    settings.gap =
+                        Duration::from_secs(1) / number(REQUESTS_PER_SECOND, value, 1..=100)?;
                 }
                 _ => {}
             }
         }
         Ok(settings)
+    }
+
+    /// Foreign text as a message may show it: without the key, wherever it stands in it, and
+    /// printable.
+    pub(crate) fn shown(&self, text: &str) -> String {
+        match &self.api_key {
+            Some(ApiKey(key)) => printable(&text.replace(key, "(API key)")),
+            None => printable(text),
+        }
     }
 }
 
@@ -107,17 +118,19 @@ fn seconds(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<Durati
     number(name, value, range).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
+/// For a base URL that cannot be used.
+pub(crate) fn invalid_base_url() -> Failure {
+    invalid(
+        BASE_URL,
+        "an https URL without user name, query or fragment, such as \
+         https://api.meraki.com/api/v1 (plain http for a loopback address only)",
+    )
+}
+
 fn base_url(value: &str) -> Result<Url, Failure> {
-    Url::parse(value.trim_end_matches('/'))
-        .ok()
-        .filter(|url| !url.has_query_or_fragment())
-        .ok_or_else(|| {
-            invalid(
-                BASE_URL,
-                "an https URL without user name, query or fragment, such as \
-             https://api.meraki.com/api/v1 (plain http for a loopback address only)",
-            )
-        })
+    let url = Url::parse(value.trim_end_matches('/')).ok();
+    url.filter(|url| !url.has_query_or_fragment())
+        .ok_or_else(invalid_base_url)
 }
 
 fn invalid(name: &str, accepted: &str) -> Failure {
@@ -151,11 +164,6 @@ impl ApiKey {
     /// The value of the `Authorization` header (RFC 6750, section 2.1).
     pub fn authorization(&self) -> String {
         format!("Bearer {}", self.0)
-    }
-
-    /// The text without the key, wherever it stands in it.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        text.replace(&self.0, "(API key)")
     }
 }
 
@@ -194,7 +202,7 @@ mod tests {
         assert_eq!(settings.attempt_timeout, Duration::from_secs(30));
         assert_eq!(settings.lag, Duration::from_secs(60));
         assert_eq!(settings.retention, None);
-        assert_eq!(settings.requests_per_second, 5);
+        assert_eq!(settings.gap, Duration::from_millis(200));
     }
 
     #[test]
@@ -210,7 +218,10 @@ mod tests {
             set(RETENTION, "30").retention,
             Some(Duration::from_secs(2_592_000))
         );
-        assert_eq!(set(REQUESTS_PER_SECOND, "100").requests_per_second, 100);
+        assert_eq!(
+            set(REQUESTS_PER_SECOND, "100").gap,
+            Duration::from_millis(10)
+        );
     }
 
     #[test]
@@ -292,11 +303,22 @@ mod tests {
     }
 
     #[test]
+    fn no_part_of_the_key_is_left_where_a_text_is_cut_or_escaped() {
+        let settings = set(API_KEY, r"s3cr\et-k3y");
+        for offset in 90..130 {
+            let shown = settings.shown(&format!("{}{}", " ".repeat(offset), r"s3cr\et-k3y"));
+            assert!(
+                !shown.contains("s3c") && !shown.contains("k3y"),
+                "{offset}: {shown}"
+            );
+        }
+    }
+
+    #[test]
     fn the_key_is_never_printed() {
         let settings = set(API_KEY, "s3cret");
         assert!(!format!("{settings:?}").contains("s3cret"));
-        let key = settings.api_key.unwrap();
-        assert_eq!(format!("{key:?}"), "ApiKey(hidden)");
-        assert_eq!(key.redact("no s3cret here"), "no (API key) here");
+        assert_eq!(settings.shown("no s3cret here"), "no (API key) here");
+        assert_eq!(format!("{:?}", settings.api_key.unwrap()), "ApiKey(hidden)");
     }
 }

@@ -6,11 +6,18 @@ const LONGEST: usize = 120;
 /// The text as a message may show it: ASCII with everything else escaped, and cut after
 /// 120 characters.
 pub(crate) fn printable(text: &str) -> String {
-    let mut shown: String = text.escape_default().take(LONGEST).collect();
-    if shown.len() == LONGEST {
+    let mut characters = text.chars();
+    let mut shown = String::new();
+    for character in characters.by_ref().take(LONGEST) {
+        match character {
+            '"' | '\'' => shown.push(character),
+            _ => shown.extend(character.escape_default()),
+        }
+    }
+    if characters.next().is_some() {
         shown.push_str("...");
     }
-    shown.replace("\\\"", "\"").replace("\\'", "'")
+    shown
 }
 
 #[cfg(test)]
@@ -33,8 +40,9 @@ mod tests {
     #[test]
     fn long_text_is_cut() {
         assert_eq!(
-            printable(&"x".repeat(500)),
+            printable(&"x".repeat(121)),
             format!("{}...", "x".repeat(120))
         );
+        assert_eq!(printable(&"\n".repeat(120)), r"\n".repeat(120));
     }
 }

@@ -37,7 +37,9 @@ impl Clock {
     }
 
     pub(super) fn wait_until(&self, at: Duration) {
-        self.alarm(at).block();
+        if at > self.elapsed() {
+            self.alarm(at).block();
+        }
     }
 }
 

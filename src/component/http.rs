@@ -1,5 +1,8 @@
 //! One HTTP exchange over `wasi:http`.
 //!
+//! The messages go through the bindings that waki exports: its own `send` and `body` block without a
+//! deadline.
+//!
 //! Every wait polls the response, or its body, together with a timer: the three timeouts of
 //! `request-options` leave out the TLS handshake in some hosts, and others refuse them.
 
@@ -15,6 +18,7 @@ use waki::bindings::wasi::io::streams::StreamError;
 
 use super::clock::{Clock, nanoseconds};
 use crate::api::{MAX_BODY, Reply, Request, TransportError};
+use crate::redirect::is_redirect;
 
 /// Meraki asks applications to name themselves: "ApplicationName/1.0 VendorName".
 const USER_AGENT: &str = concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-clip");
@@ -27,28 +31,30 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
 pub(super) fn exchange(clock: &Clock, request: &Request) -> Result<Reply, TransportError> {
     let left = request
-        .ends
+        .give_up_at
         .saturating_sub(clock.elapsed())
         .max(SHORTEST_TIMEOUT);
-    let alarm = clock.alarm(request.ends);
+    let alarm = clock.alarm(request.give_up_at);
     let future = outgoing_handler::handle(outgoing(request)?, Some(options(left)))
         .map_err(|code| transport_error(&code))?;
     let response = receive(&future, &alarm)?;
+    let status = response.status();
     let headers = response.headers();
     let header = |name: &str| first_text(headers.get(&name.to_owned()));
     Ok(Reply {
-        status: response.status(),
+        status,
         location: header("location"),
         retry_after: header("retry-after"),
         request_id: header("x-request-id"),
-        body: response
-            .consume()
-            .map_err(|()| NOT_SENDABLE)
-            .and_then(|body| read(&body, &alarm)),
+        body: match is_redirect(status) {
+            true => Ok(Vec::new()),
+            false => response
+                .consume()
+                .map_err(|()| BROKEN)
+                .and_then(|body| read(&body, &alarm)),
+        },
     })
 }
-
-const NOT_SENDABLE: TransportError = TransportError::Connection("the host cannot send the request");
 
 fn outgoing(request: &Request) -> Result<OutgoingRequest, TransportError> {
     let mut headers = vec![
@@ -69,7 +75,7 @@ fn outgoing(request: &Request) -> Result<OutgoingRequest, TransportError> {
         .set_scheme(Some(&scheme))
         .and_then(|()| outgoing.set_authority(Some(request.url.authority())))
         .and_then(|()| outgoing.set_path_with_query(Some(&request.url.path_and_query())))
-        .map_err(|()| NOT_SENDABLE)?;
+        .map_err(|()| TransportError::Denied)?;
     Ok(outgoing)
 }
 
@@ -92,14 +98,13 @@ fn receive(
         Some(Ok(Ok(response))) => Ok(response),
         Some(Ok(Err(code))) => Err(transport_error(&code)),
         // Ready, and taken here for the first time: the interface rules both of these out.
-        Some(Err(())) | None => Err(TransportError::Connection("the host lost the response")),
+        Some(Err(())) | None => Err(TransportError::Connection("the engine lost the response")),
     }
 }
 
-/// The whole body, where it ends in time and is not too large. Kept in chunks until then: a growing
-/// vector would take three times the memory.
+/// The whole body, where it ends in time and is not too large.
 fn read(body: &IncomingBody, alarm: &Pollable) -> Result<Vec<u8>, TransportError> {
-    let stream = body.stream().map_err(|()| NOT_SENDABLE)?;
+    let stream = body.stream().map_err(|()| BROKEN)?;
     let readable = stream.subscribe();
     let mut chunks = Vec::new();
     let mut length = 0;
@@ -111,7 +116,7 @@ fn read(body: &IncomingBody, alarm: &Pollable) -> Result<Vec<u8>, TransportError
                 if length > MAX_BODY {
                     return Err(TransportError::TooLarge);
                 }
-                chunks.push(chunk);
+                append(&mut chunks, chunk);
             }
             Err(StreamError::Closed) => return Ok(chunks.concat()),
             Err(StreamError::LastOperationFailed(error)) => {
@@ -119,6 +124,15 @@ fn read(body: &IncomingBody, alarm: &Pollable) -> Result<Vec<u8>, TransportError
                 return Err(code.map_or(BROKEN, |code| transport_error(&code)));
             }
         }
+    }
+}
+
+/// Keeps a body in pieces of up to a chunk: in one growing vector, and in a vector for each of many
+/// small reads, it would take several times the memory.
+fn append(chunks: &mut Vec<Vec<u8>>, chunk: Vec<u8>) {
+    match chunks.last_mut() {
+        Some(last) if last.len() + chunk.len() <= CHUNK as usize => last.extend_from_slice(&chunk),
+        _ => chunks.push(chunk),
     }
 }
 
@@ -146,8 +160,7 @@ fn transport_error(code: &ErrorCode) -> TransportError {
     match code {
         ErrorCode::HttpRequestDenied
         | ErrorCode::HttpRequestUriInvalid
-        | ErrorCode::DestinationIpProhibited
-        | ErrorCode::DestinationIpUnroutable => TransportError::Denied,
+        | ErrorCode::DestinationIpProhibited => TransportError::Denied,
         ErrorCode::TlsCertificateError => TransportError::Certificate,
         ErrorCode::DnsTimeout
         | ErrorCode::ConnectionTimeout
@@ -158,14 +171,15 @@ fn transport_error(code: &ErrorCode) -> TransportError {
         ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
             TransportError::Connection("the host name cannot be resolved")
         }
-        ErrorCode::ConnectionRefused | ErrorCode::DestinationUnavailable => {
-            TransportError::Connection("the connection was refused")
+        ErrorCode::ConnectionRefused => TransportError::Connection("the connection was refused"),
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
+            TransportError::Connection("the network does not lead there")
         }
-        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => {
-            TransportError::Connection("the TLS handshake failed")
-        }
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => TransportError::Connection(
+            "the TLS handshake failed, perhaps for a certificate that is not trusted",
+        ),
         ErrorCode::ConnectionLimitReached => {
-            TransportError::Connection("the host allows no more connections")
+            TransportError::Connection("the engine allows no more connections")
         }
         ErrorCode::HttpProtocolError
         | ErrorCode::HttpResponseHeaderSectionSize(_)

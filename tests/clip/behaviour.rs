@@ -134,6 +134,33 @@ mod footage {
     }
 
     #[test]
+    fn that_is_not_uploaded_yet_is_given_time() {
+        let call = Simulation::new()
+            .started("2026-03-12T14:36:00Z")
+            .random(HALF)
+            .run(five(error(400, NO_VIDEO)));
+        // 2, 4, 8 and 15 s after replies that take 100 ms each.
+        assert_eq!(call.times(), [0, 2_100, 6_200, 14_300, 29_400]);
+    }
+
+    #[test]
+    fn that_does_not_arrive_by_the_deadline_is_worth_another_try_after_the_lag() {
+        let call = Simulation::new()
+            .started("2026-03-12T14:36:00Z")
+            .random(HALF)
+            .set("MV_CLIP_DEADLINE_SECONDS", "2")
+            .run([error(400, NO_VIDEO)]);
+        assert_eq!(call.transient().retry_after_seconds, Some(60));
+    }
+
+    #[test]
+    fn that_may_be_missing_in_a_reply_that_broke_off_is_asked_for_again() {
+        let mut broken = error(400, NO_VIDEO);
+        broken.outcome.as_mut().unwrap().body = Err(TransportError::TimedOut);
+        assert_eq!(Simulation::new().run([broken, clip()]).url(), MEDIA);
+    }
+
+    #[test]
     fn that_is_missing_long_after_the_end_is_missing_for_good() {
         let call = Simulation::new()
             .started("2026-03-12T14:38:00Z")
@@ -373,7 +400,7 @@ mod deadline {
         let call = Simulation::new()
             .set("MV_CLIP_DEADLINE_SECONDS", "40")
             .run([silence(), silence()]);
-        assert_eq!(call.sent[1].1.ends, Duration::from_secs(40));
+        assert_eq!(call.sent[1].1.give_up_at, Duration::from_secs(40));
         assert_eq!(call.took, Duration::from_secs(40));
     }
 
@@ -385,6 +412,54 @@ mod deadline {
         assert_eq!(call.times(), [110_000]);
         assert_eq!(call.took, Duration::from_secs(120));
         assert_eq!(call.transient().kind, FailureKind::TimedOut);
+    }
+
+    #[test]
+    fn leaves_no_time_for_a_redirect() {
+        let late = Exchange {
+            takes: Duration::from_millis(1_999),
+            ..redirect("/again")
+        };
+        let settings = || Simulation::new().set("MV_CLIP_DEADLINE_SECONDS", "2");
+        let call = settings().run([late.clone(), silence()]);
+        assert_eq!(call.took, Duration::from_secs(2));
+
+        // The clock of a busy engine goes on by itself.
+        let mut simulation = settings();
+        simulation.late_by = Duration::from_millis(1);
+        let call = simulation.run([late]);
+        let failure = call.transient();
+        assert_eq!((failure.kind, failure.attempts), (FailureKind::TimedOut, 1));
+        assert!(
+            failure
+                .message
+                .contains("left no time to ask api.meraki.com"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn that_passes_in_a_wait_leaves_the_last_failure_as_it_was() {
+        let mut simulation = Simulation::new();
+        simulation.late_by = Duration::from_secs(200);
+        let failure = simulation.run([retry_after(429, "20")]);
+        let failure = failure.transient();
+        assert_eq!(
+            (failure.kind, failure.status),
+            (FailureKind::RateLimited, Some(429))
+        );
+        assert_eq!((failure.attempts, failure.request_id.is_some()), (1, true));
+    }
+
+    #[test]
+    fn that_passes_before_the_first_request_says_so() {
+        let mut simulation = Simulation::new().started("2026-03-12T14:32:10Z");
+        simulation.late_by = Duration::from_secs(200);
+        let failure = simulation.run([]);
+        assert_eq!(
+            (failure.transient().kind, failure.transient().attempts),
+            (FailureKind::TimedOut, 0)
+        );
     }
 
     #[test]
@@ -448,6 +523,31 @@ mod redirects {
             Simulation::new().run([hop(), hop(), error(503, "x"), hop(), hop(), hop(), clip()]);
         assert_eq!(call.url(), MEDIA);
         assert_eq!(hosts(&call)[3], "api.meraki.com");
+    }
+
+    #[test]
+    fn do_not_wait_for_the_pace() {
+        let hop = || redirect("/again");
+        let call = Simulation::new().run([hop(), hop(), clip()]);
+        assert_eq!(call.times(), [0, 100, 200]);
+    }
+
+    #[test]
+    fn are_named_where_their_target_fails() {
+        for (error, words) in [
+            (
+                TransportError::Denied,
+                "does not let it send to n7.meraki.com",
+            ),
+            (TransportError::Certificate, "certificate of n7.meraki.com"),
+        ] {
+            let call = Simulation::new().run([redirect("https://n7.meraki.com/x"), fault(error)]);
+            assert!(
+                call.permanent().message.contains(words),
+                "{}",
+                call.permanent()
+            );
+        }
     }
 
     #[test]
