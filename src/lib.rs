@@ -38,6 +38,7 @@
 //! ```
 
 pub mod api;
+pub mod batch;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod error;

@@ -3,6 +3,7 @@
 // For clippy, which knows helpers as test code by this alone.
 #![cfg(test)]
 
+mod batch;
 mod behaviour;
 mod properties;
 mod simulation;

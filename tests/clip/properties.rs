@@ -10,7 +10,7 @@ use crate::simulation::*;
 /// The key, where a message is cut.
 const ECHO: &str = r#"{"errors":["                                                                                                         k3y-0f-s0mebody"]}"#;
 
-fn exchange() -> impl Strategy<Value = Exchange> {
+pub(crate) fn exchange() -> impl Strategy<Value = Exchange> {
     let status = prop_oneof![
         4 => prop::sample::select(vec![200_u16, 302, 400, 408, 429, 500, 503, 504]),
         1 => 100_u16..600,

@@ -1,0 +1,243 @@
+//! Many clips at once, in simulated time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use mv_clip::api::{Clip, Request, TransportError};
+use mv_clip::batch::{Batch, Step};
+use mv_clip::error::{ClipError, FailureKind};
+use mv_clip::request::ClipRequest;
+use mv_clip::settings::Settings;
+use mv_clip::time::Timestamp;
+use proptest::prelude::*;
+
+use crate::simulation::*;
+
+/// How a simulated batch went.
+struct Calls {
+    results: Vec<Result<Clip, ClipError>>,
+    /// When each request was sent, and for which clip.
+    sent: Vec<(Duration, usize)>,
+    took: Duration,
+}
+
+impl Calls {
+    fn clips(&self) -> usize {
+        self.results.iter().filter(|result| result.is_ok()).count()
+    }
+}
+
+/// Runs a batch of `count` clips against a server that is asked with the time, the clip and the
+/// request.
+fn run(
+    count: usize,
+    variables: &[(&'static str, &str)],
+    mut server: impl FnMut(Duration, usize, &Request) -> Exchange,
+) -> Calls {
+    let settings = Settings::from_variables(variables.iter().copied()).unwrap();
+    let started = Timestamp::parse(STARTED).unwrap();
+    let request = window("2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z");
+    let mut batch = Batch::new(&settings, (0..count).map(|_| Ok(request.clone())), started);
+    let (mut sent, mut now) = (Vec::new(), Duration::ZERO);
+    let mut coming: Vec<(Duration, usize, Exchange)> = Vec::new();
+    loop {
+        let next_reply = coming
+            .iter()
+            .map(|(at, ..)| *at)
+            .min()
+            .unwrap_or(Duration::MAX);
+        match batch.resume(now) {
+            Step::Send(index, request) => {
+                assert!(sent.len() < 10_000, "no end of requests");
+                let mut exchange = server(now, index, &request);
+                let mut at = now.saturating_add(exchange.takes);
+                if at >= request.give_up_at {
+                    at = request.give_up_at;
+                    exchange.outcome = Err(TransportError::TimedOut);
+                }
+                sent.push((now, index));
+                coming.push((at, index, exchange));
+                continue;
+            }
+            Step::Wait(until) if until < next_reply => {
+                now = until;
+                continue;
+            }
+            Step::Wait(_) | Step::Await => now = next_reply,
+            Step::Done => {
+                assert!(coming.is_empty(), "replies that nobody awaits");
+                return Calls {
+                    results: batch.into_results().collect(),
+                    sent,
+                    took: now,
+                };
+            }
+        }
+        let due = coming
+            .iter()
+            .position(|(at, ..)| *at == now)
+            .expect("a reply to await");
+        let (_, index, exchange) = coming.swap_remove(due);
+        batch.receive(index, now, exchange.outcome, || 0);
+    }
+}
+
+fn after(ms: u64, exchange: Exchange) -> Exchange {
+    Exchange {
+        takes: Duration::from_millis(ms),
+        ..exchange
+    }
+}
+
+#[test]
+fn nothing_asked_is_nothing_done() {
+    let calls = run(0, &[], |_, _, _| clip());
+    assert_eq!((calls.results.len(), calls.took), (0, Duration::ZERO));
+}
+
+#[test]
+fn requests_are_in_flight_together_and_sends_are_paced() {
+    let calls = run(8, &[], |_, _, _| after(1_000, clip()));
+    let times: Vec<_> = calls.sent.iter().map(|(at, _)| at.as_millis()).collect();
+    assert_eq!(times, [0, 200, 400, 600, 800, 1_000, 1_200, 1_400]);
+    assert_eq!(
+        (calls.clips(), calls.took),
+        (8, Duration::from_millis(2_400))
+    );
+}
+
+#[test]
+fn outcomes_stay_in_the_order_of_the_requests() {
+    let calls = run(4, &[], |_, index, _| match index {
+        1 => error(404, "x"),
+        _ => after(3_000 - 900 * index as u64, clip()),
+    });
+    let failed: Vec<_> = calls.results.iter().map(Result::is_err).collect();
+    assert_eq!(failed, [false, true, false, false]);
+}
+
+#[test]
+fn a_request_that_is_refused_leaves_the_others_alone() {
+    let settings = Settings::from_variables::<&str, &str>([]).unwrap();
+    let bad = ClipRequest::parse("x", "", "", None);
+    let mut batch = Batch::new(&settings, [bad], Timestamp::parse(STARTED).unwrap());
+    assert_eq!(batch.resume(Duration::ZERO), Step::Done);
+    assert!(batch.into_results().all(|result| result.is_err()));
+}
+
+#[test]
+fn one_429_holds_back_all() {
+    let calls = run(6, &[], |_, index, _| match index {
+        0 => after(500, retry_after(429, "10")),
+        _ => after(5_000, clip()),
+    });
+    // Three were out before the reply came; the others go on when the first may.
+    assert_eq!(calls.sent[2].0, Duration::from_millis(400));
+    assert!(
+        calls.sent[3..]
+            .iter()
+            .all(|(at, _)| *at >= Duration::from_millis(10_500))
+    );
+    let again = calls.sent.iter().filter(|(_, index)| *index == 0).count();
+    assert_eq!((again > 1, calls.clips()), (true, 5));
+}
+
+#[test]
+fn a_429_beyond_the_deadline_ends_those_that_wait() {
+    let calls = run(6, &[], |_, index, _| match index {
+        0 => after(500, retry_after(429, "600")),
+        _ => after(1_000, clip()),
+    });
+    assert_eq!(
+        (calls.clips(), calls.took),
+        (2, Duration::from_millis(1_400))
+    );
+    for result in &calls.results[3..] {
+        let Err(ClipError::Transient(failure)) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(
+            (failure.kind, failure.attempts),
+            (FailureKind::RateLimited, 0)
+        );
+        assert_eq!(failure.retry_after_seconds, Some(600));
+    }
+}
+
+#[test]
+fn one_deadline_is_over_all() {
+    let variables = [
+        ("MV_CLIP_DEADLINE_SECONDS", "2"),
+        ("MV_CLIP_REQUESTS_PER_SECOND", "1"),
+    ];
+    let calls = run(5, &variables, |_, _, _| clip());
+    assert_eq!((calls.clips(), calls.took), (2, Duration::from_secs(2)));
+    for result in &calls.results[2..] {
+        let Err(ClipError::Transient(failure)) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!((failure.kind, failure.attempts), (FailureKind::TimedOut, 0));
+    }
+}
+
+#[test]
+fn a_foreign_client_that_eats_half_of_the_limit_loses_no_clip() {
+    // The mock's limit: 10/s with a burst of 10; somebody else takes 5/s of it.
+    let mut tokens = VecDeque::from([Duration::ZERO; 10]);
+    let mut next_token = Duration::from_millis(200);
+    let calls = run(100, &[("MV_CLIP_REQUESTS_PER_SECOND", "8")], |now, _, _| {
+        while next_token <= now && tokens.len() < 10 {
+            tokens.push_back(next_token);
+            next_token += Duration::from_millis(200);
+        }
+        next_token = next_token.max(now);
+        match tokens.pop_front() {
+            Some(_) => clip(),
+            None => retry_after(429, "1"),
+        }
+    });
+    assert!(calls.sent.len() > 100, "the limit was never met");
+    assert_eq!(
+        calls.clips(),
+        100,
+        "{:?}",
+        calls.results.iter().find(|r| r.is_err())
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn the_makespan_is_the_pace_and_one_latency(
+        count in 1_usize..120, rate in 1_u32..=100, latency in 0_u64..5_000,
+    ) {
+        let rate_setting = rate.to_string();
+        let variables =
+            [("MV_CLIP_REQUESTS_PER_SECOND", rate_setting.as_str()), ("MV_CLIP_DEADLINE_SECONDS", "600")];
+        let calls = run(count, &variables, |_, _, _| after(latency, clip()));
+        let ideal = Duration::from_secs(count as u64 - 1) / rate + Duration::from_millis(latency);
+        prop_assert_eq!(calls.clips(), count);
+        prop_assert!(calls.took <= ideal.mul_f64(1.05) && calls.took >= ideal.mul_f64(0.95));
+    }
+
+    #[test]
+    fn pace_and_deadline_hold_whatever_the_server_does(
+        count in 1_usize..40, rate in 1_u32..=50, deadline in 1_u64..60,
+        exchanges in prop::collection::vec(crate::properties::exchange(), 60),
+    ) {
+        let (rate_setting, deadline_setting) = (rate.to_string(), deadline.to_string());
+        let variables = [
+            ("MV_CLIP_REQUESTS_PER_SECOND", rate_setting.as_str()),
+            ("MV_CLIP_DEADLINE_SECONDS", deadline_setting.as_str()),
+        ];
+        let mut exchanges = exchanges.into_iter().cycle();
+        let calls = run(count, &variables, |_, _, _| exchanges.next().unwrap());
+        prop_assert_eq!(calls.results.len(), count);
+        prop_assert!(calls.took <= Duration::from_secs(deadline));
+        let gap = Duration::from_secs(1) / rate;
+        for pair in calls.sent.windows(2) {
+            prop_assert!(pair[1].0 - pair[0].0 >= gap);
+        }
+    }
+}
