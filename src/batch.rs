@@ -90,12 +90,19 @@ impl<'a> Batch<'a> {
     /// Goes on, `elapsed` after the start.
     pub fn resume(&mut self, elapsed: Duration) -> Step {
         while let Some((index, ready)) = self.first_waiting() {
-            let at = ready.max(self.next_send).min(self.settings.deadline);
+            // A redirect is part of its attempt: it is sent at once, and paid for afterwards.
+            let redirected = self.slots.get(index).is_some_and(Slot::is_redirected);
+            let paced = if redirected {
+                ready
+            } else {
+                ready.max(self.next_send)
+            };
+            let at = paced.min(self.settings.deadline);
             if elapsed < at {
                 return Step::Wait(at);
             }
             if let Some(request) = self.advance(index, |fetch| fetch.resume(elapsed)) {
-                self.next_send = elapsed + self.settings.gap;
+                self.next_send = self.next_send.max(elapsed) + self.settings.gap;
                 return Step::Send(index, request);
             }
         }

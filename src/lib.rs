@@ -42,6 +42,7 @@ pub mod batch;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod error;
+pub mod events;
 pub mod fetch;
 mod json;
 pub mod redirect;

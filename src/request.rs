@@ -41,7 +41,8 @@ impl ClipRequest {
     }
 }
 
-fn time(name: &str, text: &str) -> Result<Timestamp, Failure> {
+/// Parses a time; `name` says which, in a message.
+pub(crate) fn time(name: &str, text: &str) -> Result<Timestamp, Failure> {
     Timestamp::parse(text).map_err(|error| {
         let message = format!(
             "the {name} time \"{}\" {}. Write it like 2026-03-12T14:30:00Z or \

@@ -101,6 +101,17 @@ impl std::ops::Add<Duration> for Timestamp {
     }
 }
 
+impl std::ops::Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            unix_ms: self.unix_ms.saturating_sub(ms),
+        }
+    }
+}
+
 /// UTC with milliseconds, as Meraki takes it: `2026-03-12T14:30:00.000Z`.
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -35,12 +35,6 @@ impl Clock {
     pub(super) fn alarm(&self, at: Duration) -> Pollable {
         subscribe_instant(self.origin.saturating_add(nanoseconds(at)))
     }
-
-    pub(super) fn wait_until(&self, at: Duration) {
-        if at > self.elapsed() {
-            self.alarm(at).block();
-        }
-    }
 }
 
 pub(super) fn nanoseconds(duration: Duration) -> u64 {

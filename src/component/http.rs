@@ -1,22 +1,23 @@
-//! One HTTP exchange over `wasi:http`.
+//! One HTTP exchange over `wasi:http`, without blocking: it says what to poll, and is advanced when
+//! that is ready.
 //!
 //! The messages go through the bindings that waki exports: its own `send` and `body` block without a
-//! deadline.
-//!
-//! Every wait polls the response, or its body, together with a timer: the three timeouts of
-//! `request-options` leave out the TLS handshake in some hosts, and others refuse them.
+//! deadline. The three timeouts of `request-options` are set too, but they leave out the TLS handshake
+//! in some hosts, and others refuse them.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use waki::bindings::wasi::http::outgoing_handler;
 use waki::bindings::wasi::http::types::{
-    ErrorCode, FieldValue, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse,
-    OutgoingRequest, RequestOptions, Scheme, http_error_code,
+    FieldValue, Fields, FutureIncomingResponse, IncomingBody, OutgoingRequest, RequestOptions,
+    Scheme, http_error_code,
 };
-use waki::bindings::wasi::io::poll::{Pollable, poll};
-use waki::bindings::wasi::io::streams::StreamError;
+use waki::bindings::wasi::io::poll::Pollable;
+use waki::bindings::wasi::io::streams::{InputStream, StreamError};
 
 use super::clock::{Clock, nanoseconds};
+use super::error_code::{BROKEN, transport_error};
 use crate::api::{MAX_BODY, Reply, Request, TransportError};
 use crate::redirect::is_redirect;
 
@@ -24,36 +25,161 @@ use crate::redirect::is_redirect;
 const USER_AGENT: &str = concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-clip");
 
 /// How much of a body is read at a time, in bytes: a real one fits.
-const CHUNK: u64 = 16 * 1024;
+const CHUNK: usize = 16 * 1024;
 
 /// RUSTSEC-2026-0320: a timeout of zero makes some hosts panic.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
-pub(super) fn exchange(clock: &Clock, request: &Request) -> Result<Reply, TransportError> {
-    let left = request
-        .give_up_at
-        .saturating_sub(clock.elapsed())
-        .max(SHORTEST_TIMEOUT);
-    let alarm = clock.alarm(request.give_up_at);
-    let future = outgoing_handler::handle(outgoing(request)?, Some(options(left)))
-        .map_err(|code| transport_error(&code))?;
-    let response = receive(&future, &alarm)?;
-    let status = response.status();
-    let headers = response.headers();
-    let header = |name: &str| first_text(headers.get(&name.to_owned()));
-    Ok(Reply {
-        status,
-        location: header("location"),
-        retry_after: header("retry-after"),
-        request_id: header("x-request-id"),
-        body: match is_redirect(status) {
-            true => Ok(Vec::new()),
-            false => response
-                .consume()
-                .map_err(|()| BROKEN)
-                .and_then(|body| read(&body, &alarm)),
-        },
-    })
+/// What an exchange comes to.
+pub(super) type Outcome = Result<Reply, TransportError>;
+
+/// A request that is on its way.
+pub(super) struct Exchange {
+    give_up_at: Duration,
+    stage: Stage,
+}
+
+enum Stage {
+    Response(Response),
+    Body(Body),
+}
+
+impl Exchange {
+    pub(super) fn start(clock: &Clock, request: &Request) -> Result<Self, TransportError> {
+        let give_up_at = request.give_up_at;
+        let left = give_up_at
+            .saturating_sub(clock.elapsed())
+            .max(SHORTEST_TIMEOUT);
+        let future = outgoing_handler::handle(outgoing(request)?, Some(options(left)))
+            .map_err(|code| transport_error(&code))?;
+        let stage = Stage::Response(Response {
+            ready: future.subscribe(),
+            future,
+        });
+        Ok(Self { give_up_at, stage })
+    }
+
+    /// When this has to be over, counted from the start of the call.
+    pub(super) fn give_up_at(&self) -> Duration {
+        self.give_up_at
+    }
+
+    /// Ready when there is something to [`Exchange::advance`].
+    pub(super) fn pollable(&self) -> &Pollable {
+        match &self.stage {
+            Stage::Response(response) => &response.ready,
+            Stage::Body(body) => &body.ready,
+        }
+    }
+
+    /// Takes what has come, where the pollable is `ready`, and breaks with the outcome. Once it is
+    /// time to give up nothing else counts: a server that sends a byte now and then would keep the
+    /// call for ever.
+    pub(super) fn advance(self, now: Duration, ready: bool) -> ControlFlow<Outcome, Self> {
+        let Self { give_up_at, stage } = self;
+        let timed_out = now >= give_up_at;
+        let stage = match stage {
+            Stage::Response(_) if timed_out => {
+                return ControlFlow::Break(Err(TransportError::TimedOut));
+            }
+            Stage::Body(body) if timed_out => {
+                return ControlFlow::Break(Ok(body.end(Err(TransportError::TimedOut))));
+            }
+            stage if !ready => stage,
+            Stage::Response(response) => response.advance()?,
+            Stage::Body(body) => body.advance()?,
+        };
+        ControlFlow::Continue(Self { give_up_at, stage })
+    }
+}
+
+/// Awaits the header section. The pollable stands first, to be dropped before its parent.
+struct Response {
+    ready: Pollable,
+    future: FutureIncomingResponse,
+}
+
+impl Response {
+    fn advance(self) -> ControlFlow<Outcome, Stage> {
+        let response = match self.future.get() {
+            Some(Ok(Ok(response))) => response,
+            Some(Ok(Err(code))) => return ControlFlow::Break(Err(transport_error(&code))),
+            // Taken for the first time: the interface rules this out.
+            Some(Err(())) => return ControlFlow::Break(Err(BROKEN)),
+            None => return ControlFlow::Continue(Stage::Response(self)),
+        };
+        let status = response.status();
+        let headers = response.headers();
+        let header = |name: &str| first_text(headers.get(&name.to_owned()));
+        let head = Reply {
+            status,
+            location: header("location"),
+            retry_after: header("retry-after"),
+            request_id: header("x-request-id"),
+            body: Ok(Vec::new()),
+        };
+        if is_redirect(status) {
+            return ControlFlow::Break(Ok(head));
+        }
+        match response
+            .consume()
+            .and_then(|body| Ok((body.stream()?, body)))
+        {
+            Ok((stream, body)) => ControlFlow::Continue(Stage::Body(Body {
+                ready: stream.subscribe(),
+                stream,
+                _body: body,
+                head,
+                chunks: Vec::new(),
+                length: 0,
+            })),
+            Err(()) => ControlFlow::Break(Ok(Reply {
+                body: Err(BROKEN),
+                ..head
+            })),
+        }
+    }
+}
+
+/// Reads the body. Each resource stands before the one that it is a child of, to be dropped first.
+struct Body {
+    ready: Pollable,
+    stream: InputStream,
+    _body: IncomingBody,
+    head: Reply,
+    chunks: Vec<Vec<u8>>,
+    length: usize,
+}
+
+impl Body {
+    fn advance(mut self) -> ControlFlow<Outcome, Stage> {
+        let end = match self.stream.read(CHUNK as u64) {
+            Ok(chunk) if self.length + chunk.len() > MAX_BODY => Err(TransportError::TooLarge),
+            Ok(chunk) => {
+                self.append(chunk);
+                return ControlFlow::Continue(Stage::Body(self));
+            }
+            Err(StreamError::Closed) => Ok(self.chunks.concat()),
+            Err(StreamError::LastOperationFailed(error)) => {
+                Err(http_error_code(&error).map_or(BROKEN, |code| transport_error(&code)))
+            }
+        };
+        ControlFlow::Break(Ok(self.end(end)))
+    }
+
+    /// Keeps the body in pieces of up to a chunk: in one growing vector, and in a vector for each of
+    /// many small reads, it would take several times the memory.
+    fn append(&mut self, chunk: Vec<u8>) {
+        self.length += chunk.len();
+        match self.chunks.last_mut() {
+            Some(last) if last.len() + chunk.len() <= CHUNK => last.extend_from_slice(&chunk),
+            _ => self.chunks.push(chunk),
+        }
+    }
+
+    fn end(self, body: Result<Vec<u8>, TransportError>) -> Reply {
+        Reply { body, ..self.head }
+    }
 }
 
 fn outgoing(request: &Request) -> Result<OutgoingRequest, TransportError> {
@@ -89,105 +215,9 @@ fn options(left: Duration) -> RequestOptions {
     options
 }
 
-fn receive(
-    future: &FutureIncomingResponse,
-    alarm: &Pollable,
-) -> Result<IncomingResponse, TransportError> {
-    wait(&future.subscribe(), alarm)?;
-    match future.get() {
-        Some(Ok(Ok(response))) => Ok(response),
-        Some(Ok(Err(code))) => Err(transport_error(&code)),
-        // Ready, and taken here for the first time: the interface rules both of these out.
-        Some(Err(())) | None => Err(TransportError::Connection("the engine lost the response")),
-    }
-}
-
-/// The whole body, where it ends in time and is not too large.
-fn read(body: &IncomingBody, alarm: &Pollable) -> Result<Vec<u8>, TransportError> {
-    let stream = body.stream().map_err(|()| BROKEN)?;
-    let readable = stream.subscribe();
-    let mut chunks = Vec::new();
-    let mut length = 0;
-    loop {
-        wait(&readable, alarm)?;
-        match stream.read(CHUNK) {
-            Ok(chunk) => {
-                length += chunk.len();
-                if length > MAX_BODY {
-                    return Err(TransportError::TooLarge);
-                }
-                append(&mut chunks, chunk);
-            }
-            Err(StreamError::Closed) => return Ok(chunks.concat()),
-            Err(StreamError::LastOperationFailed(error)) => {
-                let code = http_error_code(&error);
-                return Err(code.map_or(BROKEN, |code| transport_error(&code)));
-            }
-        }
-    }
-}
-
-/// Keeps a body in pieces of up to a chunk: in one growing vector, and in a vector for each of many
-/// small reads, it would take several times the memory.
-fn append(chunks: &mut Vec<Vec<u8>>, chunk: Vec<u8>) {
-    match chunks.last_mut() {
-        Some(last) if last.len() + chunk.len() <= CHUNK as usize => last.extend_from_slice(&chunk),
-        _ => chunks.push(chunk),
-    }
-}
-
-const BROKEN: TransportError = TransportError::Connection("the connection broke off");
-
-/// Waits for the pollable, and for the alarm at most. Once the alarm is due nothing else counts: a
-/// server that sends a byte now and then would keep the call for ever.
-fn wait(pollable: &Pollable, alarm: &Pollable) -> Result<(), TransportError> {
-    let alarm_at = 1;
-    if poll(&[pollable, alarm]).contains(&alarm_at) {
-        return Err(TransportError::TimedOut);
-    }
-    Ok(())
-}
-
 fn first_text(values: Vec<FieldValue>) -> Option<String> {
     values
         .into_iter()
         .next()
         .and_then(|value| String::from_utf8(value).ok())
-}
-
-/// Sorts the error codes of `wasi:http` by what a caller can do about them.
-fn transport_error(code: &ErrorCode) -> TransportError {
-    match code {
-        ErrorCode::HttpRequestDenied
-        | ErrorCode::HttpRequestUriInvalid
-        | ErrorCode::DestinationIpProhibited => TransportError::Denied,
-        ErrorCode::TlsCertificateError => TransportError::Certificate,
-        ErrorCode::DnsTimeout
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionReadTimeout
-        | ErrorCode::ConnectionWriteTimeout
-        | ErrorCode::HttpResponseTimeout => TransportError::TimedOut,
-        ErrorCode::HttpResponseBodySize(_) => TransportError::TooLarge,
-        ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
-            TransportError::Connection("the host name cannot be resolved")
-        }
-        ErrorCode::ConnectionRefused => TransportError::Connection("the connection was refused"),
-        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
-            TransportError::Connection("the network does not lead there")
-        }
-        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => TransportError::Connection(
-            "the TLS handshake failed, perhaps for a certificate that is not trusted",
-        ),
-        ErrorCode::ConnectionLimitReached => {
-            TransportError::Connection("the engine allows no more connections")
-        }
-        ErrorCode::HttpProtocolError
-        | ErrorCode::HttpResponseHeaderSectionSize(_)
-        | ErrorCode::HttpResponseHeaderSize(_)
-        | ErrorCode::HttpResponseContentCoding(_)
-        | ErrorCode::HttpResponseTransferCoding(_) => {
-            TransportError::Connection("the reply is not HTTP, or too large in its headers")
-        }
-        _ => BROKEN,
-    }
 }

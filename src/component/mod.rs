@@ -1,19 +1,18 @@
 //! The world `clip-plugin`: the only code that names WASI. It lends the rest of the crate a clock,
-//! randomness, environment variables and HTTP, and does the steps that [`Fetch`] asks for.
+//! randomness, environment variables and HTTP.
 
 mod clock;
 mod convert;
+mod drive;
+mod error_code;
 mod http;
 
-use std::time::Duration;
-
-use self::bindings::exports::meraki_mv::clips::{clips, types};
-use self::clock::Clock;
+use self::bindings::exports::meraki_mv::clips::{clips, events, types};
+use self::convert::{outcome, refused_request};
 use crate::api::Clip;
-use crate::error::ClipError;
-use crate::fetch::{Fetch, Step};
+use crate::error::{ClipError, Failure};
+use crate::events::Coverage;
 use crate::request::ClipRequest;
-use crate::settings::Settings;
 
 #[expect(unsafe_code, reason = "generated from wit/")]
 mod bindings {
@@ -40,7 +39,7 @@ struct Component;
 
 impl clips::Guest for Component {
     fn get_clip(serial: String, start: String, end: String) -> Result<String, types::ClipError> {
-        let clip = run(&serial, &start, &end, None)?;
+        let clip = one(ClipRequest::parse(&serial, &start, &end, None))?;
         Ok(clip.url.into_string())
     }
 
@@ -51,33 +50,76 @@ impl clips::Guest for Component {
             end,
             imager_id,
         } = request;
-        Ok(run(&serial, &start, &end, imager_id)?.into())
+        Ok(one(ClipRequest::parse(&serial, &start, &end, imager_id))?.into())
     }
 }
 
-fn run(serial: &str, start: &str, end: &str, imager_id: Option<u32>) -> Result<Clip, ClipError> {
-    let clock = Clock::start();
-    let request =
-        ClipRequest::parse(serial, start, end, imager_id).map_err(ClipError::Permanent)?;
-    let settings = Settings::from_variables(wasi::cli::environment::get_environment())
-        .map_err(ClipError::Permanent)?;
-    let mut fetch = Fetch::new(&settings, request, clock.started())?;
-    let mut step = fetch.resume(Duration::ZERO);
-    loop {
-        step = match step {
-            Step::Wait(until) => {
-                clock.wait_until(until);
-                fetch.resume(clock.elapsed())
-            }
-            Step::Send(request) => {
-                let outcome = http::exchange(&clock, &request);
-                fetch.receive(
-                    clock.elapsed(),
-                    outcome,
-                    wasi::random::random::get_random_u64,
-                )
-            }
-            Step::Done(result) => return result,
-        }
+impl events::Guest for Component {
+    fn get_range(request: types::ClipRequest) -> Result<Vec<types::ClipOutcome>, types::ClipError> {
+        let types::ClipRequest {
+            serial,
+            start,
+            end,
+            imager_id,
+        } = request;
+        let requests = crate::events::range(&serial, &start, &end, imager_id).map_err(permanent)?;
+        let asked = requests.clone();
+        let results = drive::run(requests.into_iter().map(Ok).collect()).map_err(permanent)?;
+        let outcome = |(request, result): (&ClipRequest, _)| outcome(request.into(), result);
+        Ok(asked.iter().zip(results).map(outcome).collect())
     }
+
+    fn get_incident(
+        serial: String,
+        at: String,
+        pre_roll_seconds: Option<u32>,
+        post_roll_seconds: Option<u32>,
+    ) -> Result<types::Clip, types::ClipError> {
+        let request = crate::events::incident(&serial, &at, pre_roll_seconds, post_roll_seconds);
+        Ok(one(request)?.into())
+    }
+
+    fn get_coverage(
+        serials: Vec<String>,
+        at: String,
+        duration_seconds: Option<u32>,
+    ) -> Result<Vec<types::ClipOutcome>, types::ClipError> {
+        let Coverage {
+            window,
+            requests,
+            answers,
+        } = crate::events::coverage(&serials, &at, duration_seconds).map_err(permanent)?;
+        let asked: Vec<_> = requests
+            .iter()
+            .map(|request| request.as_ref().ok().cloned())
+            .collect();
+        let results = drive::run(requests).map_err(permanent)?;
+        let answer = |(serial, answer): (String, usize)| {
+            let result = results.get(answer)?.clone();
+            let request = match asked.get(answer)? {
+                Some(request) => request.into(),
+                None => refused_request(serial, window),
+            };
+            Some(outcome(request, result))
+        };
+        Ok(serials
+            .into_iter()
+            .zip(answers)
+            .filter_map(answer)
+            .collect())
+    }
+}
+
+fn permanent(failure: Failure) -> types::ClipError {
+    ClipError::Permanent(failure).into()
+}
+
+/// Gets one clip: many, of which there is one.
+fn one(request: Result<ClipRequest, Failure>) -> Result<Clip, types::ClipError> {
+    let request = request.map_err(permanent)?;
+    let mut results = drive::run(vec![Ok(request)]).map_err(permanent)?;
+    results
+        .pop()
+        .ok_or(types::ClipError::ExecutionFailed)?
+        .map_err(Into::into)
 }
