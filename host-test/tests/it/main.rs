@@ -9,6 +9,7 @@ mod cli;
 mod contract;
 mod faults;
 mod input;
+mod media;
 mod mock;
 mod outbound;
 mod secrets;
