@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::bindings::exports::meraki_mv::clips::types;
+use crate::file::ReadError;
 
 pub use types::{ClipError, ClipRequest, Failure, FailureKind};
 
@@ -95,16 +96,53 @@ pub enum CallError {
     /// The component ran and says why there is no clip.
     #[error("{}", words(.0))]
     Clip(ClipError),
-    /// The guest was still running when the host's wall time was over.
-    #[error(
-        "the component was stopped after {} s (Limits::wall_time); its own deadline, \
-         MV_CLIP_DEADLINE_SECONDS, is to be shorter than that",
-        .0.as_secs()
-    )]
-    WallTime(Duration),
+    /// The host's wall time, [`Limits::wall_time`](crate::Limits), was over before the call was.
+    #[error("{} {limit:?} (Limits::wall_time){}", .phase.what_happened(), .phase.what_to_do())]
+    WallTime {
+        /// The wall time.
+        limit: Duration,
+        /// How far the call had come.
+        phase: Phase,
+    },
     /// The guest broke off: a trap, or a limit of [`crate::Limits`].
     #[error("the component broke off: {0:#}")]
     Trap(wasmtime::Error),
+}
+
+/// How far a call had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It waited for its turn, while as many calls were running as may
+    /// ([`Limits::concurrent_calls`](crate::Limits)).
+    Waiting,
+    /// The component was being instantiated.
+    Starting,
+    /// The guest was running.
+    Running,
+}
+
+impl Phase {
+    fn what_happened(self) -> &'static str {
+        match self {
+            Self::Waiting => "the call got no turn within",
+            Self::Starting => "the component did not start within",
+            Self::Running => "the component was stopped after",
+        }
+    }
+
+    fn what_to_do(self) -> &'static str {
+        match self {
+            Self::Waiting => {
+                "; call again later, or let more calls run at once (Limits::concurrent_calls)"
+            }
+            Self::Starting => {
+                "; let fewer calls run at once (Limits::concurrent_calls), or check the component"
+            }
+            Self::Running => {
+                "; its own deadline, MV_CLIP_DEADLINE_SECONDS, is to be shorter than that"
+            }
+        }
+    }
 }
 
 fn words(error: &ClipError) -> String {
@@ -122,13 +160,8 @@ fn words(error: &ClipError) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read the component {path}: {error}. `cargo xtask build` makes it")]
-    Read {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What the system says.
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The engine cannot be set up with these limits.
     #[error("cannot set up the engine: {0:#}")]
     Engine(wasmtime::Error),
@@ -148,5 +181,20 @@ mod tests {
             format!("{:?}", ClipUrl::from("https://h/t0ken".to_owned())),
             "ClipUrl(hidden)"
         );
+    }
+
+    #[test]
+    fn wall_time_is_told_exactly_and_with_the_phase() {
+        let text = |phase| {
+            let limit = Duration::from_millis(1_500);
+            CallError::WallTime { limit, phase }.to_string()
+        };
+        assert_eq!(
+            text(Phase::Waiting),
+            "the call got no turn within 1.5s (Limits::wall_time); call again later, or let more \
+             calls run at once (Limits::concurrent_calls)"
+        );
+        assert!(text(Phase::Starting).starts_with("the component did not start within 1.5s"));
+        assert!(text(Phase::Running).starts_with("the component was stopped after 1.5s"));
     }
 }

@@ -12,26 +12,28 @@ use crate::limits::{Limits, TABLE_ELEMENTS};
 /// How long a guest computes before it yields to the calls beside it.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The component is three core modules: its code, and two small ones that the component linker adds.
-const CORE_INSTANCES_PER_CALL: u32 = 4;
+/// The component is three core modules: its code, and two small ones through which the component
+/// linker ties its imports to it.
+const CORE_INSTANCES: u32 = 3;
+
+/// That of its code and, before that exists, the one that its imports go through.
+const TABLES: u32 = 2;
+
+const MEMORIES: u32 = 1;
 
 pub(crate) fn new(limits: &Limits) -> Result<Engine> {
+    let calls = limits.concurrent_calls.get();
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(limits.concurrent_calls)
-        .total_core_instances(
-            limits
-                .concurrent_calls
-                .saturating_mul(CORE_INSTANCES_PER_CALL),
-        )
-        .total_memories(limits.concurrent_calls)
-        .total_tables(
-            limits
-                .concurrent_calls
-                .saturating_mul(CORE_INSTANCES_PER_CALL),
-        )
-        .total_stacks(limits.concurrent_calls)
+    pool.total_component_instances(calls)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .total_core_instances(calls.saturating_mul(CORE_INSTANCES))
+        .max_memories_per_component(MEMORIES)
+        .total_memories(calls.saturating_mul(MEMORIES))
         .max_memory_size(limits.memory)
-        .table_elements(TABLE_ELEMENTS);
+        .max_tables_per_component(TABLES)
+        .total_tables(calls.saturating_mul(TABLES))
+        .table_elements(TABLE_ELEMENTS)
+        .total_stacks(calls);
     let mut config = Config::new();
     config
         .epoch_interruption(true)

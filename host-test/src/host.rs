@@ -1,20 +1,24 @@
 //! [`ClipHost`] and its calls.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::component::{Component, Linker, ResourceTable};
+use tracing::info;
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::{ClipPlugin, ClipPluginPre};
-use crate::clip::{CallError, Clip, ClipRequest, ClipUrl, LoadError};
-use crate::engine;
-use crate::limits::{Limits, Meter};
-use crate::outbound::{Outbound, OutboundHooks};
+use crate::clip::{CallError, Clip, ClipRequest, ClipUrl, LoadError, Phase};
+use crate::deadline::Deadline;
+use crate::instance::{Instance, log_end};
+use crate::limits::Limits;
+use crate::outbound::Outbound;
+use crate::store::{self, State};
+use crate::{engine, file};
 
 /// A component that is ready to be called, any number of times and from any number of tasks.
 ///
@@ -28,65 +32,45 @@ pub struct ClipHost {
     turns: Arc<Semaphore>,
 }
 
-/// What the store of one call holds.
-struct State {
-    wasi: WasiCtx,
-    http: WasiHttpCtx,
-    table: ResourceTable,
-    hooks: OutboundHooks,
-    meter: Meter,
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            ctx: &mut self.http,
-            table: &mut self.table,
-            hooks: &mut self.hooks,
-        }
+impl fmt::Debug for ClipHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClipHost")
+            .field("outbound", &self.outbound)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
 impl ClipHost {
-    /// Loads a component from a file. See [`ClipHost::new`].
+    /// Loads a component from a file. See [`ClipHost::new`], which also says that this blocks.
     ///
     /// # Errors
     ///
     /// See [`LoadError`].
     pub fn from_file(path: &Path, outbound: Outbound, limits: Limits) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(path).map_err(|error| LoadError::Read {
-            path: path.to_owned(),
-            error,
-        })?;
-        Self::new(&bytes, outbound, limits)
+        Self::new(&file::read(path)?, outbound, limits)
     }
 
     /// Loads a component: compiles it, and links it to the interfaces of the world `wasi:http/proxy`
     /// and to `wasi:cli/environment`. Neither files nor sockets are there to be linked.
     ///
-    /// `outbound` is all that the guest can reach. Compiling takes a good part of a second; do it
-    /// once.
+    /// `outbound` is all that the guest can reach. Compiling takes a good part of a second and blocks:
+    /// do it once, and within `tokio::task::spawn_blocking` where other tasks are running already.
     ///
     /// # Errors
     ///
     /// See [`LoadError`].
     pub fn new(component: &[u8], outbound: Outbound, limits: Limits) -> Result<Self, LoadError> {
+        let started = Instant::now();
         let engine = engine::new(&limits).map_err(LoadError::Engine)?;
-        let turns = usize::try_from(limits.concurrent_calls).unwrap_or(Semaphore::MAX_PERMITS);
+        let pre = link(&engine, component).map_err(LoadError::Component)?;
+        let turns = usize::try_from(limits.concurrent_calls.get()).unwrap_or(usize::MAX);
+        info!(bytes = component.len(), took = ?started.elapsed(), "component loaded");
         Ok(Self {
-            pre: link(&engine, component).map_err(LoadError::Component)?,
+            pre,
             outbound,
             limits: Arc::new(limits),
-            turns: Arc::new(Semaphore::new(turns)),
+            turns: Arc::new(Semaphore::new(turns.min(Semaphore::MAX_PERMITS))),
         })
     }
 
@@ -137,36 +121,41 @@ impl ClipHost {
         self.instance(variables).await?.request_clip(request).await
     }
 
-    /// A fresh instance for one call, once it is its turn ([`Limits::concurrent_calls`]).
+    /// A fresh instance for one call, once it is its turn ([`Limits::concurrent_calls`]). The wall
+    /// time of that call counts from here: see [`Instance`].
     ///
     /// # Errors
     ///
-    /// [`CallError::Trap`] where the component cannot be instantiated within the limits.
+    /// [`CallError::WallTime`] where it is not there in time, [`CallError::Trap`] where the component
+    /// cannot be instantiated within the limits.
     pub async fn instance(&self, variables: &[(String, String)]) -> Result<Instance, CallError> {
-        // The semaphore is never closed, so there is always a turn to wait for.
-        let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
-        let state = State {
-            wasi: WasiCtx::builder().envs(variables).build(),
-            http: WasiHttpCtx::new(),
-            table: ResourceTable::new(),
-            hooks: self.outbound.hooks(),
-            meter: Meter::new(&self.limits),
-        };
-        let mut store = Store::new(self.pre.engine(), state);
-        store.limiter(|state| &mut state.meter);
-        // Yields at each tick, so that a guest that computes for ever can be stopped at the wall time.
-        store.epoch_deadline_async_yield_and_update(1);
-        let plugin = self
-            .pre
-            .instantiate_async(&mut store)
-            .await
-            .map_err(CallError::Trap)?;
+        let deadline = Deadline::after(self.limits.wall_time);
+        let result = self.start(variables, &deadline).await;
+        if let Err(error) = &result {
+            log_end(&deadline, Some(error));
+        }
+        let (store, plugin, turn) = result?;
         Ok(Instance {
             store,
             plugin,
-            limits: Arc::clone(&self.limits),
+            deadline,
             _turn: turn,
         })
+    }
+
+    async fn start(
+        &self,
+        variables: &[(String, String)],
+        deadline: &Deadline,
+    ) -> Result<(Store<State>, ClipPlugin, Option<OwnedSemaphorePermit>), CallError> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        // The semaphore is never closed, so there is always a turn to wait for.
+        let turn = deadline.bound(Phase::Waiting, turn).await?.ok();
+        let hooks = self.outbound.hooks();
+        let mut store = store::new(self.pre.engine(), &self.limits, hooks, variables);
+        let starting = self.pre.instantiate_async(&mut store);
+        let plugin = deadline.bound(Phase::Starting, starting).await?;
+        Ok((store, plugin.map_err(CallError::Trap)?, turn))
     }
 }
 
@@ -179,57 +168,4 @@ fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<ClipPluginPre<Sta
         State::cli,
     )?;
     ClipPluginPre::new(linker.instantiate_pre(&component)?)
-}
-
-/// An instance of the component, with a store of its own.
-pub struct Instance {
-    store: Store<State>,
-    plugin: ClipPlugin,
-    limits: Arc<Limits>,
-    _turn: Option<OwnedSemaphorePermit>,
-}
-
-impl Instance {
-    /// See [`ClipHost::get_clip`].
-    ///
-    /// # Errors
-    ///
-    /// See [`CallError`].
-    pub async fn get_clip(
-        &mut self,
-        serial: &str,
-        start: &str,
-        end: &str,
-    ) -> Result<ClipUrl, CallError> {
-        let clips = self.plugin.meraki_mv_clips_clips();
-        let call = clips.call_get_clip(&mut self.store, serial, start, end);
-        within(&self.limits, call).await.map(ClipUrl::from)
-    }
-
-    /// See [`ClipHost::request_clip`].
-    ///
-    /// # Errors
-    ///
-    /// See [`CallError`].
-    pub async fn request_clip(&mut self, request: &ClipRequest) -> Result<Clip, CallError> {
-        let clips = self.plugin.meraki_mv_clips_clips();
-        let call = clips.call_request_clip(&mut self.store, request);
-        within(&self.limits, call).await.map(Clip::from)
-    }
-
-    /// By how much the guest's memory has grown since it started, in bytes.
-    pub fn memory_growth(&self) -> usize {
-        self.store.data().meter.growth()
-    }
-}
-
-async fn within<T>(
-    limits: &Limits,
-    call: impl Future<Output = wasmtime::Result<Result<T, crate::clip::ClipError>>>,
-) -> Result<T, CallError> {
-    match tokio::time::timeout(limits.wall_time, call).await {
-        Ok(Ok(result)) => result.map_err(CallError::Clip),
-        Ok(Err(trap)) => Err(CallError::Trap(trap)),
-        Err(_) => Err(CallError::WallTime(limits.wall_time)),
-    }
 }

@@ -1,13 +1,14 @@
 //! What a component asks for, gives and says of itself, read from its bytes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use wasm_metadata::Payload;
 use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentExtern, ComponentItem};
 use wasmtime::{Config, Engine, Result};
 
-use crate::clip::LoadError;
+use crate::file::{self, ReadError};
 
 /// Interfaces by name, each with the names of its functions.
 pub type Interfaces = BTreeMap<String, Vec<String>>;
@@ -15,6 +16,8 @@ pub type Interfaces = BTreeMap<String, Vec<String>>;
 /// What [`inspect`] finds.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Inspection {
+    /// How long the file is, in bytes.
+    pub size: usize,
     /// The interfaces that the component imports, with the functions that it uses of them.
     pub imports: Interfaces,
     /// The interfaces that it exports.
@@ -23,13 +26,33 @@ pub struct Inspection {
     pub metadata: BTreeMap<&'static str, String>,
 }
 
-/// Reads a component.
+/// Why nothing is known about a component.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The bytes are something else.
+    #[error("not a WebAssembly component: {0:#}")]
+    NotAComponent(wasmtime::Error),
+}
+
+/// Reads a component of any world from a file.
 ///
 /// # Errors
 ///
-/// [`LoadError::Component`] where the bytes are not a WebAssembly component.
-pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
-    read(bytes).map_err(LoadError::Component)
+/// See [`InspectError`].
+pub fn inspect_file(path: &Path) -> Result<Inspection, InspectError> {
+    inspect(&file::read(path)?)
+}
+
+/// Reads a component of any world.
+///
+/// # Errors
+///
+/// [`InspectError::NotAComponent`].
+pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
+    read(bytes).map_err(InspectError::NotAComponent)
 }
 
 fn read(bytes: &[u8]) -> Result<Inspection> {
@@ -39,6 +62,7 @@ fn read(bytes: &[u8]) -> Result<Inspection> {
     let interfaces =
         |(name, item): (&str, ComponentExtern<'_>)| (name.to_owned(), functions(&engine, item.ty));
     Ok(Inspection {
+        size: bytes.len(),
         imports: types.imports(&engine).map(interfaces).collect(),
         exports: types.exports(&engine).map(interfaces).collect(),
         metadata: metadata(bytes)?,

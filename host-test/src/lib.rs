@@ -24,20 +24,32 @@
 //!
 //! [`ClipHost`] runs calls, [`Limits`] bounds them, [`Outbound`] is all that a guest can reach, and
 //! [`mock::MockMeraki`] stands in for the API.
+//!
+//! The library logs through `tracing`: at info level when a component was loaded and when a call
+//! started and ended, at debug level each request. The API key and URLs of clips are never logged.
+//! Without the feature `cli` the command line and its dependencies are left out.
 
 mod bindings;
 pub mod clip;
+mod deadline;
 mod engine;
+mod file;
 mod host;
 pub mod inspect;
+mod instance;
 mod limits;
 pub mod media;
 pub mod mock;
 pub mod mpegts;
 pub mod outbound;
+mod store;
 
-pub use clip::{CallError, Clip, ClipError, ClipRequest, ClipUrl, Failure, FailureKind, LoadError};
-pub use host::{ClipHost, Instance};
+pub use clip::{
+    CallError, Clip, ClipError, ClipRequest, ClipUrl, Failure, FailureKind, LoadError, Phase,
+};
+pub use file::ReadError;
+pub use host::ClipHost;
+pub use instance::Instance;
 pub use limits::Limits;
 pub use outbound::{Outbound, Policy};
 

@@ -1,5 +1,6 @@
 //! What one call may use.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use wasmtime::{ResourceLimiter, Result};
@@ -10,19 +11,21 @@ use wasmtime::{ResourceLimiter, Result};
 pub struct Limits {
     /// The guest's linear memory, in bytes. 16 MiB.
     pub memory: usize,
-    /// How long a call takes at most, whatever the guest does. Longer than the guest's own deadline
-    /// (`MV_CLIP_DEADLINE_SECONDS`), which ends a call with a better error. 180 s.
+    /// How long a call takes at most, whatever the guest does: waiting for its turn, starting and
+    /// running. Longer than the guest's own deadline (`MV_CLIP_DEADLINE_SECONDS`), which ends a call
+    /// with a better error. 180 s.
     pub wall_time: Duration,
     /// How many calls run at once; more wait for their turn. 100.
-    pub concurrent_calls: u32,
+    pub concurrent_calls: NonZeroU32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        const HUNDRED: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
         Self {
             memory: 16 << 20,
             wall_time: Duration::from_secs(180),
-            concurrent_calls: 100,
+            concurrent_calls: HUNDRED,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `host-test demo`: the whole way, from a serial number to a checked clip, with the time of each
 //! step.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use host_test::mock::{MockConfig, MockMeraki};
-use host_test::{ClipHost, ClipRequest, Limits, media, mpegts};
+use host_test::{ClipRequest, media, mpegts};
 
 use super::{ComponentFile, settings};
 
@@ -33,16 +33,16 @@ struct Target {
     _mock: Option<MockMeraki>,
 }
 
-pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let target = target(args.serial.as_deref()).await?;
     step("target", started, settings::base_url(&target.variables));
 
     let started = Instant::now();
-    let outbound = settings::outbound(&target.variables)?;
-    let path = &args.component.component;
-    let host = ClipHost::from_file(path, outbound, Limits::default())?;
-    step("load", started, &path.display().to_string());
+    let path = args.component.component;
+    let file = path.display().to_string();
+    let host = settings::host(path, &target.variables).await?;
+    step("load", started, &file);
 
     let started = Instant::now();
     let end = Utc::now() - TimeDelta::minutes(5);
@@ -60,7 +60,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
         started,
         &format!("{} from {} to {}", clip.serial, clip.start, clip.end),
     );
-    println!("{:>24}{}", "", clip.url.expose());
+    println!("{:INDENT$}{}", "", clip.url.expose());
 
     let started = Instant::now();
     let bytes = media::fetch(&clip.url).await?;
@@ -73,7 +73,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
-    let mut variables = settings::from_environment();
+    let mut variables = settings::from_environment()?;
     let has_key = variables.iter().any(|(name, _)| name == KEY);
     if let (Some(serial), true) = (serial, has_key) {
         println!(
@@ -108,10 +108,11 @@ async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
     })
 }
 
+/// The column in which the text of the steps begins.
+const INDENT: usize = 26;
+
 fn step(name: &str, started: Instant, what: &str) {
-    let took: Duration = started.elapsed();
-    println!(
-        "{name:<10}{:>9.1} ms    {what}",
-        took.as_secs_f64() * 1_000.0
-    );
+    let milliseconds = started.elapsed().as_secs_f64() * 1_000.0;
+    let time = format!("{name:<10}{milliseconds:>9.1} ms");
+    println!("{time:<INDENT$}{what}");
 }

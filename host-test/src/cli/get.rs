@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use host_test::clip::kind_name;
-use host_test::{CallError, Clip, ClipError, ClipHost, ClipRequest, Limits};
+use host_test::{CallError, Clip, ClipError, ClipRequest};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const TEMPORARY: u8 = 75;
 ///
 /// Settings are environment variables: MERAKI_DASHBOARD_API_KEY, MERAKI_BASE_URL and those that
 /// begin with MV_CLIP_; the README lists them. The exit code is 0 with a URL, 75 where the same call
-/// may succeed later, and 1 otherwise.
+/// may succeed later, 2 where this command is used wrongly, and 1 otherwise.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The camera's serial number, such as Q2XX-ABCD-1234.
@@ -49,9 +49,10 @@ pub(super) async fn run(args: Args) -> ExitCode {
         Ok(clip) if json => print(&clip_json(&clip)),
         Ok(clip) => println!("{}", clip.url.expose()),
         Err(error) => {
-            match &error {
-                _ if json => print(&error_json(&error)),
-                error => eprintln!("error: {error:#}"),
+            if json {
+                print(&error_json(&error));
+            } else {
+                eprintln!("error: {error:#}");
             }
             return match error.downcast_ref() {
                 Some(CallError::Clip(ClipError::Transient(_))) => TEMPORARY.into(),
@@ -63,38 +64,26 @@ pub(super) async fn run(args: Args) -> ExitCode {
 }
 
 async fn get(args: Args) -> anyhow::Result<Clip> {
-    let variables = settings::from_environment();
-    let outbound = settings::outbound(&variables)?;
-    let limits = Limits {
-        wall_time: Duration::from_secs(86_400 + 60),
-        ..Limits::default()
-    };
-    let host = ClipHost::from_file(&args.component.component, outbound, limits)?;
-    let Args {
-        serial,
-        start,
-        end,
-        imager_id,
-        ..
-    } = args;
+    let variables = settings::from_environment()?;
     let waiting = waiting_for(settings::base_url(&variables));
-    let result = host
-        .request_clip(
-            &variables,
-            &ClipRequest {
-                serial,
-                start,
-                end,
-                imager_id,
-            },
-        )
-        .await;
+    let host = settings::host(args.component.component, &variables).await?;
+    let request = ClipRequest {
+        serial: args.serial,
+        start: args.start,
+        end: args.end,
+        imager_id: args.imager_id,
+    };
+    let result = host.request_clip(&variables, &request).await;
     waiting.finish_and_clear();
     Ok(result?)
 }
 
-/// Shown where standard error is a terminal: footage may have to be waited for.
+/// Shown where standard error is a terminal that no log is written to: footage may have to be waited
+/// for.
 fn waiting_for(base_url: &str) -> ProgressBar {
+    if tracing::enabled!(tracing::Level::INFO) {
+        return ProgressBar::hidden();
+    }
     let style = ProgressStyle::with_template("{spinner} waiting for {msg} ({elapsed})");
     let bar = ProgressBar::new_spinner().with_message(base_url.to_owned());
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));

@@ -1,7 +1,6 @@
 //! `host-test inspect`: what a component asks for, gives and says of itself.
 
-use anyhow::Context;
-use host_test::inspect::{Inspection, inspect};
+use host_test::inspect::{Inspection, inspect_file};
 use serde_json::json;
 
 use super::ComponentFile;
@@ -19,26 +18,21 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let path = &args.component.component;
-    let bytes = std::fs::read(path).with_context(|| {
-        format!(
-            "cannot read {}; `cargo xtask build` makes it",
-            path.display()
-        )
-    })?;
-    let inspection = inspect(&bytes).with_context(|| path.display().to_string())?;
+    let inspection = inspect_file(path)?;
     if args.json {
         let Inspection {
+            size,
             imports,
             exports,
             metadata,
         } = &inspection;
         println!(
             "{}",
-            json!({ "size": bytes.len(), "imports": imports, "exports": exports, "metadata": metadata })
+            json!({ "size": size, "imports": imports, "exports": exports, "metadata": metadata })
         );
         return Ok(());
     }
-    println!("{}: {} bytes", path.display(), bytes.len());
+    println!("{}: {} bytes", path.display(), inspection.size);
     for (title, interfaces) in [
         ("imports", &inspection.imports),
         ("exports", &inspection.exports),

@@ -6,6 +6,7 @@ mod inspect;
 mod mock;
 mod settings;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,6 +36,9 @@ enum Command {
     Demo(demo::Args),
 }
 
+/// The environment variable that says which component to run.
+const COMPONENT: &str = "MV_CLIP_COMPONENT";
+
 /// Which component to run.
 #[derive(clap::Args)]
 struct ComponentFile {
@@ -42,6 +46,7 @@ struct ComponentFile {
     #[arg(
         long,
         value_name = "FILE",
+        env = COMPONENT,
         default_value = "target/component/mv-clip.wasm"
     )]
     component: PathBuf,
@@ -53,7 +58,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Get(args) => return get::run(args).await,
         Command::Mock(args) => mock::run(args).await,
         Command::Inspect(args) => inspect::run(&args),
-        Command::Demo(args) => demo::run(&args).await,
+        Command::Demo(args) => demo::run(args).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,7 +77,10 @@ fn log(verbose: u8) {
         _ => LevelFilter::DEBUG,
     };
     let own = Targets::new().with_target("host_test", level);
-    let to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let mut to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    if !std::io::stderr().is_terminal() {
+        to_stderr = to_stderr.with_ansi(false);
+    }
     tracing_subscriber::registry()
         .with(to_stderr)
         .with(own)

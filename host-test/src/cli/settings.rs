@@ -1,10 +1,24 @@
-//! The guest's settings, from this process's environment, and what they let it reach.
+//! The guest's settings, from this process's environment, and the host that they need.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use host_test::outbound::Timeouts;
 use host_test::outbound::policy::Destination;
-use host_test::{Outbound, Policy};
+use host_test::{ClipHost, Limits, Outbound, Policy};
+
+use super::COMPONENT;
 
 const BASE_URL: &str = "MERAKI_BASE_URL";
 const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";
+
+/// The longest `MV_CLIP_DEADLINE_SECONDS` that the guest accepts.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(86_400);
+
+/// The longest `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` that it accepts.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(600);
 
 /// Meraki's regions: an API redirects to shards below these.
 const MERAKI: [&str; 5] = [
@@ -16,9 +30,25 @@ const MERAKI: [&str; 5] = [
 ];
 
 /// The environment variables that are the guest's: it gets no others.
-pub(super) fn from_environment() -> Vec<(String, String)> {
-    std::env::vars()
-        .filter(|(name, _)| name.starts_with("MV_CLIP_") || name.starts_with("MERAKI_"))
+pub(super) fn from_environment() -> anyhow::Result<Vec<(String, String)>> {
+    guests(std::env::vars_os())
+}
+
+fn guests(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> anyhow::Result<Vec<(String, String)>> {
+    let of_guest = |name: &String| {
+        (name.starts_with("MV_CLIP_") || name.starts_with("MERAKI_")) && name != COMPONENT
+    };
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok().filter(of_guest)?, value)))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            // Not the value: it may be the key.
+            Err(_) => Err(anyhow!(
+                "the environment variable {name} is not UTF-8: set it again"
+            )),
+        })
         .collect()
 }
 
@@ -27,9 +57,42 @@ pub(super) fn base_url(variables: &[(String, String)]) -> &str {
     given.map_or(DEFAULT_BASE_URL, |(_, value)| value)
 }
 
-/// Lets the guest reach the API of its settings, and nothing else. A base URL that cannot be read
-/// opens nothing: the guest says what is wrong with it.
-pub(super) fn outbound(variables: &[(String, String)]) -> anyhow::Result<Outbound> {
+/// Loads the component into a host that cuts none of the guest's settings short.
+pub(super) async fn host(
+    component: PathBuf,
+    variables: &[(String, String)],
+) -> anyhow::Result<ClipHost> {
+    let outbound = Outbound::builder()
+        .policy(policy(variables)?)
+        .timeouts(timeouts())
+        .build()?;
+    // Compiling is no work for a thread that has a spinner, or a mock, to run.
+    let load =
+        tokio::task::spawn_blocking(move || ClipHost::from_file(&component, outbound, limits()));
+    Ok(load.await.context("loading the component broke off")??)
+}
+
+fn limits() -> Limits {
+    Limits {
+        wall_time: LONGEST_DEADLINE + Duration::from_secs(60),
+        ..Limits::default()
+    }
+}
+
+/// The time to connect stays as it is by default: no server takes longer, and an attempt that is spent
+/// on a dead address is better spent on another attempt.
+fn timeouts() -> Timeouts {
+    Timeouts {
+        first_byte: LONGEST_ATTEMPT,
+        between_bytes: LONGEST_ATTEMPT,
+        ..Timeouts::default()
+    }
+}
+
+/// What the guest may reach: all of Meraki where the base URL is in one of its regions, since they
+/// redirect to each other's shards; otherwise the base URL's origin alone. A base URL that cannot be
+/// read opens nothing: the guest says what is wrong with it.
+fn policy(variables: &[(String, String)]) -> anyhow::Result<Policy> {
     let meraki = MERAKI
         .iter()
         .map(|form| form.parse())
@@ -37,7 +100,7 @@ pub(super) fn outbound(variables: &[(String, String)]) -> anyhow::Result<Outboun
     let url: http::Uri = base_url(variables).parse().unwrap_or_default();
     let policy = Policy::new(meraki);
     if policy.allows(&url).is_ok() {
-        return Ok(Outbound::builder().policy(policy).build()?);
+        return Ok(policy);
     }
     let origin = match (url.scheme_str(), url.authority()) {
         (Some(scheme), Some(authority)) => format!("{scheme}://{authority}")
@@ -45,5 +108,68 @@ pub(super) fn outbound(variables: &[(String, String)]) -> anyhow::Result<Outboun
             .ok(),
         _ => None,
     };
-    Ok(Outbound::builder().policy(Policy::new(origin)).build()?)
+    Ok(Policy::new(origin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_opens_its_region_or_its_origin() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("https://api.meraki.com/api/v1", &MERAKI),
+            ("https://api.gov-meraki.com/api/v1", &MERAKI),
+            ("https://N7.Meraki.CA./api/v1", &MERAKI),
+            (
+                "https://api.meraki.com:8443/",
+                &["https://api.meraki.com:8443"],
+            ),
+            (
+                "https://api.meraki.com.example/",
+                &["https://api.meraki.com.example"],
+            ),
+            ("http://127.0.0.1:8080/api/v1", &["http://127.0.0.1:8080"]),
+            ("https://user@api.meraki.com/", &[]),
+            ("ftp://api.meraki.com/", &[]),
+            ("not a URL", &[]),
+        ];
+        for (base_url, expected) in cases {
+            let variables = [(BASE_URL.to_owned(), base_url.to_owned())];
+            let policy = policy(&variables).unwrap();
+            let opened: Vec<_> = policy.destinations().map(ToString::to_string).collect();
+            assert_eq!(opened, expected, "{base_url}");
+        }
+        let unset: Vec<_> = policy(&[]).unwrap().destinations().cloned().collect();
+        assert_eq!(unset.len(), MERAKI.len());
+    }
+
+    #[test]
+    fn the_guest_gets_its_own_variables_alone() {
+        let given = ["MERAKI_BASE_URL", "MV_CLIP_LAG_SECONDS", COMPONENT, "HOME"];
+        let given = given.map(|name| (name.into(), "x".into()));
+        let names: Vec<_> = guests(given.into_iter())
+            .unwrap()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names, ["MERAKI_BASE_URL", "MV_CLIP_LAG_SECONDS"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_a_variable_of_the_guests_must_be_utf_8_and_its_value_is_not_told() {
+        use std::os::unix::ffi::OsStringExt;
+        let broken = || OsString::from_vec(b"5ec2e7\xff".to_vec());
+        let others = [("HOME".into(), broken()), (broken(), broken())];
+        assert!(guests(others.into_iter()).unwrap().is_empty());
+
+        let own = [("MERAKI_DASHBOARD_API_KEY".into(), broken())];
+        let error = format!("{:?}", guests(own.into_iter()).unwrap_err());
+        assert!(
+            error.contains("MERAKI_DASHBOARD_API_KEY is not UTF-8"),
+            "{error}"
+        );
+        assert!(!error.contains("5ec2e7"), "{error}");
+    }
 }

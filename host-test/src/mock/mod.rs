@@ -41,6 +41,7 @@
 
 mod api;
 mod config;
+mod crowd;
 mod media;
 mod rate;
 mod record;
@@ -84,6 +85,7 @@ struct Shared {
     media: media::MediaUrls,
     script: Mutex<script::Script>,
     log: record::Log,
+    in_hand: crowd::Crowd,
 }
 
 impl MockMeraki {
@@ -125,6 +127,7 @@ impl MockMeraki {
             media: media::MediaUrls::new(&config),
             script: Mutex::default(),
             log: record::Log::default(),
+            in_hand: crowd::Crowd::default(),
             config,
         });
         let connections = Arc::default();
@@ -163,6 +166,12 @@ impl MockMeraki {
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.log.snapshot()
+    }
+
+    /// The greatest number of requests that were in hand at once so far: arrived, and not answered yet.
+    #[must_use]
+    pub fn most_at_once(&self) -> usize {
+        self.shared.in_hand.most()
     }
 
     /// How many connections clients have opened so far.

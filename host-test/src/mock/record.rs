@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-use http::header::AUTHORIZATION;
+use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode};
 
 use super::lock;
@@ -22,6 +22,10 @@ pub struct RecordedRequest {
     pub query: Option<String>,
     /// What came in the `Authorization` header. The key itself is not kept.
     pub authorization: Authorization,
+    /// The first `User-Agent` header, if it is text.
+    pub user_agent: Option<String>,
+    /// The first `Accept` header, if it is text.
+    pub accept: Option<String>,
     /// When its head had arrived.
     pub at: Instant,
     /// The status of the reply. `None` where there was none: a [`WireFault`](super::WireFault) took
@@ -45,7 +49,7 @@ pub enum Target {
 pub enum Authorization {
     /// There was none.
     Missing,
-    /// Something other than the mock's key as a bearer token.
+    /// Something other than the mock's key as a bearer token, or more than one header.
     Wrong,
     /// The mock's key as a bearer token (RFC 6750).
     Right,
@@ -77,9 +81,14 @@ impl Target {
 impl Authorization {
     /// What `headers` hold, where `key` is the right one.
     pub(super) fn of(headers: &HeaderMap, key: &str) -> Self {
-        let Some(value) = headers.get(AUTHORIZATION) else {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
             return Self::Missing;
         };
+        // Which of them counts differs from server to server.
+        if values.next().is_some() {
+            return Self::Wrong;
+        }
         let bearer = value.to_str().ok().and_then(|value| value.split_once(' '));
         match bearer {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") && token == key => {
@@ -103,6 +112,10 @@ impl Log {
             Target::Media => format!("{MEDIA}/…"),
             Target::Api | Target::Other => uri.path().to_owned(),
         };
+        let text = |name| {
+            let value = request.headers().get(name)?;
+            value.to_str().ok().map(str::to_owned)
+        };
         let mut log = lock(&self.0);
         log.push(RecordedRequest {
             target,
@@ -110,6 +123,8 @@ impl Log {
             path,
             query: uri.query().map(str::to_owned),
             authorization: Authorization::of(request.headers(), key),
+            user_agent: text(USER_AGENT),
+            accept: text(ACCEPT),
             at: Instant::now(),
             status: None,
         });
@@ -167,6 +182,16 @@ mod tests {
                 headers.insert(AUTHORIZATION, value.parse().unwrap());
             }
             assert_eq!(Authorization::of(&headers, "key"), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn two_authorizations_are_wrong_even_if_one_or_both_are_right() {
+        for second in ["Bearer key", "Bearer other"] {
+            let mut headers = HeaderMap::new();
+            headers.append(AUTHORIZATION, "Bearer key".parse().unwrap());
+            headers.append(AUTHORIZATION, second.parse().unwrap());
+            assert_eq!(Authorization::of(&headers, "key"), Authorization::Wrong);
         }
     }
 

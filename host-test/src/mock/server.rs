@@ -108,6 +108,7 @@ async fn oversee(
     request: Request,
     next: Next,
 ) -> Response {
+    let _in_hand = shared.in_hand.enter();
     let place = shared.log.arrived(&request, &shared.config.key);
     let target = Target::of(request.uri().path());
     let scripted = lock(&shared.script).next(target);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::response::Parts;
 use http_body_util::BodyExt as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter};
 use tokio::net::TcpStream;
 
 /// What happens on the wire to the reply that the mock would have sent.
@@ -44,6 +44,12 @@ pub enum WireFault {
         bytes: u64,
         /// Whether `Content-Length` says so beforehand. If not, the body ends with the connection.
         announced: bool,
+    },
+    /// The reply's body behind as many spaces as make it this long, each byte in an HTTP chunk of its
+    /// own: a client that keeps what it reads piece by piece pays for each piece.
+    TinyChunks {
+        /// The body's length in bytes, without the chunks' framing.
+        bytes: u64,
     },
 }
 
@@ -88,9 +94,9 @@ pub(super) async fn inflict(
 ) -> io::Result<()> {
     let (parts, body) = reply.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let head = |length| head(&parts, length);
+    let head = |framing| head(&parts, framing);
     let raw = Raw {
-        head: head(Some(body.len() as u64)),
+        head: head(Framing::Length(body.len() as u64)),
         body,
     };
     match fault {
@@ -135,18 +141,43 @@ pub(super) async fn inflict(
             stream.shutdown().await
         }
         WireFault::LargeBody { bytes, announced } => {
-            stream.write_all(&head(announced.then_some(bytes))).await?;
+            let framing = if announced {
+                Framing::Length(bytes)
+            } else {
+                Framing::UntilClose
+            };
+            stream.write_all(&head(framing)).await?;
             let spaces = bytes.saturating_sub(raw.body.len() as u64);
             tokio::io::copy(&mut tokio::io::repeat(b' ').take(spaces), &mut stream).await?;
             stream.write_all(&raw.body).await?;
             stream.shutdown().await
         }
+        WireFault::TinyChunks { bytes } => {
+            let mut stream = BufWriter::new(stream);
+            stream.write_all(&head(Framing::Chunked)).await?;
+            for _ in 0..bytes.saturating_sub(raw.body.len() as u64) {
+                stream.write_all(b"1\r\n \r\n").await?;
+            }
+            for byte in &raw.body {
+                stream
+                    .write_all(&[b'1', b'\r', b'\n', *byte, b'\r', b'\n'])
+                    .await?;
+            }
+            stream.write_all(b"0\r\n\r\n").await?;
+            stream.shutdown().await
+        }
     }
 }
 
-/// Status line and headers as HTTP/1.1 writes them; without a length, the body ends with the
-/// connection.
-fn head(parts: &Parts, length: Option<u64>) -> Vec<u8> {
+/// How a client finds the end of a body.
+enum Framing {
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+/// Status line and headers as HTTP/1.1 writes them.
+fn head(parts: &Parts, framing: Framing) -> Vec<u8> {
     let reason = parts.status.canonical_reason().unwrap_or_default();
     let mut head = format!("HTTP/1.1 {} {reason}\r\n", parts.status.as_str()).into_bytes();
     for (name, value) in &parts.headers {
@@ -157,10 +188,12 @@ fn head(parts: &Parts, length: Option<u64>) -> Vec<u8> {
             head.extend_from_slice(b"\r\n");
         }
     }
-    let length = length
-        .map(|length| format!("content-length: {length}\r\n"))
-        .unwrap_or_default();
-    head.extend_from_slice(format!("connection: close\r\n{length}\r\n").as_bytes());
+    let framing = match framing {
+        Framing::Length(length) => format!("content-length: {length}\r\n"),
+        Framing::Chunked => "transfer-encoding: chunked\r\n".to_owned(),
+        Framing::UntilClose => String::new(),
+    };
+    head.extend_from_slice(format!("connection: close\r\n{framing}\r\n").as_bytes());
     head
 }
 

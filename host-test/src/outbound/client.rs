@@ -47,6 +47,8 @@ pub(super) fn pooled(
     let mut tcp = HttpConnector::new_with_resolver(CheckedResolver::new(resolve));
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
+    // Shared out among the addresses of a name, so that a dead one leaves time for the next.
+    tcp.set_connect_timeout(Some(max_connect));
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http()

@@ -7,12 +7,14 @@ use std::error::Error as StdError;
 use std::io;
 
 use hyper_util::client::legacy;
+use tracing::debug;
 use wasmtime_wasi_http::Error;
 
 use super::resolve::ConnectFailure;
 
 /// For a request that got no response.
 pub(super) fn of_request(error: &legacy::Error) -> Error {
+    debug!(cause = innermost(error), "outbound request failed");
     match classify(error) {
         Some(known) => known,
         None if error.is_connect() => Error::DestinationUnavailable,
@@ -22,6 +24,7 @@ pub(super) fn of_request(error: &legacy::Error) -> Error {
 
 /// For a response whose body broke off.
 pub(super) fn of_body(error: &hyper::Error) -> Error {
+    debug!(cause = innermost(error), "outbound response broke off");
     let ended = |cause: &(dyn StdError + 'static)| {
         cause
             .downcast_ref::<io::Error>()
@@ -31,6 +34,22 @@ pub(super) fn of_body(error: &hyper::Error) -> Error {
         return Error::HttpResponseIncomplete;
     }
     classify(error).unwrap_or(Error::HttpProtocolError)
+}
+
+/// What went wrong in the words of whoever noticed, which the codes of `wasi:http` have no place for.
+///
+/// None of these words come from a request or a reply: the system's, rustls's and hyper's own errors
+/// say what happened and at most to which host, and a resolver knows no more than a name. The exception
+/// is HTTP/2, whose errors repeat the debug data of the server's GOAWAY frame.
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let cause = causes(error).last().unwrap_or(error);
+    match cause.downcast_ref::<h2::Error>() {
+        Some(error) => match error.reason() {
+            Some(reason) => format!("HTTP/2: {reason}"),
+            None => "HTTP/2".to_owned(),
+        },
+        None => cause.to_string(),
+    }
 }
 
 fn classify(error: &(dyn StdError + 'static)) -> Option<Error> {
@@ -203,5 +222,22 @@ mod tests {
     #[test]
     fn what_says_nothing_is_left_to_the_caller() {
         assert!(classify(&io::Error::other("whatever")).is_none());
+    }
+
+    #[test]
+    fn the_innermost_cause_is_told() {
+        let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
+        let lookup = ConnectFailure::Lookup(io::Error::other("no such name"));
+        let cases = [
+            (tls(expired), "invalid peer certificate: Expired"),
+            (io::Error::other(lookup), "no such name"),
+            (
+                io::Error::other(h2::Error::from(h2::Reason::ENHANCE_YOUR_CALM)),
+                "HTTP/2: detected excessive load generating behavior",
+            ),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(innermost(&error), expected);
+        }
     }
 }

@@ -6,20 +6,23 @@ use host_test::mock::MockConfig;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::support::{SERIAL, World, component_file, footage};
+use crate::support::{SERIAL, World, closed_port, component_file, footage};
 
-async fn host_test(world: &World, arguments: &[&str]) -> Output {
+fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-test"));
     command
         .args(arguments)
-        .arg("--component")
-        .arg(component_file())
         .env_clear()
+        .env("MV_CLIP_COMPONENT", component_file())
         .envs(world.variables().iter().cloned());
-    command.output().await.unwrap()
+    command
 }
 
-async fn get(world: &World, serial: &str, options: &[&str]) -> Output {
+async fn host_test(world: &World, arguments: &[&str]) -> Output {
+    command(world, arguments).output().await.unwrap()
+}
+
+fn get_command(world: &World, serial: &str, options: &[&str]) -> Command {
     let window = footage(serial);
     let arguments = [
         "get",
@@ -29,7 +32,11 @@ async fn get(world: &World, serial: &str, options: &[&str]) -> Output {
         "--end",
         &window.end,
     ];
-    host_test(world, &[&arguments, options].concat()).await
+    command(world, &[&arguments, options].concat())
+}
+
+async fn get(world: &World, serial: &str, options: &[&str]) -> Output {
+    get_command(world, serial, options).output().await.unwrap()
 }
 
 fn json(output: &Output) -> Value {
@@ -119,25 +126,68 @@ async fn logs_hold_neither_key_nor_url() {
 }
 
 #[tokio::test]
-async fn a_missing_component_is_named() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host-test"));
-    let times = [
-        "--start",
-        "2026-03-12T14:30:00Z",
-        "--end",
-        "2026-03-12T14:32:00Z",
-    ];
-    command
-        .args(["get", SERIAL])
-        .args(times)
-        .args(["--component", "none.wasm"])
-        .env_clear();
-    let error = error(&command.output().await.unwrap());
+async fn a_log_says_what_is_done() {
+    let world = World::new().await;
+    let log = error(&get(&world, SERIAL, &["-v"]).await);
+    for words in [
+        "component loaded",
+        "call started",
+        &format!("serial=\"{SERIAL}\""),
+        "call ended",
+        "outcome=\"ok\"",
+    ] {
+        assert!(log.contains(words), "no {words} in {log}");
+    }
+    assert!(!log.contains("outbound"), "{log}");
+
+    let log = error(&get(&world, "Q2XX-NONE-0000", &["-v"]).await);
+    assert!(log.contains("outcome=\"not-found\" attempts=1"), "{log}");
+}
+
+#[tokio::test]
+async fn a_missing_component_is_named_by_its_whole_path() {
+    let world = World::new().await;
+    let whole = std::env::current_dir().unwrap().join("none.wasm");
+    let expected = format!("cannot read the component {}", whole.display());
+    let by_option = get(&world, SERIAL, &["--component", "none.wasm"]).await;
+    let inspected = host_test(&world, &["inspect", "--component", "none.wasm"]).await;
+    let mut by_variable = get_command(&world, SERIAL, &[]);
+    by_variable.env("MV_CLIP_COMPONENT", "none.wasm");
+    for output in [by_option, inspected, by_variable.output().await.unwrap()] {
+        let error = error(&output);
+        assert!(error.contains(&expected), "{error}");
+        assert!(error.contains("`cargo xtask build` makes it"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_a_variable_of_the_guests_must_be_utf_8() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::new().await;
+    let broken = std::ffi::OsStr::from_bytes(b"5ec2e7\xff");
+
+    let mut command = get_command(&world, SERIAL, &[]);
+    let output = command.env("HOME", broken).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+
+    command.env("MERAKI_DASHBOARD_API_KEY", broken);
+    let output = command.output().await.unwrap();
+    let error = error(&output);
+    assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(
-        error.contains("cannot read the component none.wasm"),
+        error.contains("MERAKI_DASHBOARD_API_KEY is not UTF-8"),
         "{error}"
     );
-    assert!(error.contains("`cargo xtask build` makes it"), "{error}");
+    assert!(!error.contains("5ec2e7"), "{error}");
+}
+
+#[tokio::test]
+async fn wrong_usage_exits_with_2() {
+    let world = World::new().await;
+    let output = host_test(&world, &["get", SERIAL]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error(&output).contains("--start"), "{}", error(&output));
 }
 
 #[tokio::test]
@@ -172,4 +222,21 @@ async fn the_demo_goes_all_the_way() {
     ] {
         assert!(printed.contains(words), "{printed}");
     }
+    // The URL stands under the text of its step.
+    let column = |words| {
+        let mut lines = printed.lines();
+        lines.find_map(|line| line.find(words)).unwrap()
+    };
+    assert_eq!(column("http://127.0.0.1:"), column("Q2MV-MOCK"));
+}
+
+#[tokio::test]
+async fn nothing_goes_through_a_proxy() {
+    let (_held, address) = closed_port();
+    let mut demo = command(&World::new().await, &["demo"]);
+    for variable in ["http_proxy", "https_proxy", "all_proxy"] {
+        demo.env(variable, format!("http://{address}"));
+    }
+    let output = demo.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", error(&output));
 }

@@ -107,5 +107,10 @@ fn other_files_are_refused_by_name() {
             error.to_string().contains("meraki-mv:clips/clip-plugin"),
             "{error}"
         );
+        let error = inspect(bytes).unwrap_err().to_string();
+        assert!(
+            error.starts_with("not a WebAssembly component: "),
+            "{error}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use host_test::mock::{Point, Scripted, WireFault};
 use host_test::{CallError, Clip};
 use tokio::net::TcpListener;
 
-use crate::support::{SERIAL, World, footage, host, permanent, transient};
+use crate::support::{SERIAL, World, closed_port, footage, host, permanent, transient};
 
 const DEADLINE: Duration = Duration::from_secs(3);
 
@@ -121,23 +121,43 @@ async fn fifty_megabytes_leave_the_guest_small() {
             bytes: 50_000_000,
             announced,
         }]);
-        let mut instance = world.host.instance(world.variables()).await.unwrap();
-        transient(instance.request_clip(&footage(SERIAL)).await, BadResponse);
-        let growth = instance.memory_growth();
-        eprintln!("the guest's memory grew by {growth} bytes");
-        assert!(growth < 4 << 20);
+        let (result, growth) = growth(&world, DEADLINE).await;
+        transient(result, BadResponse);
+        assert!(growth < SMALL, "the guest grew by {growth} bytes");
     }
 }
 
 #[tokio::test]
+async fn a_body_in_tiny_chunks_leaves_the_guest_small() {
+    // A million chunks take a debug build many seconds.
+    let deadline = Duration::from_secs(100);
+    let seconds = deadline.as_secs().to_string();
+    let world = world().await.set("MV_CLIP_DEADLINE_SECONDS", &seconds);
+    let world = world.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", &seconds);
+    let bytes = 1 << 20;
+    world.mock.script([WireFault::TinyChunks { bytes }]);
+    let (result, growth) = growth(&world, deadline).await;
+    assert!(growth < SMALL, "the guest grew by {growth} bytes");
+    result.unwrap();
+}
+
+/// How much the guest may grow over its start, in bytes.
+const SMALL: usize = 4 << 20;
+
+/// How a call ends, in time, and by how much the guest's memory has grown by then.
+async fn growth(world: &World, deadline: Duration) -> (Result<Clip, CallError>, usize) {
+    let started = Instant::now();
+    let mut instance = world.host.instance(world.variables()).await.unwrap();
+    let result = instance.request_clip(&footage(SERIAL)).await;
+    let took = started.elapsed();
+    assert!(took < deadline + SLACK, "{took:?}: {result:?}");
+    (result, instance.memory_growth())
+}
+
+#[tokio::test]
 async fn a_port_that_nobody_listens_on() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let origin = format!("http://127.0.0.1:{port}");
+    let (_held, address) = closed_port();
+    let origin = format!("http://{address}");
     let mut world = world()
         .await
         .set("MERAKI_BASE_URL", &format!("{origin}/api/v1"));

@@ -1,9 +1,10 @@
 //! What leaves the harness, against real servers on loopback.
 
+mod connect;
 mod failures;
 mod pool;
 mod reach;
-mod server;
+pub mod server;
 mod tls;
 
 use std::time::Duration;

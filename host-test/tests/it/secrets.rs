@@ -1,45 +1,16 @@
 //! The API key and the clip's URL are in no log, error or `Debug`.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
 use host_test::mock::{MockConfig, Redirect, Scripted};
 use http::StatusCode;
 use tracing::Level;
-use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{World, footage};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
+use crate::support::{Log, World, footage};
 
 /// On one thread, so that all of it is logged to the subscriber of this test.
 #[tokio::test(flavor = "current_thread")]
 async fn are_in_no_log_at_the_most_verbose_level() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.collect(Level::TRACE);
 
     let key = "5ec2e7-0f-s0mebody";
     let config = MockConfig {
@@ -61,11 +32,13 @@ async fn are_in_no_log_at_the_most_verbose_level() {
     let echoed = world.get().await.unwrap_err();
     host_test::media::fetch(&clip.url).await.unwrap();
 
+    let instance = world.host.instance(world.variables()).await.unwrap();
+
     let token = clip.url.expose().rsplit('/').next().unwrap();
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let all = format!(
-        "{log}{clip:?}{error}{error:?}{echoed}{echoed:?}{:?}",
-        world.host.outbound()
+        "{log}{clip:?}{error}{error:?}{echoed}{echoed:?}{:?}{instance:?}",
+        world.host
     );
     assert!(log.contains("127.0.0.1"), "nothing was logged");
     assert!(

@@ -1,8 +1,9 @@
 //! One compiled component for all tests, and a mock for each.
 
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::LazyLock;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use host_test::mock::{MockConfig, MockMeraki};
@@ -11,6 +12,10 @@ use host_test::{
     CallError, Clip, ClipError, ClipHost, ClipRequest, Failure, FailureKind, Limits, Outbound,
     Policy,
 };
+use tokio::net::TcpSocket;
+use tracing::Level;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::MakeWriter;
 
 pub fn component_file() -> PathBuf {
     let built = || {
@@ -24,11 +29,8 @@ pub fn component_file() -> PathBuf {
 }
 
 static HOST: LazyLock<ClipHost> = LazyLock::new(|| {
-    let limits = Limits {
-        wall_time: Duration::from_secs(30),
-        ..Limits::default()
-    };
-    ClipHost::from_file(&component_file(), outbound(Policy::default()), limits).unwrap()
+    let outbound = outbound(Policy::default());
+    ClipHost::from_file(&component_file(), outbound, Limits::default()).unwrap()
 });
 
 pub fn outbound(policy: Policy) -> Outbound {
@@ -135,5 +137,50 @@ pub fn transient<T: std::fmt::Debug>(result: Result<T, CallError>, kind: Failure
     match result {
         Err(CallError::Clip(ClipError::Transient(failure))) if failure.kind == kind => failure,
         other => panic!("not transient({kind:?}): {other:?}"),
+    }
+}
+
+/// A port that nobody listens on, and what keeps it from being given to somebody who does.
+pub fn closed_port() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Collects until the guard is dropped.
+    pub fn collect(&self, level: Level) -> DefaultGuard {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(self.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
     }
 }

@@ -203,6 +203,29 @@ async fn a_large_body_is_good_json_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_body_in_tiny_chunks_is_good_json_all_the_same() {
+    const BYTES: usize = 10_000;
+    let mock = unlimited().await;
+    mock.script([WireFault::TinyChunks {
+        bytes: BYTES as u64,
+    }]);
+    let (bytes, end) = until_end(&mut raw(&mock).await).await;
+    assert_eq!(end, End::Closed);
+    let (head, body) = split(&bytes).unwrap();
+    assert!(head.contains("transfer-encoding: chunked"), "{head}");
+    let chunks = body.strip_suffix(b"0\r\n\r\n").unwrap().chunks(6);
+    let body: Vec<u8> = chunks
+        .map(|chunk| match chunk {
+            [b'1', b'\r', b'\n', byte, b'\r', b'\n'] => *byte,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(body.len(), BYTES);
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert!(body["url"].is_string());
+}
+
+#[tokio::test]
 async fn a_fault_strikes_on_a_kept_connection_too() {
     let mock = unlimited().await;
     mock.script([Scripted::Pass, WireFault::Reset(Point::BeforeReply).into()]);

@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-pub(super) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+pub const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// Listens on a free port of 127.0.0.1 until the test's runtime ends.
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
+pub struct Server {
+    pub address: SocketAddr,
     accepted: Arc<AtomicUsize>,
 }
 
 impl Server {
     /// Hands each connection to `handler`.
-    pub(super) async fn start<F, Fut>(handler: F) -> Self
+    pub async fn start<F, Fut>(handler: F) -> Self
     where
         F: Fn(TcpStream) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -37,7 +37,7 @@ impl Server {
     }
 
     /// Answers every request, on connections that it keeps open.
-    pub(super) async fn well_behaved() -> Self {
+    pub async fn well_behaved() -> Self {
         Self::start(|mut stream| async move {
             while read_head(&mut stream).await.is_some() {
                 stream.write_all(OK.as_bytes()).await.unwrap();
@@ -47,7 +47,7 @@ impl Server {
     }
 
     /// Reads a request, sends `reply` and closes.
-    pub(super) async fn replying(reply: &'static str) -> Self {
+    pub async fn replying(reply: &'static str) -> Self {
         Self::start(move |mut stream| async move {
             read_head(&mut stream).await;
             stream.write_all(reply.as_bytes()).await.unwrap();
@@ -55,22 +55,22 @@ impl Server {
         .await
     }
 
-    pub(super) fn origin(&self) -> String {
+    pub fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// How many connections have come in.
-    pub(super) fn accepted(&self) -> usize {
+    pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 }
 
 /// Reads the header section of a request; `None` if the client has closed the connection.
-pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -79,6 +79,6 @@ pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<S
 }
 
 /// Waits until the client has closed or reset the connection.
-pub(super) async fn closed(stream: &mut (impl AsyncRead + Unpin)) {
+pub async fn closed(stream: &mut (impl AsyncRead + Unpin)) {
     while let Ok(1..) = stream.read(&mut [0; 1024]).await {}
 }

@@ -1,0 +1,73 @@
+//! The wall time of one call.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::clip::{CallError, Phase};
+
+/// When a call has to be over. Counts from its making.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    started: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self {
+            started: Instant::now(),
+            limit,
+        }
+    }
+
+    /// How long the call has taken so far.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Drops `future` if it is not done by the deadline.
+    pub(crate) async fn bound<T>(
+        &self,
+        phase: Phase,
+        future: impl Future<Output = T>,
+    ) -> Result<T, CallError> {
+        // A limit of centuries is none.
+        let Some(at) = self.started.checked_add(self.limit) else {
+            return Ok(future.await);
+        };
+        timeout_at(at, future)
+            .await
+            .map_err(|_| CallError::WallTime {
+                limit: self.limit,
+                phase,
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn phases_share_one_deadline() {
+        let limit = Duration::from_millis(50);
+        let deadline = Deadline::after(limit);
+        for phase in [Phase::Waiting, Phase::Starting, Phase::Running] {
+            let error = deadline.bound(phase, pending::<()>()).await.unwrap_err();
+            assert!(
+                matches!(error, CallError::WallTime { limit: l, phase: p } if l == limit && p == phase),
+                "{error:?}"
+            );
+            assert!(deadline.elapsed() >= limit);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_longest_limit_is_none() {
+        let deadline = Deadline::after(Duration::MAX);
+        assert_eq!(deadline.bound(Phase::Running, ready(7)).await.unwrap(), 7);
+    }
+}
