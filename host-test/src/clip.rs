@@ -46,6 +46,26 @@ impl From<types::Clip> for Clip {
     }
 }
 
+/// What one of several clips came to. The fields are those of the record `clip-outcome` in
+/// `wit/clips.wit`.
+#[derive(Clone, Debug)]
+pub struct ClipOutcome {
+    /// Which footage.
+    pub request: ClipRequest,
+    /// The clip, or why there is none.
+    pub outcome: Result<Clip, ClipError>,
+}
+
+impl From<types::ClipOutcome> for ClipOutcome {
+    fn from(outcome: types::ClipOutcome) -> Self {
+        let types::ClipOutcome { request, outcome } = outcome;
+        Self {
+            request,
+            outcome: outcome.map(Clip::from),
+        }
+    }
+}
+
 /// Where a clip is. Whoever has the URL has the video, so `Debug` does not print it.
 #[derive(Clone)]
 pub struct ClipUrl(String);

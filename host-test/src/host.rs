@@ -12,7 +12,7 @@ use wasmtime::{Engine, Store};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 
 use crate::bindings::{ClipPlugin, ClipPluginPre};
-use crate::clip::{CallError, Clip, ClipRequest, ClipUrl, LoadError, Phase};
+use crate::clip::{CallError, Clip, ClipOutcome, ClipRequest, ClipUrl, LoadError, Phase};
 use crate::deadline::Deadline;
 use crate::instance::{Instance, log_end};
 use crate::limits::Limits;
@@ -119,6 +119,55 @@ impl ClipHost {
         request: &ClipRequest,
     ) -> Result<Clip, CallError> {
         self.instance(variables).await?.request_clip(request).await
+    }
+
+    /// Gets footage of up to 24 h, in clips that follow each other; the arguments and the outcomes are
+    /// described in `wit/clips.wit`, as those of the two calls below.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]: only where the call as a whole cannot be made.
+    pub async fn get_range(
+        &self,
+        variables: &[(String, String)],
+        request: &ClipRequest,
+    ) -> Result<Vec<ClipOutcome>, CallError> {
+        self.instance(variables).await?.get_range(request).await
+    }
+
+    /// Gets one clip around an incident.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn get_incident(
+        &self,
+        variables: &[(String, String)],
+        serial: &str,
+        at: &str,
+        pre_roll_seconds: Option<u32>,
+        post_roll_seconds: Option<u32>,
+    ) -> Result<Clip, CallError> {
+        let mut instance = self.instance(variables).await?;
+        instance
+            .get_incident(serial, at, pre_roll_seconds, post_roll_seconds)
+            .await
+    }
+
+    /// Gets what up to 100 cameras saw of one event: one outcome for each serial.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]: only where the call as a whole cannot be made.
+    pub async fn get_coverage(
+        &self,
+        variables: &[(String, String)],
+        serials: &[String],
+        at: &str,
+        duration_seconds: Option<u32>,
+    ) -> Result<Vec<ClipOutcome>, CallError> {
+        let mut instance = self.instance(variables).await?;
+        instance.get_coverage(serials, at, duration_seconds).await
     }
 
     /// A fresh instance for one call, once it is its turn ([`Limits::concurrent_calls`]). The wall

@@ -7,7 +7,10 @@ use tracing::info;
 use wasmtime::Store;
 
 use crate::bindings::ClipPlugin;
-use crate::clip::{CallError, Clip, ClipError, ClipRequest, ClipUrl, Phase, kind_name};
+use crate::bindings::exports::meraki_mv::clips::types;
+use crate::clip::{
+    CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Phase, kind_name,
+};
 use crate::deadline::Deadline;
 use crate::store::State;
 
@@ -61,6 +64,74 @@ impl Instance {
         run(&self.deadline, call).await.map(Clip::from)
     }
 
+    /// See [`ClipHost::get_range`](crate::ClipHost::get_range).
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn get_range(
+        &mut self,
+        request: &ClipRequest,
+    ) -> Result<Vec<ClipOutcome>, CallError> {
+        let ClipRequest {
+            serial,
+            start,
+            end,
+            imager_id,
+        } = request;
+        info!(serial, start, end, imager_id, "range started");
+        let events = self.plugin.meraki_mv_clips_events();
+        let call = events.call_get_range(&mut self.store, request);
+        run(&self.deadline, call).await.map(outcomes)
+    }
+
+    /// See [`ClipHost::get_incident`](crate::ClipHost::get_incident).
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn get_incident(
+        &mut self,
+        serial: &str,
+        at: &str,
+        pre_roll_seconds: Option<u32>,
+        post_roll_seconds: Option<u32>,
+    ) -> Result<Clip, CallError> {
+        info!(
+            serial,
+            at, pre_roll_seconds, post_roll_seconds, "incident started"
+        );
+        let events = self.plugin.meraki_mv_clips_events();
+        let call = events.call_get_incident(
+            &mut self.store,
+            serial,
+            at,
+            pre_roll_seconds,
+            post_roll_seconds,
+        );
+        run(&self.deadline, call).await.map(Clip::from)
+    }
+
+    /// See [`ClipHost::get_coverage`](crate::ClipHost::get_coverage).
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn get_coverage(
+        &mut self,
+        serials: &[String],
+        at: &str,
+        duration_seconds: Option<u32>,
+    ) -> Result<Vec<ClipOutcome>, CallError> {
+        info!(
+            cameras = serials.len(),
+            at, duration_seconds, "coverage started"
+        );
+        let events = self.plugin.meraki_mv_clips_events();
+        let call = events.call_get_coverage(&mut self.store, serials, at, duration_seconds);
+        run(&self.deadline, call).await.map(outcomes)
+    }
+
     /// By how much the guest's memory has grown since it started, in bytes.
     pub fn memory_growth(&self) -> usize {
         self.store.data().meter.growth()
@@ -74,6 +145,10 @@ impl fmt::Debug for Instance {
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
+}
+
+fn outcomes(outcomes: Vec<types::ClipOutcome>) -> Vec<ClipOutcome> {
+    outcomes.into_iter().map(ClipOutcome::from).collect()
 }
 
 async fn run<T>(

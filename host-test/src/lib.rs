@@ -45,7 +45,8 @@ pub mod outbound;
 mod store;
 
 pub use clip::{
-    CallError, Clip, ClipError, ClipRequest, ClipUrl, Failure, FailureKind, LoadError, Phase,
+    CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Failure, FailureKind, LoadError,
+    Phase,
 };
 pub use file::ReadError;
 pub use host::ClipHost;

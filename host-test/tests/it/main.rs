@@ -7,6 +7,7 @@
 mod behaviour;
 mod cli;
 mod contract;
+mod events;
 mod faults;
 mod guest;
 mod input;

@@ -1,0 +1,235 @@
+//! Ranges, incidents and coverage, from end to end.
+
+use std::time::{Duration, Instant};
+
+use chrono::{SecondsFormat, TimeDelta, Utc};
+use host_test::mock::{Camera, MockConfig};
+use host_test::{CallError, Clip, ClipError, ClipOutcome, ClipRequest, FailureKind};
+
+use crate::support::{SERIAL, World, footage, permanent};
+
+fn ago(minutes: i64) -> String {
+    (Utc::now() - TimeDelta::minutes(minutes)).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn cameras(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("Q2MV-{n:04}-0000")).collect()
+}
+
+async fn world(cameras: &[String], latency: Duration) -> World {
+    let cameras = cameras.iter().map(Camera::new).collect();
+    World::with(MockConfig {
+        cameras,
+        latency,
+        ..MockConfig::default()
+    })
+    .await
+}
+
+fn clips(outcomes: &[ClipOutcome]) -> Vec<&Clip> {
+    outcomes
+        .iter()
+        .filter_map(|outcome| outcome.outcome.as_ref().ok())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_range_is_clips_that_follow_each_other() {
+    let world = World::new().await;
+    let (start, end) = (ago(60), ago(30));
+    let request = ClipRequest {
+        serial: SERIAL.into(),
+        start: start.clone(),
+        end: end.clone(),
+        imager_id: None,
+    };
+    let outcomes = world
+        .host
+        .get_range(world.variables(), &request)
+        .await
+        .unwrap();
+    let clips = clips(&outcomes);
+    assert_eq!((outcomes.len(), clips.len()), (6, 6));
+    assert_eq!((&clips[0].start, &clips[5].end), (&start, &end));
+    for pair in clips.windows(2) {
+        assert_eq!(pair[0].end, pair[1].start);
+    }
+}
+
+#[tokio::test]
+async fn a_window_that_is_refused_loses_no_other() {
+    // The first of four windows lies before the mock's retention.
+    let retention = Duration::from_secs(62 * 60);
+    let world = World::with(MockConfig {
+        retention,
+        ..MockConfig::default()
+    })
+    .await;
+    let request = ClipRequest {
+        serial: SERIAL.into(),
+        start: ago(65),
+        end: ago(45),
+        imager_id: None,
+    };
+    let outcomes = world
+        .host
+        .get_range(world.variables(), &request)
+        .await
+        .unwrap();
+    assert_eq!((outcomes.len(), clips(&outcomes).len()), (4, 3));
+    let Err(ClipError::Permanent(failure)) = &outcomes[0].outcome else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(
+        (failure.kind, failure.status),
+        (FailureKind::Rejected, Some(400))
+    );
+    assert_eq!(outcomes[0].request.end, outcomes[1].request.start);
+}
+
+#[tokio::test]
+async fn arguments_and_settings_that_cannot_be_used_fail_the_whole_call() {
+    let world = World::new().await;
+    let day = ClipRequest {
+        serial: SERIAL.into(),
+        start: "2026-03-12T00:00:00Z".into(),
+        end: "2026-03-13T00:00:00.001Z".into(),
+        imager_id: None,
+    };
+    permanent(
+        world.host.get_range(world.variables(), &day).await,
+        FailureKind::InvalidWindow,
+    );
+    let coverage = world
+        .host
+        .get_coverage(world.variables(), &cameras(101), &ago(9), None)
+        .await;
+    permanent(coverage, FailureKind::InvalidSerial);
+    let incident = world
+        .host
+        .get_incident(world.variables(), SERIAL, "noon", None, None)
+        .await;
+    permanent(incident, FailureKind::InvalidTime);
+    let world = world.set("MV_CLIP_MAX_ATTEMPTS", "many");
+    let coverage = world
+        .host
+        .get_coverage(world.variables(), &cameras(2), &ago(9), None)
+        .await;
+    permanent(coverage, FailureKind::InvalidSetting);
+    assert!(world.mock.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_incident_is_waited_for() {
+    let config = MockConfig {
+        lag: Duration::from_secs(1),
+        ..MockConfig::default()
+    };
+    let world = World::with(config).await.set("MV_CLIP_LAG_SECONDS", "1");
+    let started = Instant::now();
+    let at = ago(0);
+    let clip = world
+        .host
+        .get_incident(world.variables(), SERIAL, &at, Some(5), Some(1))
+        .await;
+    assert_eq!(clip.unwrap().serial, SERIAL);
+    assert!(
+        started.elapsed() >= Duration::from_millis(1_900),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(world.statuses(), [Some(200)]);
+}
+
+#[tokio::test]
+async fn eight_cameras_at_five_a_second_are_in_flight_together() {
+    let cameras = cameras(8);
+    let world = world(&cameras, Duration::from_secs(1)).await;
+    let started = Instant::now();
+    let outcomes = world
+        .host
+        .get_coverage(world.variables(), &cameras, &ago(9), None)
+        .await
+        .unwrap();
+    let took = started.elapsed();
+    eprintln!("8 cameras, 5/s, 1 s each: {took:?}");
+    assert_eq!(clips(&outcomes).len(), 8);
+    assert!(!world.statuses().contains(&Some(429)));
+    // One after another they would take 8 s.
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn outcomes_come_in_the_order_of_the_arguments_and_a_camera_is_asked_once() {
+    let world = World::new().await;
+    let serials = [
+        SERIAL,
+        "Q2XX-NONE-0000",
+        "bad",
+        "q2mv-mock-0001",
+        "Q2MV-MOCK-0000",
+    ];
+    let serials = serials.map(str::to_owned);
+    let outcomes = world
+        .host
+        .get_coverage(world.variables(), &serials, &ago(9), Some(60))
+        .await
+        .unwrap();
+    let asked: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| outcome.request.serial.as_str())
+        .collect();
+    assert_eq!(
+        asked,
+        [SERIAL, "Q2XX-NONE-0000", "bad", SERIAL, "Q2MV-MOCK-0000"]
+    );
+    let kinds: Vec<_> = outcomes
+        .into_iter()
+        .map(|o| o.outcome.map_err(CallError::Clip))
+        .collect();
+    let [first, none, bad, again, offline] = kinds.try_into().unwrap();
+    assert_eq!(first.unwrap().url.expose(), again.unwrap().url.expose());
+    permanent(none, FailureKind::NotFound);
+    permanent(bad, FailureKind::InvalidSerial);
+    permanent(offline, FailureKind::Rejected);
+    assert_eq!(world.statuses().len(), 3);
+}
+
+#[tokio::test]
+async fn a_hundred_clips_stay_below_the_limit_that_they_are_paced_to() {
+    let cameras = cameras(100);
+    let world = world(&cameras, Duration::ZERO)
+        .await
+        .set("MV_CLIP_REQUESTS_PER_SECOND", "9");
+    let outcomes = world
+        .host
+        .get_coverage(world.variables(), &cameras, &ago(9), None)
+        .await
+        .unwrap();
+    assert_eq!(clips(&outcomes).len(), 100);
+    assert!(world.statuses().iter().all(|status| *status == Some(200)));
+}
+
+#[tokio::test]
+async fn a_hundred_clips_are_delivered_while_another_client_eats_half_of_the_limit() {
+    let cameras = cameras(100);
+    let world = world(&cameras, Duration::ZERO)
+        .await
+        .set("MV_CLIP_REQUESTS_PER_SECOND", "9");
+    let (other_host, variables) = (world.host.clone(), world.variables().to_vec());
+    let other = tokio::spawn(async move {
+        loop {
+            let window = footage("Q2XX-NONE-0000");
+            let _ = other_host.request_clip(&variables, &window).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    });
+    let outcomes = world
+        .host
+        .get_coverage(world.variables(), &cameras, &ago(9), None)
+        .await
+        .unwrap();
+    other.abort();
+    let failed = outcomes.iter().find(|outcome| outcome.outcome.is_err());
+    assert!(failed.is_none(), "{failed:?}");
+}
