@@ -5,26 +5,48 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::component;
-use crate::sdk;
-use crate::setup::{self, CHECKED, SHIPPED, Toolchain};
+use crate::sdk::{self, Sdk};
+use crate::setup::{self, AskRustup, CHECKED, Compiler, SHIPPED, Targets};
 use crate::step::{Runner, Step};
 use crate::workspace::{GUEST, Workspace};
 
 /// Tells the harness's tests where the component is.
 const COMPONENT_VARIABLE: &str = "MV_CLIP_COMPONENT";
 
-/// Makes the wasm targets usable.
+/// Finds out which wasm targets there are, and makes the component's usable.
 ///
 /// # Errors
 ///
-/// The shipped target cannot be made usable.
-pub(crate) fn setup(runner: &mut Runner, workspace: &Workspace) -> Result<Toolchain> {
-    let step = Step {
+/// The component's target cannot be made usable.
+pub(crate) fn setup(
+    runner: &mut Runner,
+    workspace: &Workspace,
+    ask: AskRustup,
+) -> Result<(Targets, Compiler)> {
+    runner.work(setup_step(workspace), |_| {
+        let targets = setup::targets(workspace, ask)?;
+        let compiler = setup::compiler(workspace, &targets)?;
+        Ok((targets, compiler))
+    })
+}
+
+/// [`setup()`] for [`lint`] alone, which is not worth a second compiler.
+///
+/// # Errors
+///
+/// There is no compiler at all.
+pub(crate) fn lint_setup(runner: &mut Runner, workspace: &Workspace) -> Result<Targets> {
+    runner.work(setup_step(workspace), |_| {
+        setup::targets(workspace, AskRustup::WithoutDebian)
+    })
+}
+
+fn setup_step(workspace: &Workspace) -> Step {
+    Step {
         name: "setup",
         reason: "the wasm targets",
         command: workspace.cargo(["xtask", "setup"]),
-    };
-    runner.work(step, |_| setup::wasm(workspace))
+    }
 }
 
 /// Builds the component.
@@ -32,36 +54,26 @@ pub(crate) fn setup(runner: &mut Runner, workspace: &Workspace) -> Result<Toolch
 /// # Errors
 ///
 /// It does not build.
-pub(crate) fn build(
-    runner: &mut Runner,
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-) -> Result<()> {
+pub(crate) fn build(runner: &mut Runner, workspace: &Workspace, compiler: &Compiler) -> Result<()> {
     let step = Step {
         name: "build",
         reason: "the component",
         command: workspace.cargo(["xtask", "build"]),
     };
-    runner.work(step, |_| component::build(workspace, toolchain))
+    runner.work(step, |_| component::build(workspace, compiler))
 }
 
-/// Gets one clip with the component, with further arguments for the harness.
+/// Gets one clip with the component: from the camera `serial`, or from a mock.
 ///
 /// # Errors
 ///
 /// The harness does not build, or there is no clip.
-pub(crate) fn demo(
-    runner: &mut Runner,
-    workspace: &Workspace,
-    serial: Option<&str>,
-    args: &[String],
-) -> Result<()> {
+pub(crate) fn demo(runner: &mut Runner, workspace: &Workspace, serial: Option<&str>) -> Result<()> {
     let mut command = workspace.cargo(["run", "--package", "host-test", "--", "demo"]);
     command
         .args(serial)
         .arg("--component")
-        .arg(workspace.component())
-        .args(args);
+        .arg(workspace.component());
     runner.run(Step {
         name: "demo",
         reason: "one clip, end to end (the first time wasmtime is compiled, which takes minutes)",
@@ -69,11 +81,11 @@ pub(crate) fn demo(
     })
 }
 
-/// Gets a clip from the mock with Meraki's official SDK; left out where that cannot be had.
+/// Gets a clip from the mock with Meraki's official SDK; skipped where that cannot be had.
 ///
 /// # Errors
 ///
-/// The SDK does not get what it should.
+/// The SDK cannot be installed, or does not get what it should.
 pub(crate) fn sdk(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
     let step = |name, reason| Step {
         name,
@@ -81,13 +93,13 @@ pub(crate) fn sdk(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
         command: workspace.cargo(["xtask", "sdk"]),
     };
     let setup = step("sdk-setup", "Meraki's official SDK for Python");
-    match runner.work(setup, |_| Ok(sdk::python(workspace)))? {
-        Ok(python) => {
+    match runner.work(setup, |_| sdk::install(workspace))? {
+        Sdk::In(python) => {
             let check = step("sdk", "the SDK, unchanged, gets a clip from the mock");
             runner.work(check, |_| sdk::check(workspace, &python))
         }
-        Err(error) => {
-            runner.skip("sdk", &format!("{error:#}"));
+        Sdk::Unavailable(why) => {
+            runner.skip("sdk", why);
             Ok(())
         }
     }
@@ -98,11 +110,7 @@ pub(crate) fn sdk(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
 /// # Errors
 ///
 /// The first that fails.
-pub(crate) fn lint(
-    runner: &mut Runner,
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-) -> Result<()> {
+pub(crate) fn lint(runner: &mut Runner, workspace: &Workspace, targets: &Targets) -> Result<()> {
     let tools = Step {
         name: "lint-tools",
         reason: "rustfmt and clippy",
@@ -127,7 +135,7 @@ pub(crate) fn lint(
             reason: "lints, in the code that only the component has",
             command: warnings_denied(workspace.cargo(guest)),
         },
-        toolchain.clippy_refusal(),
+        targets.refusal(SHIPPED),
     )?;
     let mut doc = workspace.cargo(["doc", "--no-deps", "--workspace"]);
     doc.env("RUSTDOCFLAGS", "-Dwarnings");
@@ -146,9 +154,10 @@ pub(crate) fn lint(
 pub(crate) fn test(
     runner: &mut Runner,
     workspace: &Workspace,
-    toolchain: &Toolchain,
+    targets: &Targets,
+    compiler: &Compiler,
 ) -> Result<()> {
-    build(runner, workspace, toolchain)?;
+    build(runner, workspace, compiler)?;
     runner.run(Step {
         name: "guest",
         reason: "the guest's rules, natively",
@@ -161,7 +170,7 @@ pub(crate) fn test(
             reason: "the guest compiles for the other component target too",
             command: workspace.cargo(["check", "--target", CHECKED, "--package", GUEST, "--lib"]),
         },
-        toolchain.unchecked.as_deref(),
+        targets.refusal(CHECKED),
     )?;
     runner.run(Step {
         name: "xtask",
@@ -175,7 +184,7 @@ pub(crate) fn test(
         reason: "the component in wasmtime, which is compiled the first time: minutes",
         command: harness,
     })?;
-    demo(runner, workspace, None, &[])?;
+    demo(runner, workspace, None)?;
     sdk(runner, workspace)
 }
 
@@ -185,11 +194,11 @@ fn warnings_denied(mut clippy: Command) -> Command {
 }
 
 /// Runs a step that needs a wasm target, unless there is a reason why it cannot be run here.
-fn wasm_only(runner: &mut Runner, step: Step, refusal: Option<&str>) -> Result<()> {
+fn wasm_only(runner: &mut Runner, step: Step, refusal: Option<String>) -> Result<()> {
     match refusal {
         None => runner.run(step),
         Some(why) => {
-            runner.skip(step.name, why);
+            runner.skip(step.name, &why);
             Ok(())
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::about::About;
 use crate::process;
-use crate::setup::{Compiler, SHIPPED, Toolchain};
+use crate::setup::{Compiler, SHIPPED};
 use crate::workspace::{GUEST, Workspace};
 
 /// Builds [`Workspace::component`]: the same bytes in every folder, for one commit and compiler.
@@ -15,7 +15,7 @@ use crate::workspace::{GUEST, Workspace};
 /// # Errors
 ///
 /// The guest does not compile, or the file cannot be written.
-pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
     let args = [
         "build",
         "--profile",
@@ -28,7 +28,7 @@ pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> 
     let mut cargo = workspace.cargo(args);
     cargo.arg("--lib");
     let mut rustflags = remap(workspace);
-    if let Compiler::Debian(pair) = &toolchain.compiler {
+    if let Compiler::Debian(pair) = compiler {
         pair.configure(&mut cargo);
         rustflags.push(pair.rustflag());
     }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::semver::Version;
 
 use crate::process;
@@ -54,82 +54,56 @@ impl Pair {
     }
 }
 
-/// The pair, installed if need be.
+/// The pair, as it is installed.
+///
+/// # Errors
+///
+/// It is not installed, or too old, or there is no linker for it; the message says which.
+pub(crate) fn find(workspace: &Workspace) -> Result<Pair> {
+    let needed = workspace.guest()?.rust_version.clone();
+    let needed = needed.context("the guest's manifest does not say which Rust it needs")?;
+    let version =
+        installed(workspace).context("rustc-web and rust-web-src are not both installed")?;
+    ensure!(
+        version >= needed,
+        "its compiler is {version}, and {needed} is needed; are the security updates among apt's \
+         sources?"
+    );
+    let linkers = linkers(workspace)?;
+    Ok(Pair { linkers })
+}
+
+/// Installs the pair.
 ///
 /// # Errors
 ///
 /// This is no Debian, or nothing may be installed here, or what Debian has is too old; the message
 /// says which.
-pub(crate) fn pair(workspace: &Workspace) -> Result<Pair> {
-    let linkers = linkers(workspace)?;
-    let needed = workspace.guest()?.rust_version.clone();
-    let needed = needed.context("the guest's manifest does not say which Rust it needs")?;
-    let machine = Machine {
-        os_release: fs::read_to_string("/etc/os-release").unwrap_or_default(),
-        apt_get: Path::new("/usr/bin/apt-get").is_file(),
-        root: process::read(&mut workspace.command("id", ["-u"])).is_ok_and(|id| id == "0"),
-        installed: installed(workspace),
-    };
-    match plan(&machine, &needed) {
-        Plan::Use => {}
-        Plan::Refuse(why) => bail!(why),
-        Plan::Install => {
-            eprintln!("    installing Debian's compiler, 140 MB; its packages are left installed");
-            process::run(&mut apt_get(workspace, &["update"]))?;
-            let packages = [
-                "install",
-                "--no-install-recommends",
-                "rustc-web",
-                "rust-web-src",
-            ];
-            process::run(&mut apt_get(workspace, &packages))?;
-            let version = installed(workspace)
-                .context("the packages are installed, but without the compiler or its source")?;
-            if version < needed {
-                bail!(
-                    "its compiler is {version}, and {needed} is needed; are the security updates \
-                     among apt's sources?"
-                );
-            }
-        }
+pub(crate) fn install(workspace: &Workspace) -> Result<Pair> {
+    let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let root = process::read(&mut workspace.command("id", ["-u"])).is_ok_and(|id| id == "0");
+    if let Some(refusal) = refusal(&os_release, root) {
+        bail!(refusal);
     }
-    eprintln!("    using {RUSTC}; it builds the standard library first, which takes minutes once");
-    Ok(Pair { linkers })
+    // Nothing is installed that could not be used.
+    linkers(workspace)?;
+    eprintln!("    installing Debian's compiler, 140 MB; its packages are left installed");
+    let packages = ["rustc-web", "rust-web-src"];
+    process::run(&mut apt_get(workspace, &["update"]))?;
+    process::run(apt_get(workspace, &["install", "--no-install-recommends"]).args(packages))?;
+    find(workspace)
 }
 
-/// What decides whether Debian's pair can be had.
-#[derive(Debug)]
-struct Machine {
-    /// The text of `/etc/os-release`.
-    os_release: String,
-    apt_get: bool,
-    root: bool,
-    /// The version of the pair, if it is installed.
-    installed: Option<Version>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Plan {
-    Use,
-    Install,
-    Refuse(String),
-}
-
-fn plan(machine: &Machine, needed: &Version) -> Plan {
-    if machine
-        .installed
-        .as_ref()
-        .is_some_and(|installed| installed >= needed)
-    {
-        Plan::Use
-    } else if !machine.os_release.lines().any(|line| line == "ID=debian") || !machine.apt_get {
-        Plan::Refuse("this is not Debian".to_owned())
-    } else if !machine.root {
-        Plan::Refuse(format!(
+/// Why nothing can be installed on a machine whose `/etc/os-release` says `os_release`, if so.
+fn refusal(os_release: &str, root: bool) -> Option<String> {
+    if !os_release.lines().any(|line| line == "ID=debian") {
+        Some("this is not Debian".to_owned())
+    } else if !root {
+        Some(format!(
             "only root may install; run: sudo sh -c '{INSTALL}'"
         ))
     } else {
-        Plan::Install
+        None
     }
 }
 
@@ -171,75 +145,24 @@ fn apt_get(workspace: &Workspace, args: &[&str]) -> Command {
 mod tests {
     use super::*;
 
-    const NEEDED: Version = Version::new(1, 95, 0);
-
-    fn debian() -> Machine {
-        let os_release = "PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n".to_owned();
-        Machine {
-            os_release,
-            apt_get: true,
-            root: true,
-            installed: None,
-        }
-    }
+    const DEBIAN: &str = "PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n";
 
     #[test]
     fn root_on_debian_installs() {
-        assert_eq!(plan(&debian(), &NEEDED), Plan::Install);
-    }
-
-    #[test]
-    fn what_is_installed_is_used_without_root() {
-        for version in [NEEDED, Version::new(1, 96, 0)] {
-            let machine = Machine {
-                root: false,
-                installed: Some(version),
-                ..debian()
-            };
-            assert_eq!(plan(&machine, &NEEDED), Plan::Use);
-        }
-    }
-
-    #[test]
-    fn an_older_compiler_is_replaced() {
-        let machine = Machine {
-            installed: Some(Version::new(1, 94, 9)),
-            ..debian()
-        };
-        assert_eq!(plan(&machine, &NEEDED), Plan::Install);
+        assert_eq!(refusal(DEBIAN, true), None);
     }
 
     #[test]
     fn others_are_told_what_to_run() {
-        let machine = Machine {
-            root: false,
-            ..debian()
-        };
-        let Plan::Refuse(why) = plan(&machine, &NEEDED) else {
-            panic!("nothing was refused")
-        };
+        let why = refusal(DEBIAN, false).unwrap();
         assert!(why.contains("sudo") && why.contains(INSTALL), "{why}");
     }
 
     #[test]
     fn nothing_is_installed_elsewhere() {
-        let ubuntu = "ID=ubuntu\nID_LIKE=debian\n".to_owned();
-        for machine in [
-            Machine {
-                os_release: ubuntu,
-                ..debian()
-            },
-            Machine {
-                os_release: String::new(),
-                ..debian()
-            },
-            Machine {
-                apt_get: false,
-                ..debian()
-            },
-        ] {
-            let refusal = Plan::Refuse("this is not Debian".to_owned());
-            assert_eq!(plan(&machine, &NEEDED), refusal, "{machine:?}");
+        for os_release in ["ID=ubuntu\nID_LIKE=debian\n", ""] {
+            let why = refusal(os_release, true);
+            assert_eq!(why.as_deref(), Some("this is not Debian"), "{os_release:?}");
         }
     }
 

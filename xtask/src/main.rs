@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::setup::AskRustup;
 use crate::step::Runner;
 use crate::workspace::Workspace;
 
@@ -40,9 +41,6 @@ enum Task {
     Demo {
         /// The serial number of a camera, such as Q2AB-CDEF-GHIJ
         serial: Option<String>,
-        /// Further arguments for `host-test demo`
-        #[arg(last = true, value_name = "ARGS")]
-        args: Vec<String>,
     },
     /// Build the component and run every test
     Test,
@@ -70,23 +68,32 @@ fn main() -> ExitCode {
 
 fn run(runner: &mut Runner, task: &Task) -> Result<()> {
     let workspace = &Workspace::load()?;
-    if let Task::Sdk = task {
-        return checks::sdk(runner, workspace);
-    }
-    let toolchain = &checks::setup(runner, workspace)?;
+    let setup = |runner: &mut Runner, ask| checks::setup(runner, workspace, ask);
     match task {
-        Task::Setup | Task::Sdk => Ok(()),
-        Task::Build => checks::build(runner, workspace, toolchain),
-        Task::Demo { serial, args } => {
-            checks::build(runner, workspace, toolchain)?;
-            checks::demo(runner, workspace, serial.as_deref(), args)
+        Task::Setup => setup(runner, AskRustup::Always).map(drop),
+        Task::Build => {
+            let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::build(runner, workspace, &compiler)
         }
-        Task::Test => checks::test(runner, workspace, toolchain),
-        Task::Lint => checks::lint(runner, workspace, toolchain),
+        Task::Demo { serial } => {
+            let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::build(runner, workspace, &compiler)?;
+            checks::demo(runner, workspace, serial.as_deref())
+        }
+        Task::Test => {
+            let (targets, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::test(runner, workspace, &targets, &compiler)
+        }
+        Task::Lint => {
+            let targets = checks::lint_setup(runner, workspace)?;
+            checks::lint(runner, workspace, &targets)
+        }
         Task::Ci => {
-            checks::lint(runner, workspace, toolchain)?;
-            checks::test(runner, workspace, toolchain)
+            let (targets, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::lint(runner, workspace, &targets)?;
+            checks::test(runner, workspace, &targets, &compiler)
         }
+        Task::Sdk => checks::sdk(runner, workspace),
     }
 }
 
@@ -99,15 +106,5 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn demo_hands_on_what_follows_two_dashes() {
-        let line = ["xtask", "demo", "Q2AB-CDEF-GHIJ", "--", "--json"];
-        let Task::Demo { serial, args } = Cli::try_parse_from(line).unwrap().task else {
-            panic!("another command was understood")
-        };
-        assert_eq!(serial.as_deref(), Some("Q2AB-CDEF-GHIJ"));
-        assert_eq!(args, ["--json"]);
     }
 }

@@ -41,13 +41,15 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
 
 /// Starts `command`, whose standard output is for the caller to read, after printing it.
 ///
+/// Its standard input ends with xtask, however that ends: a signal leaves no time for [`Drop`].
+///
 /// # Errors
 ///
 /// The program cannot be started.
 pub(crate) fn start(command: &mut Command) -> Result<Background> {
     eprintln!("    $ {} &", line(command));
     let child = command
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| not_started(command))?;
@@ -118,6 +120,16 @@ mod tests {
         );
         let error = run(&mut command).unwrap_err().to_string();
         assert!(error.ends_with("ended with exit status: 3"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_background_program_sees_its_input_end() {
+        let mut background = start(&mut Command::new("cat")).unwrap();
+        assert!(background.0.try_wait().unwrap().is_none());
+        // What the system does with a pipe of a process that is no more.
+        drop(background.0.stdin.take());
+        assert!(background.0.wait().unwrap().success());
     }
 
     #[cfg(unix)]

@@ -1,11 +1,11 @@
 //! Makes sure that the compiler can build for the wasm targets, and that the lint tools are there.
 //!
 //! A machine that has everything is left alone, without a look at the network. Otherwise rustup is
-//! asked first, then [`debian`].
+//! asked, then [`debian`].
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 
 use crate::debian;
 use crate::process;
@@ -17,22 +17,30 @@ pub(crate) const SHIPPED: &str = "wasm32-unknown-unknown";
 /// The guest compiles for this target too; nothing is shipped of it.
 pub(crate) const CHECKED: &str = "wasm32-wasip2";
 
-/// What [`wasm`] found or made.
-#[derive(Debug)]
-pub(crate) struct Toolchain {
-    /// What compiles the component.
-    pub(crate) compiler: Compiler,
-    /// Why nothing can be checked for [`CHECKED`], if so.
-    pub(crate) unchecked: Option<String>,
+/// When rustup is asked for a target that is missing.
+///
+/// Where its server is out of reach, to ask is to wait for time-outs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AskRustup {
+    /// Always: a person may have found the way to its server again.
+    Always,
+    /// Not where Debian's compiler is installed and does the work.
+    WithoutDebian,
 }
 
-impl Toolchain {
-    /// Why clippy cannot see the component's code, if so.
-    pub(crate) fn clippy_refusal(&self) -> Option<&str> {
-        match self.compiler {
-            Compiler::Own => None,
-            Compiler::Debian(_) => Some("clippy cannot use the library of Debian's compiler"),
-        }
+/// What the workspace's own toolchain can compile for.
+#[derive(Debug)]
+pub(crate) struct Targets {
+    missing: Vec<&'static str>,
+    /// Why they are.
+    reason: String,
+}
+
+impl Targets {
+    /// Why the toolchain cannot compile for `target`, if so.
+    pub(crate) fn refusal(&self, target: &str) -> Option<String> {
+        let missing = self.missing.contains(&target);
+        missing.then(|| format!("the toolchain has no {target}: {}", self.reason))
     }
 }
 
@@ -45,51 +53,54 @@ pub(crate) enum Compiler {
     Debian(debian::Pair),
 }
 
-/// Makes the component's target usable, and [`CHECKED`] if possible, and says what it does.
+/// Finds out which wasm targets are there, asks rustup for the others, and says so.
 ///
 /// # Errors
 ///
-/// The component's target cannot be made usable; the message says what to install.
-pub(crate) fn wasm(workspace: &Workspace) -> Result<Toolchain> {
-    let mut missing = missing(workspace)?;
-    let mut refusal = None;
-    loop {
-        match way(&missing, refusal.as_deref()) {
-            Way::Own { unchecked } => {
-                match &unchecked {
-                    None => eprintln!("    {SHIPPED} and {CHECKED} are there"),
-                    Some(why) => eprintln!("    {SHIPPED} is there, {CHECKED} is not: {why}"),
-                }
-                return Ok(Toolchain {
-                    compiler: Compiler::Own,
-                    unchecked,
-                });
-            }
-            Way::Rustup => {
-                eprintln!("    missing: {}; asking rustup", missing.join(" and "));
-                let added = process::run(
-                    workspace
-                        .command("rustup", ["target", "add"])
-                        .args(&missing),
-                );
-                missing = self::missing(workspace)?;
-                refusal = Some(match added {
-                    Err(error) => format!("{error:#}"),
-                    Ok(()) => "rustup added them to another toolchain than cargo's".to_owned(),
-                });
-            }
-            Way::Debian { refusal } => {
-                eprintln!("    {refusal}; trying Debian's compiler");
-                return match debian::pair(workspace) {
-                    Ok(pair) => Ok(Toolchain {
-                        compiler: Compiler::Debian(pair),
-                        unchecked: Some("Debian's compiler builds the shipped target only".into()),
-                    }),
-                    Err(error) => bail!(neither(&missing, refusal, &format!("{error:#}"))),
-                };
-            }
-        }
+/// There is no compiler to ask.
+pub(crate) fn targets(workspace: &Workspace, ask: AskRustup) -> Result<Targets> {
+    let missing = missing(workspace)?;
+    if missing.is_empty() {
+        eprintln!("    {SHIPPED} and {CHECKED} are there");
+    } else {
+        eprintln!("    missing: {}", missing.join(" and "));
     }
+    if !asks_rustup(ask, &missing, || debian::find(workspace).is_ok()) {
+        return Ok(Targets {
+            missing,
+            reason: "Debian's compiler builds the component instead, and `cargo xtask setup` \
+                     asks rustup again"
+                .to_owned(),
+        });
+    }
+    let mut rustup = workspace.command("rustup", ["target", "add"]);
+    let reason = match process::run(rustup.args(&missing)) {
+        Ok(()) => "rustup added it to another toolchain than cargo's".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    Ok(Targets {
+        missing: self::missing(workspace)?,
+        reason,
+    })
+}
+
+/// What compiles the component: the toolchain if it has the target, else Debian's compiler, which
+/// is installed if need be.
+///
+/// # Errors
+///
+/// Neither can be had; the message says what to install.
+pub(crate) fn compiler(workspace: &Workspace, targets: &Targets) -> Result<Compiler> {
+    if !targets.missing.contains(&SHIPPED) {
+        return Ok(Compiler::Own);
+    }
+    let pair = debian::find(workspace)
+        .or_else(|_| debian::install(workspace))
+        .map_err(|error| anyhow!(neither(targets, &format!("{error:#}"))))?;
+    eprintln!(
+        "    using Debian's compiler, which first builds the standard library: minutes, once"
+    );
+    Ok(Compiler::Debian(pair))
 }
 
 /// Makes sure that rustfmt and clippy are there.
@@ -98,39 +109,21 @@ pub(crate) fn wasm(workspace: &Workspace) -> Result<Toolchain> {
 ///
 /// One is missing and rustup cannot add it.
 pub(crate) fn lint_tools(workspace: &Workspace) -> Result<()> {
-    let sysroot = workspace.rustc(["--print", "sysroot"])?;
-    let there = |tool: &str| {
-        let file = format!("cargo-{tool}{}", std::env::consts::EXE_SUFFIX);
-        Path::new(&sysroot).join("bin").join(file).is_file()
-    };
-    for (tool, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
-        if !there(tool) {
+    for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if process::read(&mut workspace.cargo([command, "--version"])).is_err() {
             process::run(&mut workspace.command("rustup", ["component", "add", component]))?;
         }
     }
     Ok(())
 }
 
-/// The way to take next.
-#[derive(Debug, PartialEq, Eq)]
-enum Way<'a> {
-    /// Use what is there.
-    Own { unchecked: Option<String> },
-    /// Ask rustup for what is missing.
-    Rustup,
-    /// Fall back to Debian's compiler.
-    Debian { refusal: &'a str },
-}
-
-/// Chooses from the targets that are missing and from what rustup said, if it was asked.
-fn way<'a>(missing: &[&str], refusal: Option<&'a str>) -> Way<'a> {
-    match refusal {
-        _ if missing.is_empty() => Way::Own { unchecked: None },
-        None => Way::Rustup,
-        Some(refusal) if missing.contains(&SHIPPED) => Way::Debian { refusal },
-        Some(refusal) => Way::Own {
-            unchecked: Some(refusal.to_owned()),
-        },
+/// Whether rustup is to be asked for what is missing; `debian` finds out whether Debian's compiler
+/// is installed and new enough.
+fn asks_rustup(ask: AskRustup, missing: &[&str], debian: impl FnOnce() -> bool) -> bool {
+    match ask {
+        AskRustup::Always => !missing.is_empty(),
+        AskRustup::WithoutDebian if missing.contains(&SHIPPED) => !debian(),
+        AskRustup::WithoutDebian => !missing.is_empty(),
     }
 }
 
@@ -146,15 +139,16 @@ fn missing(workspace: &Workspace) -> Result<Vec<&'static str>> {
     Ok(missing)
 }
 
-fn neither(missing: &[&str], rustup: &str, debian: &str) -> String {
+fn neither(targets: &Targets, debian: &str) -> String {
     format!(
         "the compiler cannot build for {SHIPPED}, and neither way of changing that worked.\n  \
-         rustup: {rustup}\n  \
+         rustup: {}\n  \
          Debian: {debian}\n\
          Do one of these, then repeat the command:\n  \
          - with rustup and a way to its server: rustup target add {}\n  \
          - on Debian 12 or later with its security updates, as root: {}",
-        missing.join(" "),
+        targets.reason,
+        targets.missing.join(" "),
         debian::INSTALL
     )
 }
@@ -163,43 +157,61 @@ fn neither(missing: &[&str], rustup: &str, debian: &str) -> String {
 mod tests {
     use super::*;
 
+    fn nobody_asks() -> bool {
+        panic!("there was no reason to look for Debian's compiler")
+    }
+
     #[test]
     fn what_is_there_is_used_without_asking_anybody() {
-        assert_eq!(way(&[], None), Way::Own { unchecked: None });
-    }
-
-    #[test]
-    fn rustup_is_asked_first_whatever_is_missing() {
-        for missing in [&[SHIPPED, CHECKED][..], &[SHIPPED], &[CHECKED]] {
-            assert_eq!(way(missing, None), Way::Rustup, "{missing:?}");
+        for ask in [AskRustup::Always, AskRustup::WithoutDebian] {
+            assert!(!asks_rustup(ask, &[], nobody_asks), "{ask:?}");
         }
     }
 
     #[test]
-    fn what_rustup_added_is_used() {
-        assert_eq!(way(&[], Some("asked")), Way::Own { unchecked: None });
-    }
-
-    #[test]
-    fn debian_is_only_for_the_shipped_target() {
-        let refusal = Some("no way to the server");
+    fn rustup_is_asked_where_debian_is_not_at_hand() {
         for missing in [&[SHIPPED, CHECKED][..], &[SHIPPED]] {
-            let debian = Way::Debian {
-                refusal: "no way to the server",
-            };
-            assert_eq!(way(missing, refusal), debian, "{missing:?}");
+            let asked = asks_rustup(AskRustup::WithoutDebian, missing, || false);
+            assert!(asked, "{missing:?}");
         }
-        let unchecked = Some("no way to the server".to_owned());
-        assert_eq!(way(&[CHECKED], refusal), Way::Own { unchecked });
+    }
+
+    #[test]
+    fn where_debian_is_at_hand_only_setup_asks_rustup() {
+        for missing in [&[SHIPPED, CHECKED][..], &[SHIPPED]] {
+            assert!(!asks_rustup(AskRustup::WithoutDebian, missing, || true));
+            assert!(asks_rustup(AskRustup::Always, missing, || true));
+        }
+    }
+
+    #[test]
+    fn debian_is_no_help_for_the_checked_target() {
+        let missing = &[CHECKED];
+        assert!(asks_rustup(AskRustup::WithoutDebian, missing, nobody_asks));
+        assert!(asks_rustup(AskRustup::Always, missing, nobody_asks));
+    }
+
+    #[test]
+    fn a_refusal_names_the_target_and_the_reason() {
+        let targets = Targets {
+            missing: vec![CHECKED],
+            reason: "no way to the server".to_owned(),
+        };
+        let refusal = targets.refusal(CHECKED).unwrap();
+        assert_eq!(
+            refusal,
+            "the toolchain has no wasm32-wasip2: no way to the server"
+        );
+        assert_eq!(targets.refusal(SHIPPED), None);
     }
 
     #[test]
     fn the_last_word_says_what_failed_and_what_to_install() {
-        let message = neither(
-            &[SHIPPED, CHECKED],
-            "there is no rustup",
-            "this is not Debian",
-        );
+        let targets = Targets {
+            missing: vec![SHIPPED, CHECKED],
+            reason: "there is no rustup".to_owned(),
+        };
+        let message = neither(&targets, "this is not Debian");
         for part in [
             "rustup: there is no rustup",
             "Debian: this is not Debian",

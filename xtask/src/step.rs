@@ -84,7 +84,7 @@ impl Runner {
 
     /// Says that a step is left out, and why.
     pub(crate) fn skip(&mut self, name: &'static str, why: &str) {
-        eprintln!("\n==> {name}\n    skipped: {name}, because {why}");
+        eprintln!("\n==> {name}\n    skipped, because {why}");
         self.rows.push(Row {
             name,
             took: Duration::ZERO,
@@ -93,35 +93,42 @@ impl Runner {
     }
 }
 
-/// The table of the steps so far, one line each and one for their sum.
+/// The table of the steps so far, with their sum; the last line says what was skipped and why.
 impl fmt::Display for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = "step";
-        let width = self
-            .rows
-            .iter()
-            .map(|row| row.name.len())
-            .chain([5])
-            .max()
-            .unwrap_or(5);
-        writeln!(f, "{name:width$}  seconds")?;
+        let names = self.rows.iter().map(|row| row.name.len());
+        let width = names.fold("total".len(), usize::max);
+        let mut skipped = Vec::new();
+        writeln!(f, "{:width$}  seconds", "step")?;
         for Row {
             name,
             took,
             outcome,
         } in &self.rows
         {
+            let seconds = took.as_secs_f64();
             match outcome {
-                Outcome::Passed => writeln!(f, "{name:width$}  {:7.1}", took.as_secs_f64())?,
-                Outcome::Failed => {
-                    writeln!(f, "{name:width$}  {:7.1}  FAILED", took.as_secs_f64())?;
+                Outcome::Passed => writeln!(f, "{name:width$}  {seconds:7.1}")?,
+                Outcome::Failed => writeln!(f, "{name:width$}  {seconds:7.1}  FAILED")?,
+                Outcome::Skipped(why) => {
+                    writeln!(f, "{name:width$}        -  skipped")?;
+                    skipped.push(format!("{name}, because {}", one_line(why)));
                 }
-                Outcome::Skipped(why) => writeln!(f, "{name:width$}        -  skipped: {why}")?,
             }
         }
         let total: Duration = self.rows.iter().map(|row| row.took).sum();
-        write!(f, "{:width$}  {:7.1}", "total", total.as_secs_f64())
+        writeln!(f, "{:width$}  {:7.1}", "total", total.as_secs_f64())?;
+        write!(f, "skipped: {}", skipped.len())?;
+        if !skipped.is_empty() {
+            write!(f, " ({})", skipped.join("; "))?;
+        }
+        Ok(())
     }
+}
+
+/// `text` without line breaks: other programs' complaints have them.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -156,17 +163,33 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_every_step_and_the_sum() {
         let mut runner = Runner::default();
-        assert_eq!(runner.work(step("setup"), |_| Ok(7)).unwrap(), 7);
-        runner.skip("a-longer-name", "there is no python3");
+        assert_eq!(runner.work(step("a-longer-name"), |_| Ok(7)).unwrap(), 7);
+        runner.work(step("build"), |_| Ok(())).unwrap();
         for row in &mut runner.rows {
             row.took = Duration::from_millis(1250);
         }
         assert_eq!(
             runner.to_string(),
             "step           seconds\n\
-             setup              1.2\n\
-             a-longer-name        -  skipped: there is no python3\n\
-             total              2.5"
+             a-longer-name      1.2\n\
+             build              1.2\n\
+             total              2.5\n\
+             skipped: 0"
+        );
+    }
+
+    #[test]
+    fn the_last_line_says_what_was_skipped_and_why() {
+        let mut runner = Runner::default();
+        runner.skip("wasip2", "rustup said:\n  no network");
+        runner.skip("sdk", "there is no python3");
+        assert_eq!(
+            runner.to_string(),
+            "step    seconds\n\
+             wasip2        -  skipped\n\
+             sdk           -  skipped\n\
+             total       0.0\n\
+             skipped: 2 (wasip2, because rustup said: no network; sdk, because there is no python3)"
         );
     }
 }

@@ -1,13 +1,16 @@
 //! `host-test mock`: the mock Meraki API on a port, for anything that speaks HTTP.
 
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
 use host_test::mock::{Camera, DEFAULT_KEY, MockConfig, MockMeraki, RateLimit, Redirect};
+use tokio::sync::oneshot;
 
 /// Run the mock Meraki API until Ctrl-C
 ///
@@ -43,6 +46,10 @@ pub(crate) struct MockArgs {
     /// Print one line of JSON, with base_url and serials, in place of instructions
     #[arg(long)]
     json: bool,
+    /// End when standard input does, too: a program that starts the mock and holds the other end of
+    /// that pipe leaves no mock behind, even if it is killed
+    #[arg(long)]
+    until_stdin_closes: bool,
 }
 
 impl MockArgs {
@@ -72,13 +79,13 @@ impl MockArgs {
     }
 }
 
-/// Runs the mock until Ctrl-C.
+/// Runs the mock until Ctrl-C or, if so told, the end of standard input.
 ///
 /// # Errors
 ///
 /// If it cannot listen where it was told to.
 pub(crate) async fn run(args: MockArgs) -> anyhow::Result<()> {
-    let json = args.json;
+    let (json, until_stdin_closes) = (args.json, args.until_stdin_closes);
     let config = args.config();
     let listen = config.listen;
     let mock = MockMeraki::start(config).await.with_context(|| {
@@ -89,10 +96,25 @@ pub(crate) async fn run(args: MockArgs) -> anyhow::Result<()> {
     } else {
         print!("{}", instructions(&mock, Utc::now()));
     }
-    tokio::signal::ctrl_c()
-        .await
-        .context("cannot wait for Ctrl-C")?;
-    Ok(())
+    tokio::select! {
+        signal = tokio::signal::ctrl_c() => signal.context("cannot wait for Ctrl-C"),
+        () = end_of(io::stdin()), if until_stdin_closes => Ok(()),
+    }
+}
+
+/// Waits until `input` ends, whatever it says until then.
+///
+/// A thread of its own reads, because tokio waits for its own ones at exit: after Ctrl-C, until the
+/// input ends.
+async fn end_of(mut input: impl Read + Send + 'static) {
+    let (sender, receiver) = oneshot::channel::<()>();
+    thread::spawn(move || {
+        let _sender = sender;
+        // What cannot be read any more has ended too.
+        let _ = io::copy(&mut input, &mut io::sink());
+    });
+    // Always an error: nothing is sent, the sender is dropped.
+    let _ = receiver.await;
 }
 
 fn machine_readable(mock: &MockMeraki) -> serde_json::Value {
@@ -156,6 +178,9 @@ Stop it with Ctrl-C.
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::pin::pin;
+
     use super::*;
     use clap::Parser;
 
@@ -214,5 +239,25 @@ mod tests {
             .unwrap();
         assert!(!instructions(&mock, Utc::now()).contains("5ec2e7"));
         assert!(!machine_readable(&mock).to_string().contains("5ec2e7"));
+    }
+
+    #[tokio::test]
+    async fn the_mock_ends_with_its_input_and_not_before() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut end = pin!(end_of(reader));
+        assert!(
+            tokio::time::timeout(Duration::ZERO, &mut end)
+                .await
+                .is_err()
+        );
+        // More than a pipe holds: written only if somebody reads on.
+        writer.write_all(&[0; 1 << 20]).unwrap();
+        assert!(
+            tokio::time::timeout(Duration::ZERO, &mut end)
+                .await
+                .is_err()
+        );
+        drop(writer);
+        end.await;
     }
 }
