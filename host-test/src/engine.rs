@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// linker ties its imports to it.
 const CORE_INSTANCES: u32 = 3;
 
-/// That of its code and, before that exists, the one that its imports go through.
+/// One of its code's own, and one through which it calls its imports.
 const TABLES: u32 = 2;
 
 const MEMORIES: u32 = 1;

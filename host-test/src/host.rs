@@ -65,7 +65,7 @@ impl ClipHost {
         let engine = engine::new(&limits).map_err(LoadError::Engine)?;
         let pre = link(&engine, component).map_err(LoadError::Component)?;
         let turns = usize::try_from(limits.concurrent_calls.get()).unwrap_or(usize::MAX);
-        info!(bytes = component.len(), took = ?started.elapsed(), "component loaded");
+        info!(bytes = component.len(), elapsed = ?started.elapsed(), "component loaded");
         Ok(Self {
             pre,
             outbound,

@@ -175,6 +175,6 @@ pub(crate) fn log_end(deadline: &Deadline, error: Option<&CallError>) {
         Some(CallError::WallTime { .. }) => ("wall-time", None),
         Some(CallError::Trap(_)) => ("trap", None),
     };
-    let took = deadline.elapsed();
-    info!(outcome, attempts, ?took, "call ended");
+    let elapsed = deadline.elapsed();
+    info!(outcome, attempts, ?elapsed, "call ended");
 }

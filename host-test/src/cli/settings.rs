@@ -144,6 +144,16 @@ mod tests {
         assert_eq!(unset.len(), MERAKI.len());
     }
 
+    /// The numbers are the README's; `tests/it/input.rs` holds the guest to them.
+    #[test]
+    fn no_setting_that_the_guest_accepts_is_cut_short() {
+        let (longest_deadline, longest_attempt) =
+            (Duration::from_secs(86_400), Duration::from_secs(600));
+        assert!(limits().wall_time > longest_deadline);
+        assert!(timeouts().first_byte >= longest_attempt);
+        assert!(timeouts().between_bytes >= longest_attempt);
+    }
+
     #[test]
     fn the_guest_gets_its_own_variables_alone() {
         let given = ["MERAKI_BASE_URL", "MV_CLIP_LAG_SECONDS", COMPONENT, "HOME"];

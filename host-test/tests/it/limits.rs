@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::pin::pin;
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use host_test::{CallError, ClipHost, Limits, Phase, Policy};
 
@@ -105,6 +105,27 @@ async fn waiting_for_a_turn_is_within_the_wall_time() {
 }
 
 #[tokio::test]
+async fn the_wall_time_of_a_call_that_waited_is_no_longer() {
+    let wall_time = Duration::from_secs(2);
+    let limits = Limits {
+        concurrent_calls: ONE_AT_A_TIME,
+        wall_time,
+        ..Limits::default()
+    };
+    let host = host(&guest::obedient(), limits);
+    let first = host.instance(&[]).await.unwrap();
+    let busy = wall_time * 3 / 4;
+    tokio::spawn(async move {
+        tokio::time::sleep(busy).await;
+        drop(first);
+    });
+    let started = Instant::now();
+    assert_eq!(out_of_time(call(&host, "spin").await), Phase::Running);
+    let took = started.elapsed();
+    assert!(took < wall_time + busy, "{took:?}");
+}
+
+#[tokio::test]
 async fn the_wall_time_counts_from_the_instance() {
     let limits = Limits {
         wall_time: SHORT,
@@ -114,7 +135,7 @@ async fn the_wall_time_counts_from_the_instance() {
     let mut instance = host.instance(&[]).await.unwrap();
     // The caller's own time is what this is about.
     tokio::time::sleep(SHORT).await;
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let result = instance.get_clip("spin", "", "").await;
     assert_eq!(out_of_time(result), Phase::Running);
     assert!(started.elapsed() < SHORT, "{:?}", started.elapsed());
