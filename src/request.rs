@@ -127,8 +127,8 @@ impl Window {
         }
         if length > Self::LONGEST {
             return refused(format!(
-                "the window is {}.{:03} s long: one clip takes at most 300 s; ask for windows \
-                 that follow each other, until `get-range` does it in a coming release",
+                "the window is {}.{:03} s long: one clip takes at most 300 s; get-range takes up \
+                 to 24 h",
                 length.as_secs(),
                 length.subsec_millis()
             ));

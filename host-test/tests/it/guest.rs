@@ -44,6 +44,15 @@ fn component(start: &str) -> Vec<u8> {
 
   (func (export "meraki-mv:clips/clips@0.1.0#request-clip")
     (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (unreachable))
+  (func (export "meraki-mv:clips/events@0.1.0#get-range")
+    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (unreachable))
+  (func (export "meraki-mv:clips/events@0.1.0#get-incident")
+    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (unreachable))
+  (func (export "meraki-mv:clips/events@0.1.0#get-coverage")
+    (param i32 i32 i32 i32 i32 i32) (result i32)
     (unreachable)))
 "#,
         spin = b's',
