@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use host_test::FailureKind::{self, BadResponse, ConnectionFailed, TimedOut};
 use host_test::mock::{Point, Scripted, WireFault};
-use host_test::{CallError, Clip};
+use host_test::outbound::policy::Destination;
+use host_test::{CallError, Clip, Outbound, Policy};
 use tokio::net::TcpListener;
 
+use crate::outbound::reach::Fixed;
+use crate::outbound::tls;
 use crate::support::{SERIAL, World, closed_port, footage, host, permanent, transient};
 
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -179,6 +182,59 @@ async fn a_tls_handshake_that_never_comes() {
         .set("MERAKI_BASE_URL", &format!("{origin}/api/v1"));
     world.host = host(&[&origin]);
     transient(in_time(&world).await, TimedOut);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted() {
+    let server = tls::serve(&tls::certificate("127.0.0.1"), &["http/1.1"]).await;
+    let origin = tls::origin(&server);
+    let mut world = world()
+        .await
+        .set("MERAKI_BASE_URL", &format!("{origin}/api/v1"));
+    world.host = host(&[&origin]);
+    let failure = permanent(in_time(&world).await, ConnectionFailed);
+    assert!(
+        failure.message.contains("is not trusted"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(failure.attempts, 1);
+}
+
+/// Leads every host name to these addresses.
+async fn leading_to(addresses: &[&str]) -> World {
+    let base_url = "https://api.meraki.com/api/v1";
+    let mut world = world().await.set("MERAKI_BASE_URL", base_url);
+    let meraki: Destination = "https://*.meraki.com".parse().unwrap();
+    let addresses = addresses.iter().map(|address| address.parse().unwrap());
+    let outbound = Outbound::builder()
+        .policy(Policy::new([meraki]))
+        .resolver(Fixed(addresses.collect()));
+    world.host = world.host.with_outbound(outbound.build().unwrap());
+    world
+}
+
+#[tokio::test]
+async fn a_name_that_leads_nowhere() {
+    let failure = transient(in_time(&leading_to(&[]).await).await, ConnectionFailed);
+    assert!(
+        failure.message.contains("cannot be resolved"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_leads_into_a_private_network() {
+    for address in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"] {
+        let world = leading_to(&[address]).await;
+        let failure = permanent(in_time(&world).await, FailureKind::Rejected);
+        assert!(
+            failure.message.contains("api.meraki.com"),
+            "{}",
+            failure.message
+        );
+    }
 }
 
 #[tokio::test]

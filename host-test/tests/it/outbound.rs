@@ -3,9 +3,9 @@
 mod connect;
 mod failures;
 mod pool;
-mod reach;
+pub(crate) mod reach;
 pub mod server;
-mod tls;
+pub(crate) mod tls;
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use super::server::{OK, Server, read_head};
 use super::{allowing, fetch, get, request, soon};
 
 /// Leads every name to the same addresses.
-struct Fixed(Vec<IpAddr>);
+pub(crate) struct Fixed(pub(crate) Vec<IpAddr>);
 
 impl Resolve for Fixed {
     fn resolve(&self, _: &str) -> Lookup {

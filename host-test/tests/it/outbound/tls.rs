@@ -25,7 +25,7 @@ use wasmtime_wasi_http::Error;
 use super::server::{OK, Server, closed, read_head};
 use super::{allowing, fetch, get, soon};
 
-fn certificate(name: &str) -> CertifiedKey<KeyPair> {
+pub(crate) fn certificate(name: &str) -> CertifiedKey<KeyPair> {
     rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
 }
 
@@ -37,7 +37,7 @@ fn file(test: &str, content: &str) -> PathBuf {
 }
 
 /// Answers `ok` over whichever protocol TLS negotiates, except on `/hang` and `/fail`.
-async fn serve(certified: &CertifiedKey<KeyPair>, protocols: &[&str]) -> Server {
+pub(crate) async fn serve(certified: &CertifiedKey<KeyPair>, protocols: &[&str]) -> Server {
     let acceptor = acceptor(certified, protocols);
     Server::start(move |stream| {
         let acceptor = acceptor.clone();
@@ -88,7 +88,7 @@ async fn answer(request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>>
     }
 }
 
-fn origin(server: &Server) -> String {
+pub(crate) fn origin(server: &Server) -> String {
     server.origin().replace("http:", "https:")
 }
 
