@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::about::About;
 use crate::process;
 use crate::setup::{Compiler, SHIPPED};
+use crate::strip;
 use crate::workspace::{GUEST, Workspace};
 
 /// Builds [`Workspace::component`]: the same bytes in every folder, for one commit and compiler.
@@ -43,7 +44,7 @@ pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
 
     let built = workspace.target().join(SHIPPED).join("guest/mv_clip.wasm");
     let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-    let wasm = About::of(workspace)?.write_into(&wasm)?;
+    let wasm = About::of(workspace)?.write_into(&strip::names(&wasm)?)?;
     let file = workspace.component();
     write_atomically(&file, &wasm)?;
     eprintln!("    {}: {} bytes", file.display(), wasm.len());

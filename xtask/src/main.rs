@@ -8,6 +8,7 @@ mod process;
 mod sdk;
 mod setup;
 mod step;
+mod strip;
 mod workspace;
 
 use std::process::ExitCode;

@@ -73,7 +73,7 @@ meraki-mv:clips/types:
 
 #[test]
 fn the_file_is_small() {
-    assert!(component().len() <= 260_000, "{} bytes", component().len());
+    assert!(component().len() <= 200_000, "{} bytes", component().len());
 }
 
 #[test]
