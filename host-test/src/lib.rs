@@ -33,6 +33,7 @@ mod bindings;
 pub mod clip;
 mod deadline;
 mod engine;
+pub mod evidence;
 mod file;
 mod host;
 pub mod inspect;

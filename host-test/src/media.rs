@@ -11,8 +11,8 @@ use crate::outbound::{Host, tls};
 
 /// For so long a URL may answer 404 or 5xx before it counts as gone: Meraki hands out URLs a moment
 /// before the clip is behind them.
-const READY_WITHIN: Duration = Duration::from_secs(15);
-const PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const READY_WITHIN: Duration = Duration::from_secs(15);
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long the server may stay silent.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ const REDIRECTS: usize = 3;
 
 /// The largest clip that is fetched, in bytes: five minutes at more than ten times the highest
 /// bitrate of an MV camera.
-const LARGEST: usize = 1 << 30;
+pub(crate) const LARGEST: usize = 1 << 30;
 
 /// Why a clip cannot be fetched. Neither `Display` nor `Debug` holds the URL.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +100,7 @@ fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
 
 /// Nobody but the media server learns the URL: no proxy does, nor does the next server of a redirect
 /// by a `Referer`.
-fn client() -> Result<Client, MediaError> {
+pub(crate) fn client() -> Result<Client, MediaError> {
     Ok(Client::builder()
         .tls_backend_preconfigured(tls::client_config(&[])?)
         .redirect(Policy::custom(follow))

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use mpeg2ts_reader::packet::{Packet, Pid};
 use mpeg2ts_reader::psi::pat::{PatSection, ProgramDescriptor};
@@ -28,6 +29,9 @@ pub struct Summary {
     pub packets: usize,
     /// The programmes that have a map table, by number.
     pub programmes: Vec<Programme>,
+    /// How much footage there is by its own clock, a frame or so less than it plays. Zero if it
+    /// carries no clock.
+    pub duration: Duration,
 }
 
 /// One programme: for a clip, the camera's picture and, where it records sound, its sound.
@@ -143,54 +147,135 @@ pub enum NotMpegTs {
 ///
 /// [`NotMpegTs`] says what is wrong with the first thing found wrong.
 pub fn check(bytes: &[u8]) -> Result<Summary, NotMpegTs> {
-    let Some(&first) = bytes.first() else {
-        return Err(NotMpegTs::Empty);
-    };
-    if first != Packet::SYNC_BYTE {
-        return Err(if is_html(bytes) {
-            NotMpegTs::HtmlPage
-        } else {
-            NotMpegTs::NotTransportStream { first }
-        });
-    }
+    let mut checker = Checker::default();
+    checker.push(bytes)?;
+    checker.finish()
+}
 
-    let (packets, rest) = bytes.as_chunks::<{ Packet::SIZE }>();
-    let mut pat = section_reader(Table::Pat);
-    let mut pmts = BTreeMap::new();
-    let mut found = Tables::default();
-    for (number, bytes) in packets.iter().enumerate() {
-        let packet = Packet::try_new(bytes).ok_or(NotMpegTs::LostSync { packet: number })?;
-        let pid = packet.pid();
-        if pid == Pid::PAT {
-            pat.consume(&mut found, &packet);
-        } else if found.pmt_pids.contains(&pid) {
-            pmts.entry(u16::from(pid))
-                .or_insert_with(|| section_reader(Table::Pmt))
-                .consume(&mut found, &packet);
+/// [`check`] for bytes that come in pieces, such as a download; it keeps less than a packet of them.
+#[derive(Default)]
+pub struct Checker {
+    packets: usize,
+    /// The start of a packet whose end has not come yet.
+    rest: Vec<u8>,
+    tables: TableReader,
+    clock: Clock,
+}
+
+impl Checker {
+    /// Takes the next bytes, however many.
+    ///
+    /// # Errors
+    ///
+    /// [`NotMpegTs`], as soon as it is certain that this is no transport stream.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), NotMpegTs> {
+        if !self.rest.is_empty() {
+            let missing = Packet::SIZE.saturating_sub(self.rest.len());
+            let (head, tail) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
+            self.rest.extend_from_slice(head);
+            bytes = tail;
+            if self.rest.len() == Packet::SIZE {
+                let packet = std::mem::take(&mut self.rest);
+                self.packet(&packet)?;
+            }
         }
+        if self.packets == 0
+            && self.rest.is_empty()
+            && let Some(&first) = bytes.first().filter(|first| **first != Packet::SYNC_BYTE)
+        {
+            return Err(if is_html(bytes) {
+                NotMpegTs::HtmlPage
+            } else {
+                NotMpegTs::NotTransportStream { first }
+            });
+        }
+        let (packets, rest) = bytes.as_chunks::<{ Packet::SIZE }>();
+        for packet in packets {
+            self.packet(packet)?;
+        }
+        self.rest.extend_from_slice(rest);
+        Ok(())
     }
 
-    let packets = packets.len();
-    if !rest.is_empty() {
-        return Err(NotMpegTs::Truncated {
+    fn packet(&mut self, bytes: &[u8]) -> Result<(), NotMpegTs> {
+        let lost = NotMpegTs::LostSync {
+            packet: self.packets,
+        };
+        let packet = Packet::try_new(bytes).ok_or(lost)?;
+        self.packets += 1;
+        self.tables.read(&packet);
+        self.clock.read(&packet);
+        Ok(())
+    }
+
+    /// Says what is in the whole of it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotMpegTs`] if something is missing.
+    pub fn finish(self) -> Result<Summary, NotMpegTs> {
+        let (packets, rest) = (self.packets, self.rest.len());
+        let found = self.tables.found;
+        if packets == 0 && rest == 0 {
+            return Err(NotMpegTs::Empty);
+        }
+        if rest > 0 {
+            return Err(NotMpegTs::Truncated { packets, rest });
+        }
+        if found.pmt_pids.is_empty() {
+            return Err(NotMpegTs::NoPat { packets });
+        }
+        if found.programmes.is_empty() {
+            return Err(NotMpegTs::NoPmt { packets });
+        }
+        let programmes = found.programmes.into_iter();
+        let programmes = programmes
+            .map(|(number, streams)| Programme { number, streams })
+            .collect();
+        Ok(Summary {
             packets,
-            rest: rest.len(),
-        });
+            programmes,
+            duration: self.clock.elapsed(),
+        })
     }
-    if found.pmt_pids.is_empty() {
-        return Err(NotMpegTs::NoPat { packets });
+}
+
+/// Adds up the programme clock references (PCR) of the first stream that carries any.
+#[derive(Default)]
+struct Clock {
+    last: Option<(Pid, u64)>,
+    ticks: u64,
+}
+
+impl Clock {
+    const HERTZ: u64 = 27_000_000;
+    /// References are 33 bits of 90 kHz, and a remainder of 300.
+    const WRAPS: u64 = (1 << 33) * 300;
+    /// The standard wants one every 100 ms. A step of more than this is no footage but a hole in it,
+    /// or a clock that was set.
+    const LONGEST_STEP: u64 = 5 * Self::HERTZ;
+
+    fn read(&mut self, packet: &Packet<'_>) {
+        let pid = packet.pid();
+        if self.last.is_some_and(|(first, _)| first != pid) {
+            return;
+        }
+        let field = packet.adaptation_field();
+        let Some(now) = field.and_then(|field| field.pcr().ok()).map(u64::from) else {
+            return;
+        };
+        if let Some((_, last)) = self.last {
+            let step = (now + Self::WRAPS - last) % Self::WRAPS;
+            if step <= Self::LONGEST_STEP {
+                self.ticks += step;
+            }
+        }
+        self.last = Some((pid, now));
     }
-    if found.programmes.is_empty() {
-        return Err(NotMpegTs::NoPmt { packets });
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_micros(self.ticks / (Self::HERTZ / 1_000_000))
     }
-    let programmes = found.programmes.into_iter();
-    let programmes = programmes
-        .map(|(number, streams)| Programme { number, streams })
-        .collect();
-    Ok(Summary {
-        packets,
-        programmes,
-    })
 }
 
 fn is_html(bytes: &[u8]) -> bool {
@@ -206,6 +291,37 @@ fn is_html(bytes: &[u8]) -> bool {
 struct Tables {
     pmt_pids: Vec<Pid>,
     programmes: BTreeMap<u16, Vec<StreamType>>,
+}
+
+/// Reads the tables as packets come by.
+struct TableReader {
+    pat: SectionReader,
+    pmts: BTreeMap<u16, SectionReader>,
+    found: Tables,
+}
+
+impl Default for TableReader {
+    fn default() -> Self {
+        Self {
+            pat: section_reader(Table::Pat),
+            pmts: BTreeMap::new(),
+            found: Tables::default(),
+        }
+    }
+}
+
+impl TableReader {
+    fn read(&mut self, packet: &Packet<'_>) {
+        let pid = packet.pid();
+        if pid == Pid::PAT {
+            self.pat.consume(&mut self.found, packet);
+        } else if self.found.pmt_pids.contains(&pid) {
+            self.pmts
+                .entry(u16::from(pid))
+                .or_insert_with(|| section_reader(Table::Pmt))
+                .consume(&mut self.found, packet);
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -303,6 +419,7 @@ mod tests {
         let streams = vec![StreamType::H264, StreamType::AAC];
         assert_eq!(summary.packets, CLIP.len() / 188);
         assert_eq!(summary.programmes, [Programme { number: 1, streams }]);
+        assert_eq!(summary.duration.as_millis(), 3_933);
         assert_eq!(summary.to_string(), "297 packets, programme 1: H.264, AAC");
     }
 
@@ -383,6 +500,27 @@ mod tests {
         ];
         for (name, bytes, expected) in cases {
             assert_eq!(check(bytes), Err(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn pieces_of_any_size_are_as_good_as_the_whole() {
+        let mut damaged = CLIP.to_vec();
+        damaged[188 * 7] = 0x46;
+        let cases: [&[u8]; 5] = [CLIP, &damaged, &CLIP[..1_000], b"<html>502</html>", b""];
+        for bytes in cases {
+            for size in [1, 7, 187, 188, 189, 1_000, 16_384] {
+                // A page is known by its first bytes, which arrive together.
+                if bytes.starts_with(b"<") && size < 7 {
+                    continue;
+                }
+                let mut checker = Checker::default();
+                let found = bytes
+                    .chunks(size)
+                    .try_for_each(|piece| checker.push(piece))
+                    .and_then(|()| checker.finish());
+                assert_eq!(found, check(bytes), "{} bytes by {size}", bytes.len());
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{ComponentFile, settings};
 
 /// The exit code for what may succeed later: EX_TEMPFAIL of sysexits(3).
-const TEMPORARY: u8 = 75;
+pub(super) const TEMPORARY: u8 = 75;
 
 /// Gets the temporary URL of a recorded clip.
 ///
@@ -106,7 +106,7 @@ fn clip_json(clip: &Clip) -> Value {
     })
 }
 
-fn error_json(error: &anyhow::Error) -> Value {
+pub(super) fn error_json(error: &anyhow::Error) -> Value {
     let (case, failure) = match error.downcast_ref() {
         Some(CallError::Clip(ClipError::Permanent(failure))) => ("permanent", failure),
         Some(CallError::Clip(ClipError::Transient(failure))) => ("transient", failure),

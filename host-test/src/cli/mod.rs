@@ -1,10 +1,15 @@
 //! The commands of `host-test`.
 
+mod collect;
+mod coverage;
 mod demo;
 mod get;
+mod incident;
 mod inspect;
 mod mock;
+mod range;
 mod settings;
+mod verify;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -31,6 +36,10 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Get(get::Args),
+    Incident(incident::Args),
+    Range(range::Args),
+    Coverage(coverage::Args),
+    Verify(verify::Args),
     Mock(mock::MockArgs),
     Inspect(inspect::Args),
     Demo(demo::Args),
@@ -56,6 +65,10 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
     log(cli.verbose);
     let result = match cli.command {
         Command::Get(args) => return get::run(args).await,
+        Command::Incident(args) => return incident::run(args).await,
+        Command::Range(args) => return range::run(args).await,
+        Command::Coverage(args) => return coverage::run(args).await,
+        Command::Verify(args) => return verify::run(args).await,
         Command::Mock(args) => mock::run(args).await,
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(args).await,

@@ -1,0 +1,178 @@
+//! What the commands that fill a folder have in common: progress, Ctrl-C, the last words.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use host_test::evidence::{Collected, Collector, Footage, Progress};
+use host_test::{CallError, ClipError, ClipHost, ClipOutcome};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::get::{TEMPORARY, error_json};
+use super::{ComponentFile, settings};
+
+/// What a shell reports for a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Where clips go, and how that is told.
+#[derive(clap::Args)]
+pub(super) struct Output {
+    /// The folder to fill; made where it is not there. Clips that are in it already, and whole, are
+    /// not fetched again.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+
+    /// Print the folder's manifest, or the error, as one JSON object.
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    component: ComponentFile,
+}
+
+/// What it takes to call the component.
+pub(super) struct Calls {
+    pub(super) host: ClipHost,
+    pub(super) variables: Vec<(String, String)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted; run the same command again to continue: what is unfinished ends in .part")]
+struct Interrupted;
+
+/// Where the clips come from: one of the commands.
+pub(super) trait Source {
+    /// Asks for clips, and hands what became of each to the collector.
+    async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()>;
+}
+
+/// Fills the folder, and tells what came of it.
+pub(super) async fn run(output: &Output, source: &impl Source) -> ExitCode {
+    let filled = tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+        filled = fill(output, source) => filled,
+    };
+    match filled {
+        Ok(collected) => tell(output, &collected),
+        Err(error) => {
+            if output.json {
+                println!("{}", error_json(&error));
+            } else {
+                eprintln!("error: {error:#}");
+            }
+            match error.downcast_ref() {
+                Some(CallError::Clip(ClipError::Transient(_))) => TEMPORARY.into(),
+                _ if error.is::<Interrupted>() => INTERRUPTED.into(),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// Saves outcomes that came together; each stands on its own.
+pub(super) async fn save_all(
+    collector: &Collector<'_>,
+    outcomes: Vec<ClipOutcome>,
+) -> anyhow::Result<()> {
+    let save = async |ClipOutcome { request, outcome }| {
+        let outcome = outcome.map_err(CallError::Clip);
+        Ok(collector.save(&request, outcome).await?)
+    };
+    let outcomes = stream::iter(outcomes).map(anyhow::Ok);
+    outcomes.try_for_each_concurrent(None, save).await
+}
+
+async fn fill(output: &Output, source: &impl Source) -> anyhow::Result<Collected> {
+    let variables = settings::from_environment()?;
+    let host = settings::host(output.component.component.clone(), &variables).await?;
+    let calls = Calls { host, variables };
+    let (host, variables) = (&calls.host, &calls.variables);
+    let collector = Collector::new(&output.out, host, variables, bars()).await?;
+    source.collect(&calls, &collector).await?;
+    Ok(collector.finish().await?)
+}
+
+fn tell(output: &Output, collected: &Collected) -> ExitCode {
+    let Collected {
+        manifest,
+        fetched,
+        kept,
+        failures,
+        notes,
+    } = collected;
+    for note in notes {
+        eprintln!("note: {note}");
+    }
+    if output.json {
+        match serde_json::to_string(manifest) {
+            Ok(json) => println!("{json}"),
+            Err(error) => eprintln!("error: {error}"),
+        }
+    } else {
+        for missing in failures {
+            eprintln!("error: {}: {}", missing.footage, missing.message);
+        }
+        let folder = output.out.display();
+        let clips = match fetched + kept {
+            0 => "No clip".to_owned(),
+            1 => "1 clip".to_owned(),
+            clips => format!("{clips} clips"),
+        };
+        println!(
+            "{clips} in {folder}: {fetched} downloaded, {kept} there already, {} failed.",
+            failures.len()
+        );
+        println!("To look at: {}", output.out.join("report.html").display());
+        println!("To check later: host-test verify {folder}");
+    }
+    match failures.as_slice() {
+        [] => ExitCode::SUCCESS,
+        failures if failures.iter().all(|missing| missing.transient) => TEMPORARY.into(),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// A bar for each download, where standard error is a terminal that no log is written to.
+fn bars() -> Box<dyn Fn(&Footage) -> Box<dyn Progress> + Send + Sync> {
+    let target = if tracing::enabled!(tracing::Level::INFO) {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let bars = MultiProgress::with_draw_target(target);
+    Box::new(move |footage| {
+        let bar = bars.add(ProgressBar::no_length().with_style(style()));
+        let start = footage.start.format("%H:%M:%S");
+        bar.set_prefix(format!("{} {start}", footage.camera()));
+        Box::new(Bar(bar))
+    })
+}
+
+fn style() -> ProgressStyle {
+    let form = "{prefix} {bar:24} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}";
+    ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+struct Bar(ProgressBar);
+
+impl Progress for Bar {
+    fn at(&self, bytes: u64, length: Option<u64>) {
+        let Self(bar) = self;
+        if bar.length() != length {
+            if let Some(length) = length {
+                bar.set_length(length);
+            }
+            // What an earlier run left does not count for the rate.
+            bar.set_position(bytes);
+            bar.reset_eta();
+        }
+        bar.set_position(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

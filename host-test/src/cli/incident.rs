@@ -1,0 +1,120 @@
+//! `host-test incident`: what cameras saw around an instant, in a folder.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use host_test::ClipRequest;
+use host_test::evidence::Collector;
+
+use super::collect::{self, Calls, Output, Source};
+
+/// Saves what cameras saw before and after an instant, as files with a manifest and a report.
+///
+/// Footage that is still to come is waited for, up to MV_CLIP_DEADLINE_SECONDS. A camera that fails
+/// leaves the others alone. The exit code is 0 with every clip there, 75 where only failures remain
+/// that may pass, 130 after Ctrl-C, and 1 otherwise; the same command continues.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The cameras' serial numbers, such as Q2XX-ABCD-1234.
+    #[arg(required = true)]
+    serials: Vec<String>,
+
+    /// When it happened: an RFC 3339 time, such as 2026-03-12T14:31:00Z.
+    #[arg(long, value_name = "TIME")]
+    at: String,
+
+    /// How many seconds before that.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pre: u32,
+
+    /// How many seconds after.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    post: u32,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(args: Args) -> ExitCode {
+    collect::run(&args.output, &args).await
+}
+
+impl Source for Args {
+    async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
+        let Calls { host, variables } = calls;
+        let (pre, post) = (Some(self.pre), Some(self.post));
+        let save = async |request: ClipRequest| {
+            let serial = &request.serial;
+            let outcome = host
+                .get_incident(variables, serial, &self.at, pre, post)
+                .await;
+            Ok(collector.save(&request, outcome).await?)
+        };
+        let requests = requests(&self.serials, &self.at, self.pre, self.post)?;
+        let cameras = stream::iter(requests).map(anyhow::Ok);
+        cameras.try_for_each_concurrent(None, save).await
+    }
+}
+
+/// The window of each camera, once for each.
+fn requests(serials: &[String], at: &str, pre: u32, post: u32) -> anyhow::Result<Vec<ClipRequest>> {
+    let (start, end) = around(at, pre, post)?;
+    let mut requests: Vec<ClipRequest> = Vec::new();
+    for serial in serials {
+        if requests
+            .iter()
+            .all(|other| !other.serial.eq_ignore_ascii_case(serial))
+        {
+            requests.push(ClipRequest {
+                serial: serial.clone(),
+                start: start.clone(),
+                end: end.clone(),
+                imager_id: None,
+            });
+        }
+    }
+    Ok(requests)
+}
+
+fn around(at: &str, pre: u32, post: u32) -> anyhow::Result<(String, String)> {
+    let instant = DateTime::parse_from_rfc3339(at)
+        .with_context(|| format!("--at {at} is no RFC 3339 time such as 2026-03-12T14:31:00Z"))?
+        .to_utc();
+    let start = instant.checked_sub_signed(TimeDelta::seconds(pre.into()));
+    let end = instant.checked_add_signed(TimeDelta::seconds(post.into()));
+    let (start, end) = start
+        .zip(end)
+        .context("the window is out of the calendar")?;
+    let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    Ok((text(start), text(end)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_named_twice_is_asked_once() {
+        let serials = ["Q2XX-ABCD-1234", "q2xx-abcd-1234", "Q2XX-ABCD-9999"].map(str::to_owned);
+        let requests = requests(&serials, "2026-03-12T14:31:00Z", 30, 45).unwrap();
+        let [first, second] = requests.as_slice() else {
+            panic!("{requests:?}")
+        };
+        assert_eq!(
+            (&*first.serial, &*second.serial),
+            ("Q2XX-ABCD-1234", "Q2XX-ABCD-9999")
+        );
+        let window = ("2026-03-12T14:30:30.000Z", "2026-03-12T14:31:45.000Z");
+        assert_eq!((&*first.start, &*first.end), window);
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_named() {
+        for at in ["yesterday", "2026-03-12T14:31:00", "2026-02-30T00:00:00Z"] {
+            let error = around(at, 30, 30).unwrap_err().to_string();
+            assert!(error.contains(at), "{error}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `host-test verify`: whether a folder still holds what was saved.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use host_test::evidence::{Verified, verify};
+use serde_json::{Value, json};
+
+/// Checks the files of a folder that `incident`, `range` or `coverage` filled against its manifest.
+///
+/// It compares sizes and SHA-256, and finds files that are missing or were added. The exit code is 0
+/// if all is as it was saved, and 1 otherwise.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The folder.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+
+    /// Print what was found, or the error, as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> ExitCode {
+    let Args { folder, json } = args;
+    let verified = match verify(&folder).await {
+        Ok(verified) => verified,
+        Err(error) => {
+            if json {
+                println!("{}", json!({ "error": { "message": error.to_string() } }));
+            } else {
+                eprintln!("error: {error}");
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    let Verified { files, differences } = &verified;
+    let ok = differences.is_empty();
+    if json {
+        println!("{}", found(&verified));
+    } else {
+        for (name, difference) in differences {
+            eprintln!("{name}: {difference}");
+        }
+        match (ok, files) {
+            (true, 1) => println!("1 file is as it was saved."),
+            (true, files) => println!("{files} files are as they were saved."),
+            (false, files) => println!(
+                "{} differences from a manifest of {files} files.",
+                differences.len()
+            ),
+        }
+    }
+    if ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn found(verified: &Verified) -> Value {
+    let Verified { files, differences } = verified;
+    let differences: Vec<_> = differences
+        .iter()
+        .map(|(name, difference)| {
+            json!({ "name": name, "kind": difference.name(), "message": difference.to_string() })
+        })
+        .collect();
+    json!({ "ok": differences.is_empty(), "files": files, "differences": differences })
+}
