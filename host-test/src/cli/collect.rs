@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use host_test::evidence::{Collected, Collector, Footage, Progress};
+use host_test::evidence::{Collected, Collector, Progress, Watch};
 use host_test::{CallError, ClipError, ClipHost, ClipOutcome};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -134,7 +134,7 @@ fn tell(output: &Output, collected: &Collected) -> ExitCode {
 }
 
 /// A bar for each download, where standard error is a terminal that no log is written to.
-fn bars() -> Box<dyn Fn(&Footage) -> Box<dyn Progress> + Send + Sync> {
+fn bars() -> Box<Watch> {
     let target = if tracing::enabled!(tracing::Level::INFO) {
         ProgressDrawTarget::hidden()
     } else {

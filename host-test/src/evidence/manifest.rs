@@ -103,6 +103,12 @@ pub enum ManifestError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is none.
+    #[error("{folder} has no manifest.json: host-test's incident, range and coverage write one")]
+    None {
+        /// Where it is not.
+        folder: PathBuf,
+    },
     /// The file is not a manifest.
     #[error("{path} is not a manifest of this version: {source}; take another folder")]
     Form {

@@ -84,6 +84,9 @@ fn overview(timeline: &Timeline<'_>) -> Markup {
             h2 #covered { "What was covered" }
             ul.key aria-hidden="true" {
                 li { span.bar.file {} "clip" }
+                @if timeline.rows.iter().any(|row| row.files.iter().any(|file| is_short(file))) {
+                    li { span.bar.file.short {} "clip shorter than its window" }
+                }
                 li { span.bar.failed {} "asked for, not there" }
                 li { span.bar.gap {} "not asked for" }
             }
@@ -116,6 +119,10 @@ fn bar(timeline: &Timeline<'_>, span: &Span<'_>) -> Markup {
     let place = format!("left:{};width:{}", percent(left), percent(width));
     let when = span_of(span.start, span.end);
     let (class, words, target) = match span.what {
+        What::File(file) if is_short(file) => {
+            let words = format!("Clip shorter than its window, {when}");
+            ("file short", words, Some(id(&file.footage)))
+        }
         What::File(file) => ("file", format!("Clip, {when}"), Some(id(&file.footage))),
         What::Failed(missing) => {
             let words = format!("Not there ({}), {when}", missing.kind);
@@ -180,35 +187,50 @@ fn clip(file: &SavedFile, clips: usize) -> Markup {
                     }
                 },
             }
-            h3 { (window) }
-            @if let Some(words) = shortfall(file) { p.short { (words) } }
-            dl {
-                dt { "File" } dd { a href=(file.name) { (file.name) } }
-                dt { "Size" } dd { (size(file.size)) }
-                dt { "Holds" } dd { (file.content) }
-                dt { "Saved" } dd { (time(file.retrieved_at)) }
-                @if let Some(request_id) = &file.request_id {
-                    dt { "Request" } dd { code { (request_id) } }
+            div {
+                h3 { (window) }
+                @if is_short(file) { p.short { (shortfall(file)) } }
+                dl {
+                    dt { "File" } dd { a href=(file.name) { (breakable(&file.name)) } }
+                    dt { "Size" } dd { (size(file.size)) }
+                    dt { "Holds" } dd { (file.content) }
+                    dt { "Saved" } dd { (time(file.retrieved_at)) }
+                    @if let Some(request_id) = &file.request_id {
+                        dt { "Request" } dd { code { (request_id) } }
+                    }
+                    dt { "SHA-256" } dd { code { (file.sha256) } }
                 }
-                dt { "SHA-256" } dd { code { (file.sha256) } }
             }
         }
     }
 }
 
-/// Words for a file that holds clearly less than its window.
-fn shortfall(file: &SavedFile) -> Option<String> {
+/// Whether a file holds clearly less than its window. One without a clock may hold all of it.
+fn is_short(file: &SavedFile) -> bool {
     let window = file.footage.duration();
-    let held = TimeDelta::milliseconds(i64::try_from(file.footage_ms).ok()?);
     let tolerance = (window / 20).max(TimeDelta::seconds(2));
-    let is_short = !held.is_zero() && held + tolerance < window;
-    is_short.then(|| {
-        format!(
-            "Holds {} of the {} that were asked for.",
-            seconds(held),
-            seconds(window)
-        )
-    })
+    let held = held(file);
+    !held.is_zero() && held + tolerance < window
+}
+
+fn shortfall(file: &SavedFile) -> String {
+    let (held, window) = (seconds(held(file)), seconds(file.footage.duration()));
+    format!("Holds {held} of the {window} that were asked for.")
+}
+
+fn held(file: &SavedFile) -> TimeDelta {
+    let milliseconds = u32::try_from(file.footage_ms).unwrap_or(u32::MAX);
+    TimeDelta::milliseconds(milliseconds.into())
+}
+
+/// A file's name with places to break a line.
+fn breakable(name: &str) -> Markup {
+    html! {
+        @for (position, part) in name.split('_').enumerate() {
+            @if position > 0 { "_" wbr; }
+            (part)
+        }
+    }
 }
 
 fn seconds(length: TimeDelta) -> String {
@@ -324,10 +346,11 @@ mod tests {
             mp4: None,
         };
         let expected = "Holds 4.0 s of the 120.0 s that were asked for.";
-        assert_eq!(shortfall(&file).as_deref(), Some(expected));
+        assert!(is_short(&file));
+        assert_eq!(shortfall(&file), expected);
         for whole_or_unknown in [0, 119_000, 120_000, 125_000] {
             file.footage_ms = whole_or_unknown;
-            assert_eq!(shortfall(&file), None, "{whole_or_unknown}");
+            assert!(!is_short(&file), "{whole_or_unknown}");
         }
     }
 

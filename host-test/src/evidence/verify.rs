@@ -82,14 +82,16 @@ impl fmt::Display for Difference {
 ///
 /// # Errors
 ///
-/// [`ManifestError`]; a folder without a manifest is an error too.
+/// See [`ManifestError`].
 pub async fn verify(folder: &Path) -> Result<Verified, ManifestError> {
     let failed = |source| ManifestError::Io {
         path: folder.join(MANIFEST),
         source,
     };
     let manifest = Manifest::read(folder).await?;
-    let manifest = manifest.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    let manifest = manifest.ok_or_else(|| ManifestError::None {
+        folder: folder.to_owned(),
+    })?;
     let expected = manifest.expected();
     let mut differences = BTreeMap::new();
     for (name, (size, sha256)) in &expected {

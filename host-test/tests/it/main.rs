@@ -8,6 +8,7 @@ mod behaviour;
 mod cli;
 mod contract;
 mod events;
+mod evidence;
 mod faults;
 mod guest;
 mod input;

@@ -1,0 +1,100 @@
+//! Clips in a folder: saved, continued, checked.
+
+mod broken;
+mod command;
+mod folder;
+mod mp4;
+mod saved;
+
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use host_test::ClipRequest;
+use host_test::evidence::{Collected, Collector, Footage, Manifest, Progress};
+use host_test::mock::{CLIP, Target};
+use tempfile::TempDir;
+
+use crate::support::{SERIAL, World, ending};
+
+/// Watches nothing.
+struct Unseen;
+
+impl Progress for Unseen {
+    fn at(&self, _: u64, _: Option<u64>) {}
+}
+
+/// A window of two minutes that starts in the same second whenever it is asked for.
+fn window() -> ClipRequest {
+    window_of(SERIAL, 0)
+}
+
+/// The same for another camera, and as many windows earlier.
+fn window_of(serial: &str, earlier: i32) -> ClipRequest {
+    let hour = 3_600;
+    let now = Utc::now().timestamp();
+    let end = DateTime::from_timestamp(now - now % hour - hour, 0).unwrap();
+    ending(serial, end - TimeDelta::minutes(2) * earlier)
+}
+
+fn name(request: &ClipRequest) -> String {
+    let footage = Footage::try_from(request).unwrap();
+    format!("{}.ts", footage.file_stem().unwrap())
+}
+
+/// Asks for these, and saves what comes.
+async fn save(world: &World, folder: &TempDir, requests: &[ClipRequest]) -> Collected {
+    let watch = Box::new(|_: &Footage| Box::new(Unseen) as Box<dyn Progress>);
+    let collector = Collector::new(folder.path(), &world.host, world.variables(), watch);
+    let collector = collector.await.unwrap();
+    for request in requests {
+        let outcome = world.request(request).await;
+        collector.save(request, outcome).await.unwrap();
+    }
+    collector.finish().await.unwrap()
+}
+
+/// How requests for clips themselves were answered.
+fn media_statuses(world: &World) -> Vec<Option<u16>> {
+    let requests = world.mock.requests();
+    let media = requests
+        .iter()
+        .filter(|request| request.target == Target::Media);
+    media
+        .map(|request| request.status.map(|status| status.as_u16()))
+        .collect()
+}
+
+/// The names in a folder, in order.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+    let mut names: Vec<_> = entries
+        .map(|entry| name(entry).into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[track_caller]
+fn assert_whole(folder: &TempDir, request: &ClipRequest) {
+    let bytes = std::fs::read(folder.path().join(name(request))).unwrap();
+    assert!(
+        bytes == CLIP,
+        "{} bytes in place of {}",
+        bytes.len(),
+        CLIP.len()
+    );
+    let unfinished: Vec<_> = names(folder.path());
+    assert!(
+        !unfinished.iter().any(|name| name.ends_with(".part")),
+        "{unfinished:?}"
+    );
+}
+
+async fn manifest(folder: &TempDir) -> Manifest {
+    Manifest::read(folder.path()).await.unwrap().unwrap()
+}

@@ -1,0 +1,141 @@
+//! Downloads that do not go straight.
+
+use host_test::ClipRequest;
+use host_test::mock::{CLIP, MockConfig, Point, Scripted, WireFault};
+use http::{Response, StatusCode};
+use tempfile::TempDir;
+
+use super::{assert_whole, folder, media_statuses, name, names, save, window};
+use crate::support::World;
+
+/// A folder that an earlier run left with an unfinished clip.
+fn left(request: &ClipRequest, bytes: &[u8]) -> TempDir {
+    let folder = folder();
+    let path = folder.path().join(format!("{}.part", name(request)));
+    std::fs::write(path, bytes).unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn a_download_that_is_cut_is_taken_up_where_it_ended() {
+    let (world, folder) = (World::new().await, folder());
+    world.mock.script_media([WireFault::Close(Point::InBody)]);
+    let request = window();
+    let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_eq!(collected.fetched, 1);
+    assert_whole(&folder, &request);
+    assert_eq!(media_statuses(&world), [None, Some(206)]);
+}
+
+#[tokio::test]
+async fn what_a_broken_off_run_left_is_continued() {
+    // Not a whole number of packets, more than the overlap, all of it.
+    for length in [20_000, 188 * 290, CLIP.len()] {
+        let (world, request) = (World::new().await, window());
+        let folder = left(&request, &CLIP[..length]);
+        save(&world, &folder, std::slice::from_ref(&request)).await;
+        assert_whole(&folder, &request);
+        assert_eq!(media_statuses(&world), [Some(206)], "{length} bytes");
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_another_clip_is_dropped() {
+    let mut packets: Vec<&[u8]> = CLIP[..188 * 100].chunks(188).collect();
+    packets.reverse();
+    let (world, request) = (World::new().await, window());
+    let folder = left(&request, &packets.concat());
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_whole(&folder, &request);
+    assert_eq!(media_statuses(&world), [Some(206), Some(200)]);
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_longer_clip_is_dropped() {
+    let (world, request) = (World::new().await, window());
+    let folder = left(&request, &[CLIP, CLIP, CLIP].concat());
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_whole(&folder, &request);
+    assert_eq!(media_statuses(&world), [Some(416), Some(200)]);
+}
+
+#[tokio::test]
+async fn what_is_left_and_is_no_clip_is_dropped() {
+    let (world, request) = (World::new().await, window());
+    let folder = left(&request, b"<html>502 Bad Gateway</html>");
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_whole(&folder, &request);
+    assert_eq!(media_statuses(&world), [Some(200)]);
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_starts_again() {
+    let (world, folder) = (World::new().await, folder());
+    world.mock.script_media([
+        WireFault::Close(Point::InBody).into(),
+        Scripted::from(Response::new(CLIP)),
+    ]);
+    let request = window();
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_whole(&folder, &request);
+    assert_eq!(media_statuses(&world), [None, Some(200)]);
+}
+
+#[tokio::test]
+async fn a_clip_that_is_not_there_yet_is_waited_for() {
+    let config = MockConfig {
+        media_not_ready: 2,
+        ..MockConfig::default()
+    };
+    let (world, folder) = (World::with(config).await, folder());
+    let request = window();
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_whole(&folder, &request);
+    assert_eq!(media_statuses(&world), [Some(404), Some(404), Some(200)]);
+}
+
+#[tokio::test]
+async fn a_url_that_works_no_more_is_asked_for_again() {
+    let (world, folder) = (World::new().await, folder());
+    world
+        .mock
+        .script_media([Scripted::error(StatusCode::GONE, "Expired")]);
+    let request = window();
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_whole(&folder, &request);
+    assert_eq!(
+        world.statuses(),
+        [Some(200), Some(410), Some(200), Some(200)]
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_clip_is_never_kept() {
+    let (world, folder) = (World::new().await, folder());
+    let page = || Scripted::from(Response::new("<html>Please sign in</html>"));
+    world
+        .mock
+        .script_media([page(), page(), page(), page(), page(), page()]);
+    let collected = save(&world, &folder, &[window()]).await;
+    let [missing] = collected.failures.as_slice() else {
+        panic!("{collected:?}")
+    };
+    assert_eq!(
+        (&*missing.kind, missing.transient),
+        ("download-failed", true)
+    );
+    assert!(missing.message.contains("HTML page"), "{}", missing.message);
+    assert_eq!(names(folder.path()), ["manifest.json", "report.html"]);
+}
+
+#[tokio::test]
+async fn a_clip_that_ends_within_a_packet_is_fetched_again() {
+    let (world, folder) = (World::new().await, folder());
+    world
+        .mock
+        .script_media([Scripted::from(Response::new(&CLIP[..1_000]))]);
+    let request = window();
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_whole(&folder, &request);
+    assert_eq!(media_statuses(&world), [Some(200), Some(200)]);
+}

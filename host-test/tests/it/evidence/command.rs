@@ -1,0 +1,216 @@
+//! The commands, as people and programs use them.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use host_test::mock::{CLIP, MockConfig, Scripted, WireFault};
+use http::StatusCode;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::{folder, media_statuses, names};
+use crate::support::{SERIAL, World, component_file};
+
+fn command(world: &World, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_host-test"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(world.variables().iter().cloned())
+        .env("MV_CLIP_COMPONENT", component_file())
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+async fn run(world: &World, arguments: &[&str]) -> Output {
+    command(world, arguments).output().await.unwrap()
+}
+
+fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn ago(minutes: i64) -> String {
+    text(Utc::now() - TimeDelta::minutes(minutes))
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn an_incident_is_saved_for_each_camera_and_verified() {
+    let (world, folder) = (World::new().await, folder());
+    let out = folder.path().to_str().unwrap();
+    let at = ago(20);
+    let cameras = [SERIAL, "Q2XX-NONE-0000", SERIAL];
+    let arguments = [
+        &["incident"],
+        &cameras[..],
+        &["--at", &at, "--pre", "10", "--out", out],
+    ];
+    let output = run(&world, &arguments.concat()).await;
+    assert_eq!(output.status.code(), Some(1), "one camera is not there");
+    let error = words(&output.stderr);
+    assert!(error.starts_with("error: Q2XX-NONE-0000 from "), "{error}");
+    assert!(words(&output.stdout).starts_with("1 clip in "));
+    assert_eq!(media_statuses(&world), [Some(200)]);
+
+    let verified = run(&world, &["verify", out, "--json"]).await;
+    assert_eq!(
+        (verified.status.code(), &json(&verified)["ok"]),
+        (Some(0), &true.into())
+    );
+    let clip = names(folder.path())
+        .into_iter()
+        .find(|name| name.ends_with(".ts"));
+    let clip = clip.unwrap();
+    let mut bytes = CLIP.to_vec();
+    bytes[1_000] ^= 0x80;
+    std::fs::write(folder.path().join(&clip), bytes).unwrap();
+    let verified = run(&world, &["verify", out, "--json"]).await;
+    assert_eq!(verified.status.code(), Some(1));
+    let differences = &json(&verified)["differences"];
+    assert_eq!(
+        (&differences[0]["name"], &differences[0]["kind"]),
+        (&clip.into(), &"content".into())
+    );
+}
+
+#[tokio::test]
+async fn a_range_is_saved_without_a_gap_and_its_manifest_printed() {
+    let (world, folder) = (World::new().await, folder());
+    let out = folder.path().to_str().unwrap();
+    let (start, end) = (ago(40), ago(28));
+    let arguments = [
+        "range", SERIAL, "--start", &start, "--end", &end, "--out", out, "--json",
+    ];
+    let output = run(&world, &arguments).await;
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    let printed = json(&output);
+    let written = std::fs::read(folder.path().join("manifest.json")).unwrap();
+    assert_eq!(printed, serde_json::from_slice::<Value>(&written).unwrap());
+    let files = printed["files"].as_array().unwrap();
+    assert_eq!(files.len(), 3);
+    for pair in files.windows(2) {
+        assert_eq!(pair[0]["end"], pair[1]["start"]);
+    }
+}
+
+#[tokio::test]
+async fn a_coverage_with_transient_failures_alone_exits_with_75() {
+    let config = MockConfig::default();
+    let world = World::with(config).await.set("MV_CLIP_MAX_ATTEMPTS", "1");
+    let folder = folder();
+    world.mock.script([
+        Scripted::Pass,
+        Scripted::error(StatusCode::SERVICE_UNAVAILABLE, "Try again"),
+    ]);
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    let cameras = ["coverage", SERIAL, "Q2MV-MOCK-0004"];
+    let output = run(
+        &world,
+        &[&cameras[..], &["--at", &at, "--out", out]].concat(),
+    )
+    .await;
+    assert_eq!(output.status.code(), Some(75), "{}", words(&output.stderr));
+    assert!(words(&output.stdout).starts_with("1 clip in "));
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_made_is_an_error_and_no_manifest() {
+    let (world, folder) = (World::new().await, folder());
+    let out = folder.path().to_str().unwrap();
+    let arguments = [
+        "range", SERIAL, "--start", "x", "--end", "y", "--out", out, "--json",
+    ];
+    let output = run(&world, &arguments).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(json(&output)["error"]["kind"], "invalid-time");
+    assert_eq!(names(folder.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn without_ffmpeg_that_is_said_and_the_next_run_makes_up_for_it() {
+    let (world, folder) = (World::new().await, folder());
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    let arguments = ["incident", SERIAL, "--at", &at, "--out", out, "--json"];
+    let mut without = command(&world, &arguments);
+    let output = without.env("PATH", folder.path()).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    assert!(words(&output.stderr).starts_with("note: ffmpeg is not installed"));
+    assert_eq!(json(&output)["files"][0]["mp4"], Value::Null);
+    let report = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(report.contains("No MP4 beside this clip") && !report.contains("<video"));
+
+    let output = run(&world, &arguments).await;
+    assert_eq!(media_statuses(&world), [Some(200)]);
+    let has_mp4 = json(&output)["files"][0]["mp4"].is_object();
+    assert_eq!(
+        has_mp4,
+        !words(&output.stderr).contains("ffmpeg is not installed")
+    );
+}
+
+#[tokio::test]
+async fn ctrl_c_leaves_only_what_is_continued() {
+    let (world, folder) = (World::new().await, folder());
+    world.mock.script_media([WireFault::StallInBody]);
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    let arguments = ["incident", SERIAL, "--at", &at, "--out", out];
+    let child = command(&world, &arguments).spawn().unwrap();
+    half_there(folder.path()).await;
+    let process = Pid::from_raw(child.id().unwrap().try_into().unwrap());
+    kill(process, Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let error = words(&output.stderr);
+    assert!(
+        error.contains("run the same command again to continue"),
+        "{error}"
+    );
+    let left = names(folder.path());
+    assert!(left.len() == 1 && left[0].ends_with(".ts.part"), "{left:?}");
+
+    let output = run(&world, &arguments).await;
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    assert_eq!(media_statuses(&world), [None, Some(206)]);
+    let verified = run(&world, &["verify", out]).await;
+    assert_eq!(
+        verified.status.code(),
+        Some(0),
+        "{}",
+        words(&verified.stderr)
+    );
+}
+
+/// Waits until half of a clip is in the folder, for which no event exists outside the command.
+async fn half_there(folder: &Path) {
+    let started = Instant::now();
+    let half = CLIP.len() as u64 / 2;
+    let is_there = || {
+        let entries = std::fs::read_dir(folder).unwrap().flatten();
+        entries
+            .filter_map(|entry| entry.metadata().ok())
+            .any(|found| found.len() >= half)
+    };
+    while !is_there() {
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "{:?}",
+            names(folder)
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

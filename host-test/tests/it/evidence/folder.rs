@@ -1,0 +1,95 @@
+//! Folders that are not as they were saved.
+
+use host_test::evidence::{Difference, verify};
+use host_test::mock::CLIP;
+use tempfile::TempDir;
+
+use super::{folder, name, save, window};
+use crate::support::World;
+
+/// Saves a clip, spoils the folder, and gives what a check finds.
+async fn found(spoil: impl FnOnce(&TempDir, &str)) -> Vec<(String, Difference)> {
+    let (world, folder) = (World::new().await, folder());
+    let request = window();
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    spoil(&folder, &name(&request));
+    let verified = verify(folder.path()).await.unwrap();
+    verified.differences.into_iter().collect()
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_found() {
+    let found = found(|folder, name| {
+        let mut bytes = CLIP.to_vec();
+        bytes[30_000] ^= 1;
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    });
+    assert_eq!(found.await, [(name(&window()), Difference::Content)]);
+}
+
+#[tokio::test]
+async fn a_file_cut_short_is_found() {
+    let found = found(|folder, name| {
+        std::fs::write(folder.path().join(name), &CLIP[..188]).unwrap();
+    });
+    let difference = Difference::Size {
+        expected: CLIP.len() as u64,
+        found: 188,
+    };
+    assert_eq!(found.await, [(name(&window()), difference)]);
+}
+
+#[tokio::test]
+async fn a_missing_file_is_found() {
+    let found = found(|folder, name| std::fs::remove_file(folder.path().join(name)).unwrap());
+    assert_eq!(found.await, [(name(&window()), Difference::Missing)]);
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_a_file_is_found() {
+    let found = found(|folder, name| {
+        let (path, other) = (
+            folder.path().join(name),
+            folder.path().join("report.html.part"),
+        );
+        std::fs::rename(&path, &other).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+    });
+    let [
+        (file, Difference::Unreadable(_)),
+        (_, Difference::Unfinished),
+    ] = &found.await[..]
+    else {
+        panic!("not found")
+    };
+    assert_eq!(*file, name(&window()));
+}
+
+#[tokio::test]
+async fn files_that_were_added_or_are_unfinished_are_found() {
+    let found = found(|folder, _| {
+        for name in ["a.ts.part", "b.ts"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+    });
+    let found = found.await;
+    let found: Vec<_> = found.iter().map(|(name, what)| (&**name, what)).collect();
+    let expected = [
+        ("a.ts.part", &Difference::Unfinished),
+        ("b.ts", &Difference::Extra),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_manifest_that_points_out_of_the_folder_is_not_followed() {
+    let found = found(|folder, name| {
+        let path = folder.path().join("manifest.json");
+        let manifest = std::fs::read_to_string(&path).unwrap();
+        let out = format!("../{}/{name}", folder.path().file_name().unwrap().display());
+        std::fs::write(&path, manifest.replacen(name, &out, 1)).unwrap();
+    });
+    let found = found.await;
+    let kinds: Vec<_> = found.iter().map(|(_, what)| what.name()).collect();
+    assert_eq!(kinds, ["outside", "extra"]);
+}

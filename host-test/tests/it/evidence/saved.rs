@@ -1,0 +1,133 @@
+//! What a run leaves, and what the next one does with it.
+
+use host_test::evidence::verify;
+use host_test::mock::{Authorization, CLIP, MockConfig, Scripted, Target};
+use http::StatusCode;
+
+use super::{assert_whole, folder, manifest, media_statuses, name, names, save, window, window_of};
+use crate::support::World;
+
+#[tokio::test]
+async fn clips_are_whole_and_listed() {
+    let (world, folder) = (World::new().await, folder());
+    let request = window();
+    let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_eq!(
+        (collected.fetched, collected.kept, collected.failures.len()),
+        (1, 0, 0)
+    );
+    assert_whole(&folder, &request);
+    assert_eq!(manifest(&folder).await, collected.manifest);
+    let [file] = collected.manifest.files.as_slice() else {
+        panic!("{:?}", collected.manifest)
+    };
+    assert_eq!(
+        (&file.name, file.size),
+        (&name(&request), CLIP.len() as u64)
+    );
+    // Of the fixture, by sha256sum.
+    let sha256 = "2d29267c1c357a705e0e9f0adc46a9756c3d1e3e1c23577b1c02841c97e7af0e";
+    assert_eq!(file.sha256, sha256);
+    assert!(verify(folder.path()).await.unwrap().differences.is_empty());
+}
+
+#[tokio::test]
+async fn neither_key_nor_url_is_written_and_the_key_is_not_sent() {
+    let (world, folder) = (World::new().await, folder());
+    world
+        .mock
+        .script_media([Scripted::error(StatusCode::BAD_REQUEST, "no")]);
+    let collected = save(&world, &folder, &[window(), window_of("Q2MV-MOCK-0001", 1)]).await;
+    assert_eq!((collected.fetched, collected.failures.len()), (1, 1));
+    let requests = world.mock.requests();
+    let media = requests
+        .iter()
+        .filter(|request| request.target == Target::Media);
+    assert!(media.clone().count() == 2);
+    for request in media {
+        assert_eq!(request.authorization, Authorization::Missing);
+    }
+    for name in ["manifest.json", "report.html"] {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(
+            !text.contains("/media/") && !text.contains(world.mock.key()),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_second_run_fetches_nothing_again() {
+    let (world, folder) = (World::new().await, folder());
+    let requests = [window(), window_of("Q2MV-MOCK-0001", 1)];
+    let first = save(&world, &folder, &requests).await;
+    let second = save(&world, &folder, &requests).await;
+    assert_eq!((second.fetched, second.kept), (0, 2));
+    assert_eq!(second.manifest.files, first.manifest.files);
+    assert_eq!(media_statuses(&world), [Some(200); 2]);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_fetched_again() {
+    let (world, folder) = (World::new().await, folder());
+    let request = window();
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    std::fs::write(folder.path().join(name(&request)), &CLIP[..1_000]).unwrap();
+    let second = save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_eq!((second.fetched, second.kept), (1, 0));
+    assert_whole(&folder, &request);
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_outlives_a_later_failure() {
+    let (world, folder) = (World::new().await, folder());
+    let request = window();
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    world
+        .mock
+        .script([Scripted::error(StatusCode::NOT_FOUND, "Not found")]);
+    let second = save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_eq!(
+        (second.fetched, second.kept, second.failures.len()),
+        (0, 1, 0)
+    );
+    assert_whole(&folder, &request);
+}
+
+#[tokio::test]
+async fn a_failure_is_listed_until_it_is_mended_and_leaves_the_others_alone() {
+    let (world, folder) = (World::new().await, folder());
+    let requests = [window_of("Q2XX-NONE-0000", 0), window()];
+    let first = save(&world, &folder, &requests).await;
+    assert_eq!((first.fetched, first.failures.len()), (1, 1));
+    let [missing] = first.manifest.failures.as_slice() else {
+        panic!("{:?}", first.manifest)
+    };
+    assert_eq!((&*missing.kind, missing.status), ("not-found", Some(404)));
+    assert!(!missing.transient && missing.request_id.is_some());
+
+    let mended = World::with(MockConfig {
+        cameras: vec![host_test::mock::Camera::new("Q2XX-NONE-0000")],
+        ..MockConfig::default()
+    });
+    let second = save(&mended.await, &folder, &requests[..1]).await;
+    assert_eq!(
+        (second.manifest.files.len(), second.manifest.failures.len()),
+        (2, 0)
+    );
+    assert_eq!(
+        names(folder.path())
+            .iter()
+            .filter(|name| name.ends_with(".ts"))
+            .count(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_clip_that_is_given_twice_is_saved_once() {
+    let (world, folder) = (World::new().await, folder());
+    let collected = save(&world, &folder, &[window(), window()]).await;
+    assert_eq!((collected.fetched, collected.kept), (1, 0));
+    assert_eq!(media_statuses(&world), [Some(200)]);
+}
