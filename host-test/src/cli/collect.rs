@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use host_test::evidence::{Collected, Collector, Progress, Watch};
@@ -88,8 +89,11 @@ async fn fill(output: &Output, source: &impl Source) -> anyhow::Result<Collected
     let host = settings::host(output.component.component.clone(), &variables).await?;
     let calls = Calls { host, variables };
     let (host, variables) = (&calls.host, &calls.variables);
-    let collector = Collector::new(&output.out, host, variables, bars()).await?;
+    let bars = bars();
+    let waiting = waiting_for(&bars, settings::base_url(variables));
+    let collector = Collector::new(&output.out, host, variables, watch(bars)).await?;
     source.collect(&calls, &collector).await?;
+    waiting.finish_and_clear();
     Ok(collector.finish().await?)
 }
 
@@ -133,14 +137,27 @@ fn tell(output: &Output, collected: &Collected) -> ExitCode {
     }
 }
 
-/// A bar for each download, where standard error is a terminal that no log is written to.
-fn bars() -> Box<Watch> {
-    let target = if tracing::enabled!(tracing::Level::INFO) {
+/// Shown where standard error is a terminal that no log is written to.
+fn bars() -> MultiProgress {
+    MultiProgress::with_draw_target(if tracing::enabled!(tracing::Level::INFO) {
         ProgressDrawTarget::hidden()
     } else {
         ProgressDrawTarget::stderr()
-    };
-    let bars = MultiProgress::with_draw_target(target);
+    })
+}
+
+/// Footage may have to be waited for.
+fn waiting_for(bars: &MultiProgress, base_url: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} clips from {msg} ({elapsed})");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let spinner = ProgressBar::new_spinner().with_style(style);
+    let spinner = bars.add(spinner.with_message(base_url.to_owned()));
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}
+
+/// A bar for each download.
+fn watch(bars: MultiProgress) -> Box<Watch> {
     Box::new(move |footage| {
         let bar = bars.add(ProgressBar::no_length().with_style(style()));
         let start = footage.start.format("%H:%M:%S");

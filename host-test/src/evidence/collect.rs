@@ -11,7 +11,7 @@ use tokio::fs;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::download::{DownloadError, download};
-use super::footage::{BadFootage, Footage};
+use super::footage::{self, BadFootage, Footage};
 use super::manifest::{self, Manifest, ManifestError, Missing, Mp4, SavedFile};
 use super::part::PartFile;
 use super::remux::{RemuxError, remux};
@@ -194,14 +194,14 @@ impl<'a> Collector<'a> {
 
     async fn fetch(
         &self,
-        footage: &Footage,
+        wanted: &Footage,
         outcome: Result<Clip, CallError>,
     ) -> Result<SavedFile, Failed> {
         let clip = match outcome? {
-            clip if is_expired(&clip) => self.renew(footage).await?,
+            clip if is_expired(&clip) => self.renew(wanted).await?,
             clip => clip,
         };
-        let stem = footage.file_stem().map_err(Failed::Name)?;
+        let stem = wanted.file_stem().map_err(Failed::Name)?;
         let name = format!("{stem}.ts");
         let target = self.folder.join(&name);
         let path = target.clone();
@@ -211,11 +211,11 @@ impl<'a> Collector<'a> {
             Err(error) => return Err(not_written(error).into()),
         };
 
-        let progress = (self.watch)(footage);
+        let progress = (self.watch)(wanted);
         let mut got = download(&self.client, &clip.url, &mut part, &*progress).await;
         if got.as_ref().is_err_and(DownloadError::url_is_spent) {
-            tracing::info!(%footage, "the URL works no more: asking for another");
-            let clip = self.renew(footage).await?;
+            tracing::info!(footage = %wanted, "the URL works no more: asking for another");
+            let clip = self.renew(wanted).await?;
             got = download(&self.client, &clip.url, &mut part, &*progress).await;
         }
         let summary = match got {
@@ -228,13 +228,13 @@ impl<'a> Collector<'a> {
         let (size, sha256) = part.keep().await.map_err(not_written)?;
         Ok(SavedFile {
             name,
-            footage: footage.clone(),
+            footage: wanted.clone(),
             size,
             sha256,
             footage_ms: u64::try_from(summary.duration.as_millis()).unwrap_or(u64::MAX),
             content: summary.to_string(),
             request_id: None,
-            retrieved_at: Utc::now(),
+            retrieved_at: footage::now(),
             mp4: None,
         })
     }
@@ -245,17 +245,16 @@ impl<'a> Collector<'a> {
             .await
     }
 
-    /// Enters a file that is on disk, before and after ffmpeg has been at it.
+    /// Enters a file that is on disk, and sees to its MP4.
     async fn enter(&self, mut file: SavedFile, is_new: bool) -> Result<(), CollectError> {
-        {
+        if is_new {
             let mut run = self.run.lock().await;
-            if is_new {
-                run.fetched += 1;
-            } else {
-                run.kept += 1;
-            }
+            run.fetched += 1;
             run.manifest.saved(file.clone());
+            // Before ffmpeg is at it: should that be broken off, the clip counts as saved.
             run.manifest.keep(&self.folder).await?;
+        } else {
+            self.run.lock().await.kept += 1;
         }
         if let Some(Mp4 { name, size, sha256 }) = &file.mp4
             && self.is_whole(name, *size, sha256).await
@@ -303,7 +302,7 @@ enum Failed {
 }
 
 impl Failed {
-    fn missing(self, footage: Footage) -> Missing {
+    fn missing(self, wanted: Footage) -> Missing {
         let (transient, kind) = match &self {
             Self::Call(CallError::Clip(error)) => match error {
                 ClipError::Permanent(failure) => (false, kind_name(failure.kind)),
@@ -328,14 +327,14 @@ impl Failed {
             _ => failure.and_then(|failure| failure.status),
         };
         Missing {
-            footage,
+            footage: wanted,
             transient,
             kind: kind.to_owned(),
             message: with_causes(&self),
             status,
             request_id: failure.and_then(|failure| failure.request_id.clone()),
             retry_after_seconds: failure.and_then(|failure| failure.retry_after_seconds),
-            failed_at: Utc::now(),
+            failed_at: footage::now(),
         }
     }
 }

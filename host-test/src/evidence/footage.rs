@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::clip::{Clip, ClipRequest};
@@ -135,6 +135,11 @@ fn instant(time: &str) -> Result<DateTime<Utc>, BadFootage> {
     let bad = || BadFootage::Time(time.to_owned());
     let parsed = DateTime::parse_from_rfc3339(time).map_err(|_| bad())?;
     DateTime::from_timestamp_millis(parsed.timestamp_millis()).ok_or_else(bad)
+}
+
+/// The time, as exactly as it is written down.
+pub(super) fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(3)
 }
 
 pub(super) fn text(time: DateTime<Utc>) -> String {

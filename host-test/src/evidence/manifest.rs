@@ -10,7 +10,7 @@ use tokio::fs;
 use tokio::io::AsyncWriteExt;
 
 use super::PART;
-use super::footage::{Footage, milliseconds};
+use super::footage::{self, Footage, milliseconds};
 
 pub(super) const MANIFEST: &str = "manifest.json";
 
@@ -124,7 +124,7 @@ impl Manifest {
     pub(super) fn empty() -> Self {
         Self {
             format: FORMAT,
-            updated_at: Utc::now(),
+            updated_at: footage::now(),
             files: Vec::new(),
             failures: Vec::new(),
         }
@@ -149,7 +149,7 @@ impl Manifest {
 
     /// Keeps what is saved so far, as `manifest.json.part`.
     pub(super) async fn keep(&mut self, folder: &Path) -> Result<(), ManifestError> {
-        self.updated_at = Utc::now();
+        self.updated_at = footage::now();
         let path = unfinished(folder);
         let mut json = serde_json::to_vec_pretty(self).map_err(|source| ManifestError::Form {
             path: path.clone(),

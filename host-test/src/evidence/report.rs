@@ -130,12 +130,19 @@ fn bar(timeline: &Timeline<'_>, span: &Span<'_>) -> Markup {
         }
         What::Gap => ("gap", format!("Not asked for, {when}"), None),
     };
+    let named = match span.what {
+        What::Failed(missing) => Some(&missing.kind),
+        What::File(_) | What::Gap => None,
+    };
+    let content = html! {
+        @if let Some(kind) = named { span.label aria-hidden="true" { (kind) } }
+        span.unseen { (words) }
+    };
     html! {
         li style=(place) {
-            @if let Some(target) = target {
-                a.bar.(class) href={ "#" (target) } title=(words) { span.unseen { (words) } }
-            } @else {
-                span.bar.(class) title=(words) { span.unseen { (words) } }
+            @match target {
+                Some(target) => a.bar.(class) href={ "#" (target) } title=(words) { (content) },
+                None => span.bar.(class) title=(words) { (content) },
             }
         }
     }

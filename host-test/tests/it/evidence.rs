@@ -7,6 +7,7 @@ mod mp4;
 mod saved;
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use host_test::ClipRequest;
@@ -23,17 +24,17 @@ impl Progress for Unseen {
     fn at(&self, _: u64, _: Option<u64>) {}
 }
 
-/// A window of two minutes that starts in the same second whenever it is asked for.
+/// An hour ago, the same one for all tests.
+static END: LazyLock<DateTime<Utc>> = LazyLock::new(|| Utc::now() - TimeDelta::hours(1));
+
+/// A window of two minutes.
 fn window() -> ClipRequest {
     window_of(SERIAL, 0)
 }
 
 /// The same for another camera, and as many windows earlier.
 fn window_of(serial: &str, earlier: i32) -> ClipRequest {
-    let hour = 3_600;
-    let now = Utc::now().timestamp();
-    let end = DateTime::from_timestamp(now - now % hour - hour, 0).unwrap();
-    ending(serial, end - TimeDelta::minutes(2) * earlier)
+    ending(serial, *END - TimeDelta::minutes(2) * earlier)
 }
 
 fn name(request: &ClipRequest) -> String {

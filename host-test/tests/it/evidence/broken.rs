@@ -139,3 +139,26 @@ async fn a_clip_that_ends_within_a_packet_is_fetched_again() {
     assert_whole(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(200), Some(200)]);
 }
+
+#[tokio::test]
+async fn the_words_about_a_broken_connection_hold_no_url() {
+    let (world, folder) = (World::new().await, folder());
+    let cut = || WireFault::Close(Point::InHeaders);
+    world
+        .mock
+        .script_media([cut(), cut(), cut(), cut(), cut(), cut()]);
+    let collected = save(&world, &folder, &[window()]).await;
+    let [missing] = collected.failures.as_slice() else {
+        panic!("{collected:?}")
+    };
+    assert!(
+        missing.message.starts_with("cannot fetch the clip"),
+        "{}",
+        missing.message
+    );
+    assert!(
+        !format!("{collected:?}").contains("/media/"),
+        "{collected:?}"
+    );
+    assert_eq!(names(folder.path()), ["manifest.json", "report.html"]);
+}
