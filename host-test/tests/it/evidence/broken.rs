@@ -2,6 +2,7 @@
 
 use host_test::ClipRequest;
 use host_test::mock::{CLIP, MockConfig, Point, Scripted, WireFault};
+use http::header::CONTENT_RANGE;
 use http::{Response, StatusCode};
 use tempfile::TempDir;
 
@@ -79,6 +80,23 @@ async fn a_server_without_ranges_starts_again() {
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_whole(&folder, &request);
     assert_eq!(media_statuses(&world), [None, Some(200)]);
+}
+
+/// RFC 9110, section 15.3.7: a server may send less than was asked for.
+#[tokio::test]
+async fn a_part_that_ends_early_is_not_taken_for_the_rest() {
+    let (world, request) = (World::new().await, window());
+    let folder = left(&request, &CLIP[..188 * 100]);
+    let end = 188 * 200;
+    let range = format!("bytes 0-{}/{}", end - 1, CLIP.len());
+    let part = Response::builder()
+        .status(StatusCode::PARTIAL_CONTENT)
+        .header(CONTENT_RANGE, range)
+        .body(&CLIP[..end]);
+    world.mock.script_media([Scripted::from(part.unwrap())]);
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_whole(&folder, &request);
+    assert_eq!(media_statuses(&world), [Some(206); 2]);
 }
 
 #[tokio::test]
