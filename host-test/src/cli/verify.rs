@@ -42,13 +42,11 @@ pub(super) async fn run(args: Args) -> ExitCode {
         for (name, difference) in differences {
             eprintln!("{name}: {difference}");
         }
-        match (ok, files) {
-            (true, 1) => println!("1 file is as it was saved."),
-            (true, files) => println!("{files} files are as they were saved."),
-            (false, files) => println!(
-                "{} differences from a manifest of {files} files.",
-                differences.len()
-            ),
+        match (differences.len(), files) {
+            (0, 1) => println!("1 file is as it was saved."),
+            (0, files) => println!("{files} files are as they were saved."),
+            (1, _) => println!("1 difference from the manifest."),
+            (found, _) => println!("{found} differences from the manifest."),
         }
     }
     if ok {
