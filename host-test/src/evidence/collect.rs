@@ -1,7 +1,6 @@
 //! Many clips into one folder.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,12 +10,13 @@ use tokio::fs;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::download::{DownloadError, download};
+use super::failed::Failed;
 use super::footage::{self, BadFootage, Footage};
 use super::manifest::{self, Manifest, ManifestError, Missing, Mp4, SavedFile};
 use super::part::PartFile;
 use super::remux::{RemuxError, remux};
 use super::{REPORT, digest, report};
-use crate::clip::{CallError, Clip, ClipError, ClipRequest, kind_name};
+use crate::clip::{CallError, Clip, ClipRequest};
 use crate::host::ClipHost;
 use crate::media::{self, MediaError};
 
@@ -288,64 +288,4 @@ fn is_expired(clip: &Clip) -> bool {
     let expires = clip.expires_at.as_deref();
     let expires = expires.and_then(|time| DateTime::parse_from_rfc3339(time).ok());
     expires.is_some_and(|time| time <= Utc::now())
-}
-
-/// Why one clip has no file.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error(transparent)]
-    Call(#[from] CallError),
-    #[error(transparent)]
-    Download(#[from] DownloadError),
-    #[error(transparent)]
-    Name(BadFootage),
-}
-
-impl Failed {
-    fn missing(self, wanted: Footage) -> Missing {
-        let (transient, kind) = match &self {
-            Self::Call(CallError::Clip(error)) => match error {
-                ClipError::Permanent(failure) => (false, kind_name(failure.kind)),
-                ClipError::Transient(failure) => (true, kind_name(failure.kind)),
-                ClipError::ExecutionFailed => (true, "component-failed"),
-            },
-            Self::Call(_) => (false, "component-failed"),
-            Self::Download(error) => {
-                let here = matches!(error, DownloadError::File { .. });
-                (!here, "download-failed")
-            }
-            Self::Name(_) => (false, "component-failed"),
-        };
-        let failure = match &self {
-            Self::Call(CallError::Clip(
-                ClipError::Permanent(failure) | ClipError::Transient(failure),
-            )) => Some(failure),
-            _ => None,
-        };
-        let status = match &self {
-            Self::Download(error) => error.status(),
-            _ => failure.and_then(|failure| failure.status),
-        };
-        Missing {
-            footage: wanted,
-            transient,
-            kind: kind.to_owned(),
-            message: with_causes(&self),
-            status,
-            request_id: failure.and_then(|failure| failure.request_id.clone()),
-            retry_after_seconds: failure.and_then(|failure| failure.retry_after_seconds),
-            failed_at: footage::now(),
-        }
-    }
-}
-
-/// An error's words and those of what caused it.
-fn with_causes(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }

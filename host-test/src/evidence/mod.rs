@@ -17,6 +17,7 @@
 mod collect;
 mod digest;
 mod download;
+mod failed;
 mod footage;
 mod manifest;
 mod part;
