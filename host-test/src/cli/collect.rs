@@ -58,7 +58,7 @@ pub(super) async fn run(output: &Output, source: &impl Source) -> ExitCode {
         Ok(collected) => tell(output, &collected),
         Err(error) => {
             if output.json {
-                println!("{}", error_json(&error));
+                say!("{}", error_json(&error));
             } else {
                 eprintln!("error: {error:#}");
             }
@@ -110,7 +110,7 @@ fn tell(output: &Output, collected: &Collected) -> ExitCode {
     }
     if output.json {
         match serde_json::to_string(manifest) {
-            Ok(json) => println!("{json}"),
+            Ok(json) => say!("{json}"),
             Err(error) => eprintln!("error: {error}"),
         }
     } else {
@@ -123,12 +123,12 @@ fn tell(output: &Output, collected: &Collected) -> ExitCode {
             1 => "1 clip".to_owned(),
             clips => format!("{clips} clips"),
         };
-        println!(
+        say!(
             "{clips} in {folder}: {fetched} downloaded, {kept} there already, {} failed.",
             failures.len()
         );
-        println!("To look at: {}", output.out.join("report.html").display());
-        println!("To check later: host-test verify {folder}");
+        say!("To look at: {}", output.out.join("report.html").display());
+        say!("To check later: host-test verify {folder}");
     }
     match failures.as_slice() {
         [] => ExitCode::SUCCESS,

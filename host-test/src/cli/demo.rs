@@ -60,7 +60,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         started,
         &format!("{} from {} to {}", clip.serial, clip.start, clip.end),
     );
-    println!("{:INDENT$}{}", "", clip.url.expose());
+    say!("{:INDENT$}{}", "", clip.url.expose());
 
     let started = Instant::now();
     let bytes = media::fetch(&clip.url).await?;
@@ -76,7 +76,7 @@ async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
     let mut variables = settings::from_environment()?;
     let has_key = variables.iter().any(|(name, _)| name == KEY);
     if let (Some(serial), true) = (serial, has_key) {
-        println!(
+        say!(
             "Talking to the Meraki API at {}.",
             settings::base_url(&variables)
         );
@@ -89,7 +89,7 @@ async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
     if serial.is_some() {
         anyhow::bail!("a serial number means the real API: set {KEY} too, or leave the serial out");
     }
-    println!("Talking to a mock of the Meraki API (for the real one: {KEY} and a serial number).");
+    say!("Talking to a mock of the Meraki API (for the real one: {KEY} and a serial number).");
     let mock = MockMeraki::start(MockConfig::default()).await?;
     // A real key stays out of it.
     variables.retain(|(name, _)| !name.starts_with("MERAKI_"));
@@ -114,5 +114,5 @@ const INDENT: usize = 26;
 fn step(name: &str, started: Instant, what: &str) {
     let milliseconds = started.elapsed().as_secs_f64() * 1_000.0;
     let time = format!("{name:<10}{milliseconds:>9.1} ms");
-    println!("{time:<INDENT$}{what}");
+    say!("{time:<INDENT$}{what}");
 }

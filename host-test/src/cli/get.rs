@@ -47,7 +47,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
     let json = args.json;
     match get(args).await {
         Ok(clip) if json => print(&clip_json(&clip)),
-        Ok(clip) => println!("{}", clip.url.expose()),
+        Ok(clip) => say!("{}", clip.url.expose()),
         Err(error) => {
             if json {
                 print(&error_json(&error));
@@ -92,7 +92,7 @@ fn waiting_for(base_url: &str) -> ProgressBar {
 }
 
 fn print(value: &Value) {
-    println!("{value}");
+    say!("{value}");
 }
 
 fn clip_json(clip: &Clip) -> Value {

@@ -26,28 +26,28 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             exports,
             metadata,
         } = &inspection;
-        println!(
+        say!(
             "{}",
             json!({ "size": size, "imports": imports, "exports": exports, "metadata": metadata })
         );
         return Ok(());
     }
-    println!("{}: {} bytes", path.display(), inspection.size);
+    say!("{}: {} bytes", path.display(), inspection.size);
     for (title, interfaces) in [
         ("imports", &inspection.imports),
         ("exports", &inspection.exports),
     ] {
-        println!("\n{title}");
+        say!("\n{title}");
         for (interface, functions) in interfaces {
-            println!("  {interface}");
+            say!("  {interface}");
             for function in functions {
-                println!("    {function}");
+                say!("    {function}");
             }
         }
     }
-    println!("\nmetadata");
+    say!("\nmetadata");
     for (name, value) in &inspection.metadata {
-        println!("  {name}: {value}");
+        say!("  {name}: {value}");
     }
     Ok(())
 }

@@ -92,9 +92,9 @@ pub(crate) async fn run(args: MockArgs) -> anyhow::Result<()> {
         format!("cannot listen on {listen}: give another address or port with --listen")
     })?;
     if json {
-        println!("{}", machine_readable(&mock));
+        say!("{}", machine_readable(&mock));
     } else {
-        print!("{}", instructions(&mock, Utc::now()));
+        say!("{}", instructions(&mock, Utc::now()).trim_end());
     }
     tokio::select! {
         signal = tokio::signal::ctrl_c() => signal.context("cannot wait for Ctrl-C"),

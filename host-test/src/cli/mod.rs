@@ -1,5 +1,12 @@
 //! The commands of `host-test`.
 
+/// `println!`, for output that may be piped into `head`: a reader that has left is no error.
+macro_rules! say {
+    ($($argument:tt)*) => {
+        $crate::cli::say(format_args!($($argument)*))
+    };
+}
+
 mod collect;
 mod coverage;
 mod demo;
@@ -98,4 +105,10 @@ fn log(verbose: u8) {
         .with(to_stderr)
         .with(own)
         .init();
+}
+
+fn say(line: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    // Nobody is left to be told.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

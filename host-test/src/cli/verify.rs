@@ -27,7 +27,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
         Ok(verified) => verified,
         Err(error) => {
             if json {
-                println!("{}", json!({ "error": { "message": error.to_string() } }));
+                say!("{}", json!({ "error": { "message": error.to_string() } }));
             } else {
                 eprintln!("error: {error}");
             }
@@ -37,16 +37,16 @@ pub(super) async fn run(args: Args) -> ExitCode {
     let Verified { files, differences } = &verified;
     let ok = differences.is_empty();
     if json {
-        println!("{}", found(&verified));
+        say!("{}", found(&verified));
     } else {
         for (name, difference) in differences {
             eprintln!("{name}: {difference}");
         }
         match (differences.len(), files) {
-            (0, 1) => println!("1 file is as it was saved."),
-            (0, files) => println!("{files} files are as they were saved."),
-            (1, _) => println!("1 difference from the manifest."),
-            (found, _) => println!("{found} differences from the manifest."),
+            (0, 1) => say!("1 file is as it was saved."),
+            (0, files) => say!("{files} files are as they were saved."),
+            (1, _) => say!("1 difference from the manifest."),
+            (found, _) => say!("{found} differences from the manifest."),
         }
     }
     if ok {
