@@ -154,7 +154,9 @@ async fn growth(world: &World, deadline: Duration) -> (Result<Clip, CallError>, 
     let result = instance.request_clip(&footage(SERIAL)).await;
     let took = started.elapsed();
     assert!(took < deadline + SLACK, "{took:?}: {result:?}");
-    (result, instance.memory_growth())
+    let growth = instance.memory_growth();
+    eprintln!("the guest's memory grew by {growth} bytes");
+    (result, growth)
 }
 
 #[tokio::test]
