@@ -24,6 +24,8 @@ pub struct Clip {
     pub url: ClipUrl,
     /// When the URL stops working, where Meraki says so.
     pub expires_at: Option<Timestamp>,
+    /// The `X-Request-Id` of the reply.
+    pub request_id: Option<String>,
 }
 
 /// Where a clip is. Whoever has the URL has the video, so `Debug` does not print it.
@@ -33,7 +35,11 @@ pub struct ClipUrl(String);
 impl ClipUrl {
     /// Takes a URL that is safe to hand out: an origin that [`Url`] takes, and behind it any visible
     /// ASCII. Path and query are the media server's own, and stricter than it we need not be.
-    fn parse(text: String) -> Result<Self, UrlError> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Url::parse`], for the origin, and [`UrlError::Malformed`] for other characters.
+    pub fn parse(text: String) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Malformed)?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         Url::parse(&format!("{scheme}://{authority}"))?;

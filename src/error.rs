@@ -37,9 +37,9 @@ pub struct Failure {
     pub message: String,
     /// The HTTP status of the last reply.
     pub status: Option<u16>,
-    /// The `X-Request-Id` of the last reply.
+    /// The `X-Request-Id` of Meraki's last reply.
     pub request_id: Option<String>,
-    /// How often Meraki was asked, redirects not counted.
+    /// How often Meraki was asked, redirects not counted; in a transfer, how often that was tried.
     pub attempts: u32,
     /// After how many seconds the same call may succeed.
     pub retry_after_seconds: Option<u32>,
@@ -77,6 +77,7 @@ pub enum FailureKind {
     InvalidSerial,
     InvalidTime,
     InvalidWindow,
+    InvalidDestination,
     InvalidSetting,
     TooEarly,
     OutsideRetention,
@@ -85,6 +86,7 @@ pub enum FailureKind {
     NotFound,
     Rejected,
     RateLimited,
+    DestinationRefused,
     Unavailable,
     ConnectionFailed,
     TimedOut,

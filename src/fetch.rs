@@ -11,7 +11,7 @@ use crate::error::{ClipError, Failure, FailureKind};
 use crate::redirect;
 use crate::refusal::Refusal;
 use crate::request::ClipRequest;
-use crate::retry::{self, Again};
+use crate::retry::{self, Ending, Verdict, whole_seconds};
 use crate::settings::{self, Settings};
 use crate::time::Timestamp;
 use crate::url::Url;
@@ -56,15 +56,6 @@ struct Refused {
     status: Option<u16>,
     request_id: Option<String>,
     errors: Vec<String>,
-}
-
-/// Why an attempt is the last.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    /// Nothing would change by another one.
-    Final,
-    OutOfAttempts,
-    PastDeadline,
 }
 
 impl<'a> Fetch<'a> {
@@ -167,10 +158,12 @@ impl<'a> Fetch<'a> {
             }
             Ok(reply) => match api::read(&reply) {
                 Ok((url, expires_at)) => {
+                    let request_id = reply.request_id.as_deref();
                     return Step::Done(Ok(Clip {
                         request: self.request.clone(),
                         url,
                         expires_at,
+                        request_id: request_id.map(|id| self.settings.shown(id)),
                     }));
                 }
                 Err(Refusal::NoVideo) if self.is_recent(elapsed) => (Refusal::NotYet, Some(reply)),
@@ -206,22 +199,20 @@ impl<'a> Fetch<'a> {
             request_id: reply.and_then(|reply| reply.request_id.clone()),
             errors: reply.map(api::errors).unwrap_or_default(),
         };
-        match again {
-            Again::Never => done(ClipError::Permanent(self.failure(
+        let Self {
+            settings, attempts, ..
+        } = *self;
+        match retry::judge(settings, again, attempts, elapsed, asked_for, random) {
+            Verdict::Permanent => done(ClipError::Permanent(self.failure(
                 &refused,
                 Ending::Final,
                 None,
             ))),
-            Again::Later => self.transient(&refused, Ending::Final, asked_for),
-            Again::Soon(_) if self.attempts >= self.settings.max_attempts => {
-                self.transient(&refused, Ending::OutOfAttempts, asked_for)
-            }
-            Again::Soon(base) => {
-                let retry = self.attempts.saturating_sub(1);
-                let at = elapsed.saturating_add(retry::delay(base, retry, asked_for, random()));
+            Verdict::Transient(ending, wait) => self.transient(&refused, ending, wait),
+            Verdict::Retry(at) => {
                 self.redirects = 0;
                 self.next_url = self.first_url.clone();
-                self.not_before = at.max(self.last_attempt.map_or(at, |at| at + self.settings.gap));
+                self.not_before = at.max(self.last_attempt.map_or(at, |at| at + settings.gap));
                 self.refused = Some(refused);
                 self.wait(elapsed)
             }
@@ -270,17 +261,7 @@ impl<'a> Fetch<'a> {
 
     fn failure(&self, refused: &Refused, ending: Ending, seconds: Option<u32>) -> Failure {
         let mut message = refused.refusal.message(self.settings, &refused.host);
-        match ending {
-            Ending::Final => {}
-            Ending::OutOfAttempts => {
-                message.push_str(&format!(" Gave up after {} attempts.", self.attempts));
-            }
-            Ending::PastDeadline => message.push_str(&format!(
-                " The next attempt would come after the call's deadline of {} s \
-                 (MV_CLIP_DEADLINE_SECONDS).",
-                self.settings.deadline.as_secs(),
-            )),
-        }
+        message.push_str(&ending.words(self.settings, self.attempts));
         if !refused.errors.is_empty() {
             let words = self.settings.shown(&refused.errors.join("; "));
             message.push_str(&format!(" Meraki says: \"{words}\"."));
@@ -316,12 +297,4 @@ fn too_early(settings: &Settings, request: &ClipRequest, footage_in: Duration) -
         retry_after_seconds: Some(whole_seconds(footage_in)),
         ..Failure::before_request(FailureKind::TooEarly, message)
     }
-}
-
-/// Rounded up, so that whoever waits for it does not come too early.
-fn whole_seconds(duration: Duration) -> u32 {
-    let seconds = duration
-        .as_secs()
-        .saturating_add(u64::from(duration.subsec_nanos() > 0));
-    u32::try_from(seconds).unwrap_or(u32::MAX)
 }

@@ -2,7 +2,7 @@
 //!
 //! The crate is two things. Outside `component` it is plain Rust without input or output: what
 //! may be asked ([`request`], [`settings`]), what is said and heard ([`api`], [`redirect`],
-//! [`refusal`]), and what to do next ([`retry`], [`fetch`]). Time and randomness arrive as
+//! [`refusal`]), and what to do next ([`retry`], [`fetch`], [`transfer`]). Time and randomness arrive as
 //! arguments, so all of the behaviour runs natively, in simulated time. `component`, compiled for
 //! WebAssembly only, lends it WASI's clocks and sockets, and exports it as the world
 //! `meraki-mv:clips/clip-plugin` (see `wit/clips.wit`).
@@ -52,4 +52,5 @@ pub mod retry;
 pub mod settings;
 mod text;
 pub mod time;
+pub mod transfer;
 pub mod url;

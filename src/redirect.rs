@@ -1,5 +1,7 @@
 //! Which redirect may be followed.
 //!
+//! Media hosts redirect too, but no key goes there: see [`media_target`].
+//!
 //! Meraki's API redirects to the shard that serves an organisation, and the API key has to go
 //! along. So a redirect is followed only to where the key may go: to the origin that was asked
 //! before, or, where the base URL is one of Meraki's, to any host under Meraki's domains.
@@ -29,8 +31,8 @@ pub fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Where a redirect leads: `base` is the base URL in the settings, `asked` the URL that answered
-/// with `location`, and `followed` the number of redirects before this one.
+/// Where a redirect of the API leads: `base` is the base URL in the settings, `asked` the URL that
+/// answered with `location`, and `followed` the number of redirects before this one.
 ///
 /// # Errors
 ///
@@ -41,19 +43,41 @@ pub fn target(
     location: Option<&str>,
     followed: u32,
 ) -> Result<Url, RedirectError> {
-    if followed >= MAX_REDIRECTS {
-        return Err(RedirectError::TooMany);
-    }
-    let location = location.ok_or(RedirectError::NoLocation)?;
-    let target = asked.join(location).map_err(|error| match error {
-        UrlError::Insecure => RedirectError::Insecure(host(location).to_owned()),
-        UrlError::UserInfo => RedirectError::UserInfo(host(location).to_owned()),
-        UrlError::Malformed => RedirectError::NoLocation,
-    })?;
+    let target = resolve(asked, location, followed)?;
     if target.same_origin(base) || (base.is_meraki() && target.is_meraki()) {
         return Ok(target);
     }
     Err(RedirectError::Foreign(target.authority().to_owned()))
+}
+
+/// Where a redirect of the media host leads. No key goes along, so that may be any host; but what was
+/// asked for by https comes by https.
+///
+/// # Errors
+///
+/// See [`RedirectError`]; never [`RedirectError::Foreign`].
+pub fn media_target(
+    asked: &Url,
+    location: Option<&str>,
+    followed: u32,
+) -> Result<Url, RedirectError> {
+    let target = resolve(asked, location, followed)?;
+    if asked.is_https() && !target.is_https() {
+        return Err(RedirectError::Insecure(target.authority().to_owned()));
+    }
+    Ok(target)
+}
+
+fn resolve(asked: &Url, location: Option<&str>, followed: u32) -> Result<Url, RedirectError> {
+    if followed >= MAX_REDIRECTS {
+        return Err(RedirectError::TooMany);
+    }
+    let location = location.ok_or(RedirectError::NoLocation)?;
+    asked.join(location).map_err(|error| match error {
+        UrlError::Insecure => RedirectError::Insecure(host(location).to_owned()),
+        UrlError::UserInfo => RedirectError::UserInfo(host(location).to_owned()),
+        UrlError::Malformed => RedirectError::NoLocation,
+    })
 }
 
 /// What a message may show of a `Location`: neither user information nor path nor query.
@@ -179,5 +203,53 @@ mod tests {
     fn statuses() {
         let redirects: Vec<u16> = (100..600).filter(|status| is_redirect(*status)).collect();
         assert_eq!(redirects, [301, 302, 303, 307, 308]);
+    }
+
+    #[test]
+    fn a_clip_may_come_from_anywhere_but_not_in_plain_text() {
+        let follow = |asked, location| media_target(&Url::parse(asked).unwrap(), Some(location), 0);
+        for (asked, location) in [
+            (
+                "https://spn49.meraki.com/clip",
+                "https://cdn.example/clip?token",
+            ),
+            ("https://spn49.meraki.com/clip", "/other"),
+            ("http://127.0.0.1:8080/clip", "http://[::1]:9090/clip"),
+            ("http://127.0.0.1:8080/clip", "https://cdn.example/clip"),
+        ] {
+            assert!(follow(asked, location).is_ok(), "{asked} to {location}");
+        }
+        for (asked, location, host) in [
+            (
+                "https://spn49.meraki.com/clip",
+                "http://cdn.example/clip",
+                "cdn.example",
+            ),
+            (
+                "https://spn49.meraki.com/clip",
+                "http://127.0.0.1:1/clip",
+                "127.0.0.1:1",
+            ),
+            (
+                "http://127.0.0.1:8080/clip",
+                "http://10.0.0.1/clip",
+                "10.0.0.1",
+            ),
+        ] {
+            let refused = Err(RedirectError::Insecure(host.into()));
+            assert_eq!(follow(asked, location), refused, "{asked} to {location}");
+        }
+    }
+
+    #[test]
+    fn a_clip_is_not_looked_for_in_circles() {
+        let asked = Url::parse("https://spn49.meraki.com/clip").unwrap();
+        let follow = |followed| media_target(&asked, Some("/again"), followed);
+        assert!(follow(MAX_REDIRECTS - 1).is_ok());
+        assert_eq!(follow(MAX_REDIRECTS), Err(RedirectError::TooMany));
+        assert_eq!(
+            media_target(&asked, None, 0),
+            Err(RedirectError::NoLocation)
+        );
     }
 }

@@ -4,15 +4,16 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::api::TransportError;
 use crate::refusal::Refusal;
+use crate::settings::Settings;
 use crate::time::Timestamp;
 
 /// The ceiling of the first backoff.
-const BASE: Duration = Duration::from_millis(500);
+pub(crate) const BASE: Duration = Duration::from_millis(500);
 /// The ceiling of the first backoff after a 429 that does not say how long to wait.
-const BASE_RATE_LIMITED: Duration = Duration::from_secs(1);
+pub(crate) const BASE_RATE_LIMITED: Duration = Duration::from_secs(1);
 /// The ceiling of the first backoff while footage is on its way: at 500 ms all attempts would be over
 /// in a few seconds, and footage takes 30 to 60.
-const BASE_NOT_YET: Duration = Duration::from_secs(4);
+pub(crate) const BASE_NOT_YET: Duration = Duration::from_secs(4);
 /// No backoff is longer.
 const CAP: Duration = Duration::from_secs(30);
 
@@ -50,6 +51,68 @@ pub fn again(refusal: &Refusal) -> Again {
     }
 }
 
+/// What becomes of a call, now that an attempt has come to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Another attempt, not before this long after the start of the call.
+    Retry(Duration),
+    /// The end: the same call will fail again.
+    Permanent,
+    /// The end: the same call may succeed later, after this long where it is known.
+    Transient(Ending, Option<Duration>),
+}
+
+/// Why an attempt is the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing would change by another one.
+    Final,
+    /// As many were made as may be.
+    OutOfAttempts,
+    /// There is no time for another one.
+    PastDeadline,
+}
+
+impl Ending {
+    /// What is to be said of it, after what happened. `attempts` were made.
+    pub fn words(self, settings: &Settings, attempts: u32) -> String {
+        match self {
+            Self::Final => String::new(),
+            Self::OutOfAttempts if attempts == 1 => " Gave up after 1 attempt.".to_owned(),
+            Self::OutOfAttempts => format!(" Gave up after {attempts} attempts."),
+            Self::PastDeadline => format!(
+                " The next attempt would come after the call's deadline of {} s \
+                 (MV_CLIP_DEADLINE_SECONDS).",
+                settings.deadline.as_secs(),
+            ),
+        }
+    }
+}
+
+/// Decides what follows an attempt that came to nothing after `elapsed`. `attempts` were made so far,
+/// and the server asked to be left alone for `asked_for`. `random` is called where a retry is to be
+/// spread; what it gives is uniform over all of `u64`.
+pub fn judge(
+    settings: &Settings,
+    again: Again,
+    attempts: u32,
+    elapsed: Duration,
+    asked_for: Option<Duration>,
+    random: impl FnOnce() -> u64,
+) -> Verdict {
+    match again {
+        Again::Never => Verdict::Permanent,
+        Again::Later => Verdict::Transient(Ending::Final, asked_for),
+        Again::Soon(_) if attempts >= settings.max_attempts => {
+            Verdict::Transient(Ending::OutOfAttempts, asked_for)
+        }
+        Again::Soon(base) => {
+            let wait = delay(base, attempts.saturating_sub(1), asked_for, random());
+            Verdict::Retry(elapsed.saturating_add(wait))
+        }
+    }
+}
+
 /// How long to wait before retry number `retry` (the first is 0): what the server asked for and up
 /// to a tenth more, or else anything below a ceiling that doubles with each retry ("full jitter").
 ///
@@ -68,6 +131,14 @@ pub fn delay(base: Duration, retry: u32, asked_for: Option<Duration>, random: u6
 fn fraction(whole: Duration, random: u64) -> Duration {
     let share = (whole.as_nanos() * u128::from(random >> 32)) >> 32;
     Duration::from_nanos(u64::try_from(share).unwrap_or(u64::MAX))
+}
+
+/// Rounded up, so that whoever waits for it does not come too early.
+pub(crate) fn whole_seconds(duration: Duration) -> u32 {
+    let seconds = duration
+        .as_secs()
+        .saturating_add(u64::from(duration.subsec_nanos() > 0));
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 /// Reads a `Retry-After` header (RFC 9110, section 10.2.3): seconds, or an HTTP date in any of its

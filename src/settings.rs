@@ -129,7 +129,7 @@ pub(crate) fn invalid_base_url() -> Failure {
 
 fn base_url(value: &str) -> Result<Url, Failure> {
     let url = Url::parse(value.trim_end_matches('/')).ok();
-    url.filter(|url| !url.has_query_or_fragment())
+    url.filter(|url| !url.has_query() && !url.has_fragment())
         .ok_or_else(invalid_base_url)
 }
 

@@ -20,9 +20,42 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
+/// The first line of a body that says something: XML's declaration does not.
+pub(crate) fn first_line(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let mut lines = text
+        .lines()
+        .map(|line| match line.trim().strip_prefix("<?xml") {
+            Some(declaration) => declaration
+                .split_once("?>")
+                .map_or("", |(_, rest)| rest.trim()),
+            None => line.trim(),
+        });
+    lines.find(|line| !line.is_empty()).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_line_that_says_something() {
+        for (body, line) in [
+            ("Access denied\nfor ever", Some("Access denied")),
+            ("\r\n  \r\n late \r\n", Some("late")),
+            (
+                "<?xml version=\"1.0\"?>\n<Error><Code>X</Code>\n</Error>",
+                Some("<Error><Code>X</Code>"),
+            ),
+            ("<?xml version=\"1.0\"?><Error/>", Some("<Error/>")),
+            ("<?xml cut off", None),
+            (" \n ", None),
+            ("", None),
+        ] {
+            assert_eq!(first_line(body.as_bytes()).as_deref(), line, "{body:?}");
+        }
+        assert_eq!(first_line(b"\xff\xfe").as_deref(), Some("\u{fffd}\u{fffd}"));
+    }
 
     #[test]
     fn line_breaks_and_controls_are_escaped() {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use fluent_uri::component::{Authority, Host, Scheme};
-use fluent_uri::pct_enc::encoder::RegName;
+use fluent_uri::pct_enc::EStr;
+use fluent_uri::pct_enc::encoder::{Query, RegName};
 use fluent_uri::{Uri, UriRef};
 
 /// Meraki's regions, each with its own API and its own shards.
@@ -121,9 +122,24 @@ impl Url {
         self.0.path().as_str()
     }
 
-    /// Whether there is a query or a fragment.
-    pub fn has_query_or_fragment(&self) -> bool {
-        self.0.has_query() || self.0.has_fragment()
+    /// Whether there is a query.
+    pub fn has_query(&self) -> bool {
+        self.0.has_query()
+    }
+
+    /// Whether there is a fragment, which is not for the server.
+    pub fn has_fragment(&self) -> bool {
+        self.0.has_fragment()
+    }
+
+    /// The parameters of a query of the common form `name=value&name=value`.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&EStr<Query>, &EStr<Query>)> {
+        let pairs = self
+            .0
+            .query()
+            .into_iter()
+            .flat_map(|query| query.split('&'));
+        pairs.filter_map(|pair| pair.split_once('='))
     }
 
     /// What stands in the request line: path and query. Never empty.
@@ -184,7 +200,7 @@ fn is_loopback(authority: &Authority<'_>) -> bool {
     ip.is_loopback()
 }
 
-fn is_localhost(name: &fluent_uri::pct_enc::EStr<RegName>) -> bool {
+fn is_localhost(name: &EStr<RegName>) -> bool {
     name.as_str().eq_ignore_ascii_case("localhost")
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::bindings::exports::meraki_mv::clips::types;
+use crate::bindings::exports::meraki_mv::clips::{transfer, types};
 use crate::file::ReadError;
 
 pub use types::{ClipError, ClipRequest, Failure, FailureKind};
@@ -23,6 +23,8 @@ pub struct Clip {
     pub url: ClipUrl,
     /// When the URL stops working, in UTC with milliseconds.
     pub expires_at: Option<String>,
+    /// By this, Meraki's support finds the request.
+    pub request_id: Option<String>,
 }
 
 impl From<types::Clip> for Clip {
@@ -34,6 +36,7 @@ impl From<types::Clip> for Clip {
             end,
             url,
             expires_at,
+            request_id,
         } = clip;
         Self {
             serial,
@@ -42,6 +45,7 @@ impl From<types::Clip> for Clip {
             end,
             url: ClipUrl(url),
             expires_at,
+            request_id,
         }
     }
 }
@@ -62,6 +66,33 @@ impl From<types::ClipOutcome> for ClipOutcome {
         Self {
             request,
             outcome: outcome.map(Clip::from),
+        }
+    }
+}
+
+/// A clip that is at its destination. The fields are those of the record `saved-clip` in
+/// `wit/clips.wit`.
+#[derive(Clone, Debug)]
+pub struct SavedClip {
+    /// The clip.
+    pub clip: Clip,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The SHA-256 of its bytes, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl From<transfer::SavedClip> for SavedClip {
+    fn from(saved: transfer::SavedClip) -> Self {
+        let transfer::SavedClip {
+            clip,
+            bytes,
+            sha256,
+        } = saved;
+        Self {
+            clip: clip.into(),
+            bytes,
+            sha256,
         }
     }
 }
@@ -95,6 +126,7 @@ pub fn kind_name(kind: FailureKind) -> &'static str {
         FailureKind::InvalidSerial => "invalid-serial",
         FailureKind::InvalidTime => "invalid-time",
         FailureKind::InvalidWindow => "invalid-window",
+        FailureKind::InvalidDestination => "invalid-destination",
         FailureKind::InvalidSetting => "invalid-setting",
         FailureKind::TooEarly => "too-early",
         FailureKind::OutsideRetention => "outside-retention",
@@ -103,6 +135,7 @@ pub fn kind_name(kind: FailureKind) -> &'static str {
         FailureKind::NotFound => "not-found",
         FailureKind::Rejected => "rejected",
         FailureKind::RateLimited => "rate-limited",
+        FailureKind::DestinationRefused => "destination-refused",
         FailureKind::Unavailable => "unavailable",
         FailureKind::ConnectionFailed => "connection-failed",
         FailureKind::TimedOut => "timed-out",

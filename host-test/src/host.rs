@@ -12,7 +12,9 @@ use wasmtime::{Engine, Store};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 
 use crate::bindings::{ClipPlugin, ClipPluginPre};
-use crate::clip::{CallError, Clip, ClipOutcome, ClipRequest, ClipUrl, LoadError, Phase};
+use crate::clip::{
+    CallError, Clip, ClipOutcome, ClipRequest, ClipUrl, LoadError, Phase, SavedClip,
+};
 use crate::deadline::Deadline;
 use crate::instance::{Instance, log_end};
 use crate::limits::Limits;
@@ -168,6 +170,22 @@ impl ClipHost {
     ) -> Result<Vec<ClipOutcome>, CallError> {
         let mut instance = self.instance(variables).await?;
         instance.get_coverage(serials, at, duration_seconds).await
+    }
+
+    /// Gets one clip and streams it to `destination`, a URL that takes it with one PUT. Both the media
+    /// host and the destination have to be among what may be reached.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn save_clip(
+        &self,
+        variables: &[(String, String)],
+        request: &ClipRequest,
+        destination: &str,
+    ) -> Result<SavedClip, CallError> {
+        let mut instance = self.instance(variables).await?;
+        instance.save_clip(request, destination).await
     }
 
     /// A fresh instance for one call, once it is its turn ([`Limits::concurrent_calls`]). The wall

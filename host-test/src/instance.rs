@@ -9,7 +9,7 @@ use wasmtime::Store;
 use crate::bindings::ClipPlugin;
 use crate::bindings::exports::meraki_mv::clips::types;
 use crate::clip::{
-    CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Phase, kind_name,
+    CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Phase, SavedClip, kind_name,
 };
 use crate::deadline::Deadline;
 use crate::store::State;
@@ -130,6 +130,28 @@ impl Instance {
         let events = self.plugin.meraki_mv_clips_events();
         let call = events.call_get_coverage(&mut self.store, serials, at, duration_seconds);
         run(&self.deadline, call).await.map(outcomes)
+    }
+
+    /// See [`ClipHost::save_clip`](crate::ClipHost::save_clip).
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn save_clip(
+        &mut self,
+        request: &ClipRequest,
+        destination: &str,
+    ) -> Result<SavedClip, CallError> {
+        let ClipRequest {
+            serial,
+            start,
+            end,
+            imager_id,
+        } = request;
+        info!(serial, start, end, imager_id, "transfer started");
+        let transfer = self.plugin.meraki_mv_clips_transfer();
+        let call = transfer.call_save_clip(&mut self.store, request, destination);
+        run(&self.deadline, call).await.map(SavedClip::from)
     }
 
     /// By how much the guest's memory has grown since it started, in bytes.

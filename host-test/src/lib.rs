@@ -47,7 +47,7 @@ mod store;
 
 pub use clip::{
     CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Failure, FailureKind, LoadError,
-    Phase,
+    Phase, SavedClip,
 };
 pub use file::ReadError;
 pub use host::ClipHost;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use waki::bindings::wasi::clocks::monotonic_clock::{now, subscribe_instant};
-use waki::bindings::wasi::io::poll::Pollable;
+use waki::bindings::wasi::io::poll::{Pollable, poll};
 
 use crate::time::Timestamp;
 
@@ -31,9 +31,15 @@ impl Clock {
         Duration::from_nanos(now().saturating_sub(self.origin))
     }
 
-    /// Becomes ready `at` this long after the start.
-    pub(super) fn alarm(&self, at: Duration) -> Pollable {
-        subscribe_instant(self.origin.saturating_add(nanoseconds(at)))
+    /// Waits until one of these is ready, and until it is time at most. Gives the positions of those
+    /// that are ready.
+    pub(super) fn wait(&self, pollables: &[&Pollable], until: Duration) -> Vec<usize> {
+        let alarm = subscribe_instant(self.origin.saturating_add(nanoseconds(until)));
+        let all: Vec<&Pollable> = pollables.iter().copied().chain([&alarm]).collect();
+        let ready = poll(&all).into_iter();
+        ready
+            .filter_map(|position| usize::try_from(position).ok())
+            .collect()
     }
 }
 

@@ -1,9 +1,10 @@
 //! The crate's values as the contract's records. Named alike on both sides, on purpose.
 
-use super::bindings::exports::meraki_mv::clips::types;
+use super::bindings::exports::meraki_mv::clips::{transfer, types};
 use crate::api::Clip;
 use crate::error::{ClipError, Failure, FailureKind};
 use crate::request::{ClipRequest, Window};
+use crate::transfer::{Digest, SavedClip};
 
 impl From<Clip> for types::Clip {
     fn from(clip: Clip) -> Self {
@@ -11,6 +12,7 @@ impl From<Clip> for types::Clip {
             request,
             url,
             expires_at,
+            request_id,
         } = clip;
         Self {
             serial: request.serial.to_string(),
@@ -19,6 +21,21 @@ impl From<Clip> for types::Clip {
             end: request.window.end().to_string(),
             url: url.into_string(),
             expires_at: expires_at.map(|at| at.to_string()),
+            request_id,
+        }
+    }
+}
+
+impl From<SavedClip> for transfer::SavedClip {
+    fn from(saved: SavedClip) -> Self {
+        let SavedClip {
+            clip,
+            digest: Digest { bytes, sha256 },
+        } = saved;
+        Self {
+            clip: clip.into(),
+            bytes,
+            sha256,
         }
     }
 }
@@ -92,6 +109,7 @@ impl From<FailureKind> for types::FailureKind {
             FailureKind::InvalidSerial => Self::InvalidSerial,
             FailureKind::InvalidTime => Self::InvalidTime,
             FailureKind::InvalidWindow => Self::InvalidWindow,
+            FailureKind::InvalidDestination => Self::InvalidDestination,
             FailureKind::InvalidSetting => Self::InvalidSetting,
             FailureKind::TooEarly => Self::TooEarly,
             FailureKind::OutsideRetention => Self::OutsideRetention,
@@ -100,6 +118,7 @@ impl From<FailureKind> for types::FailureKind {
             FailureKind::NotFound => Self::NotFound,
             FailureKind::Rejected => Self::Rejected,
             FailureKind::RateLimited => Self::RateLimited,
+            FailureKind::DestinationRefused => Self::DestinationRefused,
             FailureKind::Unavailable => Self::Unavailable,
             FailureKind::ConnectionFailed => Self::ConnectionFailed,
             FailureKind::TimedOut => Self::TimedOut,

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use waki::bindings::wasi::io::poll::{Pollable, poll};
+use waki::bindings::wasi::io::poll::Pollable;
 
 use super::clock::Clock;
 use super::http::{Exchange, Outcome};
@@ -14,35 +14,33 @@ use crate::request::ClipRequest;
 use crate::settings::Settings;
 
 /// Gets clips, one result for each request and in their order.
-///
-/// Fails as a whole where the settings cannot be used.
 pub(super) fn run(
+    clock: &Clock,
+    settings: &Settings,
     requests: Vec<Result<ClipRequest, Failure>>,
-) -> Result<Vec<Result<Clip, ClipError>>, Failure> {
-    let clock = Clock::start();
-    let settings = Settings::from_variables(wasi::cli::environment::get_environment())?;
-    let mut batch = Batch::new(&settings, requests, clock.started());
+) -> Vec<Result<Clip, ClipError>> {
+    let mut batch = Batch::new(settings, requests, clock.started());
     let mut in_flight = Vec::new();
     loop {
         let until = match batch.resume(clock.elapsed()) {
             Step::Send(index, request) => {
-                match Exchange::start(&clock, &request) {
+                match Exchange::start(clock, &request) {
                     Ok(exchange) => in_flight.push((index, exchange)),
-                    Err(error) => receive(&mut batch, &clock, index, Err(error)),
+                    Err(error) => receive(&mut batch, clock, index, Err(error)),
                 }
                 continue;
             }
             Step::Wait(until) => Some(until),
             Step::Await => None,
-            Step::Done => return Ok(batch.into_results().collect()),
+            Step::Done => return batch.into_results().collect(),
         };
-        let ready = wait(&clock, &in_flight, until);
+        let ready = wait(clock, &in_flight, until);
         let now = clock.elapsed();
         for (position, (index, exchange)) in std::mem::take(&mut in_flight).into_iter().enumerate()
         {
             match exchange.advance(now, ready.contains(&position)) {
                 ControlFlow::Continue(exchange) => in_flight.push((index, exchange)),
-                ControlFlow::Break(outcome) => receive(&mut batch, &clock, index, outcome),
+                ControlFlow::Break(outcome) => receive(&mut batch, clock, index, outcome),
             }
         }
     }
@@ -52,16 +50,10 @@ pub(super) fn run(
 /// the positions of what can go on.
 fn wait(clock: &Clock, in_flight: &[(usize, Exchange)], until: Option<Duration>) -> Vec<usize> {
     let give_up_at = in_flight.iter().map(|(_, exchange)| exchange.give_up_at());
-    let alarm = give_up_at.chain(until).min().map(|at| clock.alarm(at));
-    let pollables = in_flight
-        .iter()
-        .map(|(_, exchange)| exchange.pollable())
-        .chain(&alarm);
-    let ready = poll(&pollables.collect::<Vec<&Pollable>>());
-    ready
-        .into_iter()
-        .filter_map(|position| usize::try_from(position).ok())
-        .collect()
+    let pollables = in_flight.iter().map(|(_, exchange)| exchange.pollable());
+    // There is something in flight, or a time to wait for.
+    let until = give_up_at.chain(until).min().unwrap_or_default();
+    clock.wait(&pollables.collect::<Vec<&Pollable>>(), until)
 }
 
 fn receive(batch: &mut Batch<'_>, clock: &Clock, index: usize, outcome: Outcome) {

@@ -6,13 +6,21 @@ mod convert;
 mod drive;
 mod error_code;
 mod http;
+mod incoming;
+mod outgoing;
+mod patience;
+mod transfer;
+mod upload;
 
-use self::bindings::exports::meraki_mv::clips::{clips, events, types};
+use self::bindings::exports::meraki_mv::clips::{clips, events, transfer as exported, types};
+use self::clock::Clock;
 use self::convert::{outcome, refused_request};
 use crate::api::Clip;
 use crate::error::{ClipError, Failure};
 use crate::events::Coverage;
 use crate::request::ClipRequest;
+use crate::settings::Settings;
+use crate::transfer::Destination;
 
 #[expect(unsafe_code, reason = "generated from wit/")]
 mod bindings {
@@ -39,18 +47,12 @@ struct Component;
 
 impl clips::Guest for Component {
     fn get_clip(serial: String, start: String, end: String) -> Result<String, types::ClipError> {
-        let clip = one(ClipRequest::parse(&serial, &start, &end, None))?;
-        Ok(clip.url.into_string())
+        let request = ClipRequest::parse(&serial, &start, &end, None);
+        Ok(one(request)?.url.into_string())
     }
 
     fn request_clip(request: types::ClipRequest) -> Result<types::Clip, types::ClipError> {
-        let types::ClipRequest {
-            serial,
-            start,
-            end,
-            imager_id,
-        } = request;
-        Ok(one(ClipRequest::parse(&serial, &start, &end, imager_id))?.into())
+        Ok(one(parsed(&request))?.into())
     }
 }
 
@@ -64,7 +66,7 @@ impl events::Guest for Component {
         } = request;
         let requests = crate::events::range(&serial, &start, &end, imager_id).map_err(permanent)?;
         let asked = requests.clone();
-        let results = drive::run(requests.into_iter().map(Ok).collect()).map_err(permanent)?;
+        let results = many(requests.into_iter().map(Ok).collect())?;
         let outcome = |(request, result): (&ClipRequest, _)| outcome(request.into(), result);
         Ok(asked.iter().zip(results).map(outcome).collect())
     }
@@ -93,7 +95,7 @@ impl events::Guest for Component {
             .iter()
             .map(|request| request.as_ref().ok().cloned())
             .collect();
-        let results = drive::run(requests).map_err(permanent)?;
+        let results = many(requests)?;
         let answer = |(serial, answer): (String, usize)| {
             let result = results.get(answer)?.clone();
             let request = match asked.get(answer)? {
@@ -110,16 +112,57 @@ impl events::Guest for Component {
     }
 }
 
+impl exported::Guest for Component {
+    fn save_clip(
+        request: types::ClipRequest,
+        destination: String,
+    ) -> Result<exported::SavedClip, types::ClipError> {
+        let request = parsed(&request).map_err(permanent)?;
+        let destination = Destination::parse(&destination).map_err(permanent)?;
+        let (clock, settings) = start()?;
+        let clip = get(&clock, &settings, request)?;
+        Ok(transfer::run(&clock, &settings, clip, destination)?.into())
+    }
+}
+
 fn permanent(failure: Failure) -> types::ClipError {
     ClipError::Permanent(failure).into()
 }
 
-/// Gets one clip: many, of which there is one.
+fn parsed(request: &types::ClipRequest) -> Result<ClipRequest, Failure> {
+    let types::ClipRequest {
+        serial,
+        start,
+        end,
+        imager_id,
+    } = request;
+    ClipRequest::parse(serial, start, end, *imager_id)
+}
+
+/// The call's time runs from here.
+fn start() -> Result<(Clock, Settings), types::ClipError> {
+    let clock = Clock::start();
+    let variables = wasi::cli::environment::get_environment();
+    let settings = Settings::from_variables(variables).map_err(permanent)?;
+    Ok((clock, settings))
+}
+
+fn many(
+    requests: Vec<Result<ClipRequest, Failure>>,
+) -> Result<Vec<Result<Clip, ClipError>>, types::ClipError> {
+    let (clock, settings) = start()?;
+    Ok(drive::run(&clock, &settings, requests))
+}
+
 fn one(request: Result<ClipRequest, Failure>) -> Result<Clip, types::ClipError> {
     let request = request.map_err(permanent)?;
-    let mut results = drive::run(vec![Ok(request)]).map_err(permanent)?;
-    results
-        .pop()
-        .ok_or(types::ClipError::ExecutionFailed)?
-        .map_err(Into::into)
+    let (clock, settings) = start()?;
+    get(&clock, &settings, request)
+}
+
+/// Gets one clip: many, of which there is one.
+fn get(clock: &Clock, settings: &Settings, request: ClipRequest) -> Result<Clip, types::ClipError> {
+    let mut results = drive::run(clock, settings, vec![Ok(request)]);
+    let result = results.pop().ok_or(types::ClipError::ExecutionFailed)?;
+    Ok(result?)
 }

@@ -7,3 +7,4 @@ mod batch;
 mod behaviour;
 mod properties;
 mod simulation;
+mod transfer;

@@ -9,7 +9,7 @@ use host_test::evidence::{Collected, Collector, Progress, Watch};
 use host_test::{CallError, ClipError, ClipHost, ClipOutcome};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::get::{TEMPORARY, error_json};
+use super::outcome::{TEMPORARY, error_json};
 use super::{ComponentFile, settings};
 
 /// What a shell reports for a command that Ctrl-C ended.
@@ -86,7 +86,7 @@ pub(super) async fn save_all(
 
 async fn fill(output: &Output, source: &impl Source) -> anyhow::Result<Collected> {
     let variables = settings::from_environment()?;
-    let host = settings::host(output.component.component.clone(), &variables).await?;
+    let host = settings::host(&output.component, &variables, &[]).await?;
     let calls = Calls { host, variables };
     let (host, variables) = (&calls.host, &calls.variables);
     let bars = bars();

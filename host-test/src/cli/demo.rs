@@ -39,9 +39,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     step("target", started, settings::base_url(&target.variables));
 
     let started = Instant::now();
-    let path = args.component.component;
-    let file = path.display().to_string();
-    let host = settings::host(path, &target.variables).await?;
+    let file = args.component.component.display().to_string();
+    let host = settings::host(&args.component, &target.variables, &[]).await?;
     step("load", started, &file);
 
     let started = Instant::now();

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -40,6 +41,9 @@ pub(crate) struct MockArgs {
     /// How long a media URL works [default: 900]
     #[arg(long, value_name = "SECONDS")]
     media_ttl: Option<u32>,
+    /// The clip behind every media URL: an MPEG-TS file, in place of one of four seconds
+    #[arg(long, value_name = "FILE")]
+    clip: Option<PathBuf>,
     /// Send clients on to a shard (302) first, as Meraki does
     #[arg(long)]
     redirect: bool,
@@ -53,13 +57,19 @@ pub(crate) struct MockArgs {
 }
 
 impl MockArgs {
-    fn config(self) -> MockConfig {
+    fn config(self) -> anyhow::Result<MockConfig> {
         let default = MockConfig::default();
         let seconds = |given: Option<u32>, default| {
             given.map_or(default, |seconds| Duration::from_secs(seconds.into()))
         };
         let limit = RateLimit::default();
-        MockConfig {
+        let clip = match self.clip {
+            Some(path) => std::fs::read(&path)
+                .with_context(|| format!("cannot read the clip {}", path.display()))?
+                .into(),
+            None => default.clip,
+        };
+        Ok(MockConfig {
             listen: self.listen,
             key: self.key.unwrap_or(default.key),
             cameras: if self.serial.is_empty() {
@@ -74,8 +84,9 @@ impl MockArgs {
             }),
             media_ttl: seconds(self.media_ttl, default.media_ttl),
             redirect: self.redirect.then_some(Redirect::SamePort),
+            clip,
             ..default
-        }
+        })
     }
 }
 
@@ -86,7 +97,7 @@ impl MockArgs {
 /// If it cannot listen where it was told to.
 pub(crate) async fn run(args: MockArgs) -> anyhow::Result<()> {
     let (json, until_stdin_closes) = (args.json, args.until_stdin_closes);
-    let config = args.config();
+    let config = args.config()?;
     let listen = config.listen;
     let mock = MockMeraki::start(config).await.with_context(|| {
         format!("cannot listen on {listen}: give another address or port with --listen")
@@ -192,7 +203,12 @@ mod tests {
 
     fn config(args: &[&str]) -> MockConfig {
         let line = ["mock", "--listen", "127.0.0.1:0"].iter().chain(args);
-        Cli::try_parse_from(line).ok().unwrap().args.config()
+        Cli::try_parse_from(line)
+            .ok()
+            .unwrap()
+            .args
+            .config()
+            .unwrap()
     }
 
     #[test]

@@ -7,6 +7,7 @@ macro_rules! say {
     };
 }
 
+mod call;
 mod collect;
 mod coverage;
 mod demo;
@@ -14,7 +15,9 @@ mod get;
 mod incident;
 mod inspect;
 mod mock;
+mod outcome;
 mod range;
+mod save;
 mod settings;
 mod verify;
 
@@ -43,6 +46,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Get(get::Args),
+    Save(save::Args),
     Incident(incident::Args),
     Range(range::Args),
     Coverage(coverage::Args),
@@ -72,6 +76,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
     log(cli.verbose);
     let result = match cli.command {
         Command::Get(args) => return get::run(args).await,
+        Command::Save(args) => return save::run(args).await,
         Command::Incident(args) => return incident::run(args).await,
         Command::Range(args) => return range::run(args).await,
         Command::Coverage(args) => return coverage::run(args).await,

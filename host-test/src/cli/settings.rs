@@ -1,7 +1,6 @@
 //! The guest's settings, from this process's environment, and the host that they need.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -9,7 +8,10 @@ use host_test::outbound::Timeouts;
 use host_test::outbound::policy::Destination;
 use host_test::{ClipHost, Limits, Outbound, Policy};
 
-use super::COMPONENT;
+use super::{COMPONENT, ComponentFile};
+
+/// The environment variable that says where to save a clip.
+pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
 
 const BASE_URL: &str = "MERAKI_BASE_URL";
 const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";
@@ -38,7 +40,8 @@ fn guests(
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> anyhow::Result<Vec<(String, String)>> {
     let of_guest = |name: &String| {
-        (name.starts_with("MV_CLIP_") || name.starts_with("MERAKI_")) && name != COMPONENT
+        (name.starts_with("MV_CLIP_") || name.starts_with("MERAKI_"))
+            && ![COMPONENT, DESTINATION].contains(&name.as_str())
     };
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok().filter(of_guest)?, value)))
@@ -57,13 +60,16 @@ pub(super) fn base_url(variables: &[(String, String)]) -> &str {
     given.map_or(DEFAULT_BASE_URL, |(_, value)| value)
 }
 
-/// Loads the component into a host that cuts none of the guest's settings short.
+/// Loads the component into a host that cuts none of the guest's settings short. Beside what the
+/// settings name it may reach the origins of `others`.
 pub(super) async fn host(
-    component: PathBuf,
+    component: &ComponentFile,
     variables: &[(String, String)],
+    others: &[http::Uri],
 ) -> anyhow::Result<ClipHost> {
+    let component = component.component.clone();
     let outbound = Outbound::builder()
-        .policy(policy(variables)?)
+        .policy(policy(variables, others)?)
         .timeouts(timeouts())
         .build()?;
     // Compiling is no work for a thread that has a spinner, or a mock, to run.
@@ -92,23 +98,26 @@ fn timeouts() -> Timeouts {
 /// What the guest may reach: all of Meraki where the base URL is in one of its regions, since they
 /// redirect to each other's shards; otherwise the base URL's origin alone. A base URL that cannot be
 /// read opens nothing: the guest says what is wrong with it.
-fn policy(variables: &[(String, String)]) -> anyhow::Result<Policy> {
+fn policy(variables: &[(String, String)], others: &[http::Uri]) -> anyhow::Result<Policy> {
     let meraki = MERAKI
         .iter()
         .map(|form| form.parse())
         .collect::<Result<Vec<Destination>, _>>()?;
     let url: http::Uri = base_url(variables).parse().unwrap_or_default();
-    let policy = Policy::new(meraki);
-    if policy.allows(&url).is_ok() {
-        return Ok(policy);
-    }
-    let origin = match (url.scheme_str(), url.authority()) {
-        (Some(scheme), Some(authority)) => format!("{scheme}://{authority}")
-            .parse::<Destination>()
-            .ok(),
-        _ => None,
+    let region = Policy::new(meraki.clone()).allows(&url).is_ok();
+    let api = if region {
+        meraki
+    } else {
+        origin(&url).into_iter().collect()
     };
-    Ok(Policy::new(origin))
+    Ok(Policy::new(
+        api.into_iter().chain(others.iter().filter_map(origin)),
+    ))
+}
+
+fn origin(url: &http::Uri) -> Option<Destination> {
+    let (scheme, authority) = (url.scheme_str()?, url.authority()?);
+    format!("{scheme}://{authority}").parse().ok()
 }
 
 #[cfg(test)]
@@ -136,12 +145,20 @@ mod tests {
         ];
         for (base_url, expected) in cases {
             let variables = [(BASE_URL.to_owned(), base_url.to_owned())];
-            let policy = policy(&variables).unwrap();
+            let policy = policy(&variables, &[]).unwrap();
             let opened: Vec<_> = policy.destinations().map(ToString::to_string).collect();
             assert_eq!(opened, expected, "{base_url}");
         }
-        let unset: Vec<_> = policy(&[]).unwrap().destinations().cloned().collect();
+        let unset: Vec<_> = policy(&[], &[]).unwrap().destinations().cloned().collect();
         assert_eq!(unset.len(), MERAKI.len());
+    }
+
+    #[test]
+    fn a_destination_opens_its_origin() {
+        let destination = "https://b.s3.amazonaws.com/c.ts?X-Amz-Signature=x";
+        let policy = policy(&[], &[destination.parse().unwrap()]).unwrap();
+        let last = policy.destinations().last().unwrap().to_string();
+        assert_eq!(last, "https://b.s3.amazonaws.com");
     }
 
     /// The numbers are the README's; `tests/it/input.rs` holds the guest to them.
@@ -156,7 +173,13 @@ mod tests {
 
     #[test]
     fn the_guest_gets_its_own_variables_alone() {
-        let given = ["MERAKI_BASE_URL", "MV_CLIP_LAG_SECONDS", COMPONENT, "HOME"];
+        let given = [
+            "MERAKI_BASE_URL",
+            "MV_CLIP_LAG_SECONDS",
+            COMPONENT,
+            DESTINATION,
+            "HOME",
+        ];
         let given = given.map(|name| (name.into(), "x".into()));
         let names: Vec<_> = guests(given.into_iter())
             .unwrap()

@@ -201,6 +201,7 @@ impl<'a> Collector<'a> {
             clip if is_expired(&clip) => self.renew(wanted).await?,
             clip => clip,
         };
+        let mut request_id = clip.request_id;
         let stem = wanted.file_stem().map_err(Failed::Name)?;
         let name = format!("{stem}.ts");
         let target = self.folder.join(&name);
@@ -216,6 +217,7 @@ impl<'a> Collector<'a> {
         if got.as_ref().is_err_and(DownloadError::url_is_spent) {
             tracing::info!(footage = %wanted, "the URL works no more: asking for another");
             let clip = self.renew(wanted).await?;
+            request_id = clip.request_id;
             got = download(&self.client, &clip.url, &mut part, &*progress).await;
         }
         let summary = match got {
@@ -233,7 +235,7 @@ impl<'a> Collector<'a> {
             sha256,
             footage_ms: u64::try_from(summary.duration.as_millis()).unwrap_or(u64::MAX),
             content: summary.to_string(),
-            request_id: None,
+            request_id,
             retrieved_at: footage::now(),
             mp4: None,
         })

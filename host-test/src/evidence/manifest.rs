@@ -49,7 +49,7 @@ pub struct SavedFile {
     pub footage_ms: u64,
     /// What is in it, as in `297 packets, programme 1: H.264, AAC`.
     pub content: String,
-    /// By this, Meraki's support finds the request. Null where it is not known.
+    /// By this, Meraki's support finds the request. Null where Meraki gave none.
     pub request_id: Option<String>,
     /// When it was on disk.
     #[serde(with = "milliseconds")]

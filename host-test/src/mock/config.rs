@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::StatusCode;
 
 use super::rate::RateLimit;
@@ -51,6 +52,10 @@ pub struct MockConfig {
     pub media_ttl: Duration,
     /// How many requests for a new media URL find nothing there yet (404). Default: 0.
     pub media_not_ready: u32,
+    /// The clip behind every media URL. Default: [`CLIP`](super::CLIP).
+    pub clip: Bytes,
+    /// Whether the media host says how long the clip is. Default: true.
+    pub media_length: bool,
     /// How long every reply takes. Default: 0.
     pub latency: Duration,
 }
@@ -79,13 +84,15 @@ impl Default for MockConfig {
             redirect: None,
             media_ttl: Duration::from_secs(15 * 60),
             media_not_ready: 0,
+            clip: Bytes::from_static(super::CLIP),
+            media_length: true,
             latency: Duration::ZERO,
         }
     }
 }
 
 impl fmt::Debug for MockConfig {
-    /// Everything but the key.
+    /// Everything but the key and the clip itself.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MockConfig")
             .field("listen", &self.listen)
@@ -98,6 +105,8 @@ impl fmt::Debug for MockConfig {
             .field("redirect", &self.redirect)
             .field("media_ttl", &self.media_ttl)
             .field("media_not_ready", &self.media_not_ready)
+            .field("clip_bytes", &self.clip.len())
+            .field("media_length", &self.media_length)
             .field("latency", &self.latency)
             .finish_non_exhaustive()
     }

@@ -1,21 +1,24 @@
 //! Media URLs: temporary, unguessable, and open to whoever has them.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt as _, Full};
 use http_range_header::parse_range_header;
 
 use super::api::Refusal;
 use super::config::MockConfig;
 use super::{Shared, lock};
 
-/// The clip behind every media URL: MPEG-TS, H.264 and AAC, four seconds.
+/// The clip behind a media URL, unless told otherwise: MPEG-TS, H.264 and AAC, four seconds.
 /// `host-test/fixtures/README.md` says how it was made.
 pub static CLIP: &[u8] = include_bytes!("../../fixtures/clip.ts");
 
@@ -106,19 +109,15 @@ pub(super) async fn get(
         return Refusal::new(StatusCode::NOT_FOUND, "Not found").into_response();
     }
     let media_type = [(CONTENT_TYPE, "video/MP2T"), (ACCEPT_RANGES, "bytes")];
-    let total = CLIP.len();
-    match requested_range(&headers) {
-        Asked::All => (media_type, Bytes::from_static(CLIP)).into_response(),
+    let clip = &shared.config.clip;
+    let total = clip.len();
+    match requested_range(&headers, clip) {
+        Asked::All if shared.config.media_length => (media_type, clip.clone()).into_response(),
+        Asked::All => (media_type, without_length(clip.clone())).into_response(),
         Asked::Part(first, part) => {
             let last = first + part.len().saturating_sub(1);
             let range = [(CONTENT_RANGE, format!("bytes {first}-{last}/{total}"))];
-            (
-                StatusCode::PARTIAL_CONTENT,
-                media_type,
-                range,
-                Bytes::from_static(part),
-            )
-                .into_response()
+            (StatusCode::PARTIAL_CONTENT, media_type, range, part).into_response()
         }
         Asked::Nothing => {
             let range = [(CONTENT_RANGE, format!("bytes */{total}"))];
@@ -127,23 +126,29 @@ pub(super) async fn get(
     }
 }
 
+/// A body that does not say how long it is, and so is sent in chunks.
+fn without_length(bytes: Bytes) -> Body {
+    // Whatever maps frames cannot tell the length.
+    Body::new(Full::new(bytes).map_frame(|frame| frame))
+}
+
 /// What part of the clip a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
     All,
     /// The first byte's position, and the bytes.
-    Part(usize, &'static [u8]),
+    Part(usize, Bytes),
     /// A range that the clip does not have.
     Nothing,
 }
 
 /// Several ranges at once are answered with the whole clip, as RFC 9110, section 14.2, allows.
-fn requested_range(headers: &HeaderMap) -> Asked {
+fn requested_range(headers: &HeaderMap, clip: &Bytes) -> Asked {
     let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
     let Some(Ok(parsed)) = range.map(parse_range_header) else {
         return Asked::All;
     };
-    let Ok(ranges) = parsed.validate(CLIP.len() as u64) else {
+    let Ok(ranges) = parsed.validate(clip.len() as u64) else {
         return Asked::Nothing;
     };
     let [range] = ranges.as_slice() else {
@@ -153,8 +158,12 @@ fn requested_range(headers: &HeaderMap) -> Asked {
         .ok()
         .zip(usize::try_from(*range.end()).ok());
     bounds
-        .and_then(|(first, last)| Some(Asked::Part(first, CLIP.get(first..=last)?)))
+        .and_then(|(first, last)| Some(Asked::Part(first, slice(clip, first..=last)?)))
         .unwrap_or(Asked::Nothing)
+}
+
+fn slice(clip: &Bytes, range: RangeInclusive<usize>) -> Option<Bytes> {
+    clip.get(range).map(|part| clip.slice_ref(part))
 }
 
 #[cfg(test)]
@@ -203,21 +212,22 @@ mod tests {
 
     #[test]
     fn ranges() {
-        let total = CLIP.len();
+        let (clip, total) = (Bytes::from_static(CLIP), CLIP.len());
+        let part = |first, end| Asked::Part(first, clip.slice(first..end));
         let cases = [
-            ("bytes=0-187", Asked::Part(0, &CLIP[..188])),
-            ("bytes=188-375", Asked::Part(188, &CLIP[188..376])),
-            ("bytes=55000-", Asked::Part(55_000, &CLIP[55_000..])),
-            ("bytes=-188", Asked::Part(total - 188, &CLIP[total - 188..])),
-            ("bytes=55000-99999", Asked::Part(55_000, &CLIP[55_000..])),
+            ("bytes=0-187", part(0, 188)),
+            ("bytes=188-375", part(188, 376)),
+            ("bytes=55000-", part(55_000, total)),
+            ("bytes=-188", part(total - 188, total)),
+            ("bytes=55000-99999", part(55_000, total)),
             ("bytes=55836-", Asked::Nothing),
             ("bytes=0-1,4-5", Asked::All),
             ("packets=0-1", Asked::All),
         ];
         for (range, expected) in cases {
             let headers = HeaderMap::from_iter([(RANGE, range.parse().unwrap())]);
-            assert_eq!(requested_range(&headers), expected, "{range}");
+            assert_eq!(requested_range(&headers, &clip), expected, "{range}");
         }
-        assert_eq!(requested_range(&HeaderMap::new()), Asked::All);
+        assert_eq!(requested_range(&HeaderMap::new(), &clip), Asked::All);
     }
 }

@@ -1,6 +1,8 @@
-//! A response body that does not keep its reader waiting for ever.
+//! Bodies that keep nobody waiting for ever.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -8,12 +10,79 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::CaptureConnection;
-use tokio::time::{Sleep, sleep};
-use wasmtime_wasi_http::Error;
+use tokio::time::{Instant, Sleep, sleep};
+use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::{client, error};
 
-/// Limits the wait for each frame. Time in which the guest does not ask for one does not count:
+/// When a request last moved on: it got a connection, or that took a piece of its body.
+#[derive(Clone, Debug)]
+pub(super) struct Progress {
+    started: Instant,
+    nanoseconds: Arc<AtomicU64>,
+}
+
+impl Progress {
+    fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            nanoseconds: Arc::default(),
+        }
+    }
+
+    pub(super) fn moved(&self) {
+        let elapsed = self.started.elapsed().as_nanos();
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        self.nanoseconds.store(elapsed, Ordering::Relaxed);
+    }
+
+    /// How long ago that was.
+    pub(super) fn rest(&self) -> Duration {
+        let last = Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(last)
+    }
+}
+
+/// A request's body that is watched on its way out.
+pub(super) struct SentBody {
+    body: WasiBody,
+    progress: Progress,
+}
+
+impl SentBody {
+    pub(super) fn watch(body: WasiBody) -> (Self, Progress) {
+        let progress = Progress::start();
+        let sent = Self {
+            body,
+            progress: progress.clone(),
+        };
+        (sent, progress)
+    }
+}
+
+impl Body for SentBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.progress.moved();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Limits the wait for each frame of a response. Time in which the guest does not ask for one does not count:
 /// a slow reader is no slow server.
 pub(super) struct TimedBody {
     incoming: Incoming,

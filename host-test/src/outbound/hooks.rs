@@ -1,7 +1,8 @@
 //! What wasmtime calls when a guest sends a request.
 
 use std::future::{Future, ready};
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use http::header::HOST;
 use http::uri::{PathAndQuery, Uri};
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::body::TimedBody;
+use super::body::{Progress, SentBody, TimedBody};
 use super::client::retire;
 use super::policy::{Denied, Origin};
 use super::timeouts::Timeouts;
@@ -127,9 +128,12 @@ impl Outbound {
 
     async fn exchange(
         &self,
-        mut request: Request<WasiBody>,
+        request: Request<WasiBody>,
         limits: Timeouts,
     ) -> Result<Response<WasiBody>, Error> {
+        let (parts, body) = request.into_parts();
+        let (body, progress) = SentBody::watch(body);
+        let mut request = Request::from_parts(parts, body.boxed_unsync());
         let connection = capture_connection(&mut request);
         let mut response = pin!(self.inner.client.request(request));
         let mut connected = connection.clone();
@@ -142,14 +146,33 @@ impl Outbound {
         };
         let response = match early {
             Some(response) => response,
-            None => timeout(limits.first_byte, response).await.map_err(|_| {
-                retire(&connection);
-                Error::HttpResponseTimeout
-            })?,
+            None => {
+                progress.moved();
+                let response = first_byte(response, &progress, limits.first_byte).await;
+                response.ok_or_else(|| {
+                    retire(&connection);
+                    Error::HttpResponseTimeout
+                })?
+            }
         };
         let response = response.map_err(|error| error::of_request(&error))?;
         Ok(response
             .map(|body| TimedBody::new(body, connection, limits.between_bytes).boxed_unsync()))
+    }
+}
+
+/// Awaits a response for as long as the request is being sent, and for `limit` after that. None where
+/// it does not come.
+async fn first_byte<T>(
+    mut response: Pin<&mut impl Future<Output = T>>,
+    progress: &Progress,
+    limit: Duration,
+) -> Option<T> {
+    loop {
+        let left = limit.checked_sub(progress.rest())?;
+        if let Ok(response) = timeout(left, response.as_mut()).await {
+            return Some(response);
+        }
     }
 }
 

@@ -16,8 +16,9 @@ const MIN: Duration = Duration::from_millis(1);
 pub struct Timeouts {
     /// From the request to a connection ready for it: look-up, TCP and TLS. 10 s by default.
     pub connect: Duration,
-    /// From there to the end of the response's header section, sending the request included.
-    /// 60 s by default: Meraki may take long to prepare a clip.
+    /// From there to the end of the response's header section. While a body is sent, this counts from
+    /// the last piece of it that the connection took. 60 s by default: Meraki may take long to prepare
+    /// a clip.
     pub first_byte: Duration,
     /// Between two pieces of the response's body, counted only while the guest waits for one.
     /// 30 s by default.

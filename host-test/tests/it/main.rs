@@ -18,3 +18,4 @@ mod mock;
 mod outbound;
 mod secrets;
 mod support;
+mod transfer;

@@ -80,6 +80,18 @@ impl World {
         self
     }
 
+    /// Lets the host reach another origin beside the mock.
+    pub fn also(mut self, origin: &str) -> Self {
+        self.host = host(&[&self.origin(), origin]);
+        self
+    }
+
+    /// Where the API and its clips are.
+    pub fn origin(&self) -> String {
+        let base_url = self.mock.base_url();
+        base_url.trim_end_matches("/api/v1").to_owned()
+    }
+
     pub fn unset(mut self, name: &str) -> Self {
         self.variables.retain(|(other, _)| other != name);
         self

@@ -1,0 +1,50 @@
+//! Saving clips: `save-clip`, from end to end.
+
+mod bucket;
+mod destinations;
+mod media;
+mod s3;
+
+use std::time::Duration;
+
+use host_test::mock::{CLIP, MockConfig, RecordedRequest, Target};
+use host_test::{CallError, SavedClip};
+use sha2::{Digest, Sha256};
+
+use self::bucket::Bucket;
+use crate::support::{SERIAL, World, footage};
+
+/// A mock, a bucket, and a host that may reach both. A try is given up after a second in which nothing
+/// moves.
+async fn world(config: MockConfig, bucket: &Bucket) -> World {
+    let world = World::with(config).await.also(&bucket.origin());
+    world
+        .set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "1")
+        .set("MV_CLIP_DEADLINE_SECONDS", "20")
+}
+
+async fn save(world: &World, destination: &str) -> Result<SavedClip, CallError> {
+    let request = footage(SERIAL);
+    world
+        .host
+        .save_clip(world.variables(), &request, destination)
+        .await
+}
+
+fn media_requests(world: &World) -> Vec<RecordedRequest> {
+    let mut requests = world.mock.requests();
+    requests.retain(|request| request.target == Target::Media);
+    requests
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// The fixture so many times over: a transport stream all the same.
+fn long_clip(times: usize) -> bytes::Bytes {
+    CLIP.repeat(times).into()
+}
+
+/// For what a busy machine adds.
+const SLACK: Duration = Duration::from_secs(3);

@@ -1,0 +1,156 @@
+//! A destination that does what it is told, and remembers what it was sent.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::outbound::server::Server;
+
+/// What happens to one PUT.
+#[derive(Clone)]
+pub enum Act {
+    /// All of it is read, and stored.
+    Store,
+    /// As much of it as there is at once is read, after this pause each time; then it is stored.
+    StoreSlowly(Duration),
+    /// All of it is read, and this answered.
+    Answer(Response<&'static str>),
+    /// This is answered before any of it is read.
+    AnswerEarly(Response<&'static str>),
+    /// So many bytes are read; then the connection is closed.
+    CloseAfter(usize),
+    /// So many bytes are read; then nothing more.
+    StallAfter(usize),
+}
+
+/// One PUT, as far as it was read.
+#[derive(Clone, Debug)]
+pub struct Put {
+    pub method: Method,
+    pub target: String,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    /// Whether the body came to its end.
+    pub whole: bool,
+}
+
+#[derive(Default)]
+struct State {
+    acts: VecDeque<Act>,
+    puts: Vec<Put>,
+}
+
+pub struct Bucket {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+impl Bucket {
+    /// Does these things to the PUTs that come, one for each, and stores what comes after them.
+    pub async fn new(acts: impl IntoIterator<Item = Act>) -> Self {
+        let state = Arc::new(Mutex::new(State {
+            acts: acts.into_iter().collect(),
+            ..State::default()
+        }));
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |stream| serve(stream, Arc::clone(&shared))).await;
+        Self { server, state }
+    }
+
+    pub fn origin(&self) -> String {
+        self.server.origin()
+    }
+
+    /// A URL with something secret in it.
+    pub fn url(&self) -> String {
+        format!("{}/clip.ts?X-Amz-Signature={SIGNATURE}", self.origin())
+    }
+
+    /// What came so far, once nothing of it is under way any more.
+    pub fn puts(&self) -> Vec<Put> {
+        self.state.lock().unwrap().puts.clone()
+    }
+}
+
+pub const SIGNATURE: &str = "0123456789abcdef0123456789abcdef";
+
+impl Drop for Bucket {
+    /// What was to be done to a PUT that did not come would pass unnoticed.
+    fn drop(&mut self) {
+        let left = self.state.lock().unwrap().acts.len();
+        assert!(left == 0 || std::thread::panicking(), "{left} PUTs too few");
+    }
+}
+
+async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
+    let service = service_fn(move |request| put(request, Arc::clone(&state)));
+    // A client that goes away is no event.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn put(
+    request: Request<Incoming>,
+    state: Arc<Mutex<State>>,
+) -> io::Result<Response<Full<Bytes>>> {
+    let act = state.lock().unwrap().acts.pop_front();
+    let (parts, mut body) = request.into_parts();
+    let index = {
+        let mut state = state.lock().unwrap();
+        state.puts.push(Put {
+            method: parts.method,
+            target: parts.uri.to_string(),
+            headers: parts.headers,
+            body: Vec::new(),
+            whole: false,
+        });
+        state.puts.len() - 1
+    };
+    let (most, pause) = match &act {
+        Some(Act::CloseAfter(most) | Act::StallAfter(most)) => (*most, Duration::ZERO),
+        Some(Act::AnswerEarly(_)) => (0, Duration::ZERO),
+        Some(Act::StoreSlowly(pause)) => (usize::MAX, *pause),
+        Some(Act::Store | Act::Answer(_)) | None => (usize::MAX, Duration::ZERO),
+    };
+    let mut read = 0;
+    while read < most {
+        sleep(pause).await;
+        match body.frame().await {
+            Some(frame) => {
+                let data = frame
+                    .map_err(io::Error::other)?
+                    .into_data()
+                    .unwrap_or_default();
+                read += data.len();
+                state.lock().unwrap().puts[index].body.extend(data);
+            }
+            None => {
+                state.lock().unwrap().puts[index].whole = true;
+                break;
+            }
+        }
+    }
+    let answer = |response: Response<&'static str>| response.map(Full::from);
+    match act {
+        Some(Act::Store | Act::StoreSlowly(_)) | None => Ok(answer(Response::new(""))),
+        Some(Act::Answer(response) | Act::AnswerEarly(response)) => Ok(answer(response)),
+        Some(Act::CloseAfter(_)) => Err(io::ErrorKind::ConnectionReset.into()),
+        Some(Act::StallAfter(_)) => pending::<Result<_, Infallible>>()
+            .await
+            .map_err(|e| match e {}),
+    }
+}

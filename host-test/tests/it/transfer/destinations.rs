@@ -1,0 +1,268 @@
+//! What a destination may do, and what the caller is told.
+
+use std::time::{Duration, Instant};
+
+use host_test::mock::MockConfig;
+use host_test::{Failure, FailureKind};
+use http::Response;
+
+use super::bucket::{Act, Bucket, SIGNATURE};
+use super::{SLACK, long_clip, media_requests, save, sha256, world};
+use crate::support::{closed_port, permanent, transient};
+
+fn response(status: u16, body: &'static str) -> Response<&'static str> {
+    Response::builder().status(status).body(body).unwrap()
+}
+
+/// As S3 does, in more than one line, and with the signature in it.
+fn forbidden() -> Response<&'static str> {
+    response(
+        403,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code>\
+         <Signature>0123456789abcdef0123456789abcdef</Signature></Error>\nmore",
+    )
+}
+
+#[track_caller]
+fn hides_the_secret(failure: &Failure) {
+    assert!(!failure.message.contains(SIGNATURE), "{}", failure.message);
+    assert!(!failure.message.contains("clip.ts"), "{}", failure.message);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_words_of_the_destination() {
+    for act in [Act::Answer(forbidden()), Act::AnswerEarly(forbidden())] {
+        let bucket = Bucket::new([act]).await;
+        let config = MockConfig {
+            clip: long_clip(200),
+            ..MockConfig::default()
+        };
+        let world = world(config, &bucket).await;
+        let result = save(&world, &bucket.url()).await;
+        let failure = permanent(result, FailureKind::DestinationRefused);
+        assert_eq!((failure.status, failure.attempts), (Some(403), 1));
+        let authority = bucket.origin().replace("http://", "");
+        let expected = format!(
+            "{authority}, the destination, refused the clip (403): \"<Error><Code>AccessDenied</Code>\
+             <Signature>(hidden)</Signature></Error>\". Check that"
+        );
+        assert!(
+            failure.message.starts_with(&expected),
+            "{}",
+            failure.message
+        );
+        hides_the_secret(&failure);
+        assert_eq!(bucket.puts().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_early_refusal_spares_the_rest_of_the_clip() {
+    let bucket = Bucket::new([Act::AnswerEarly(forbidden())]).await;
+    let config = MockConfig {
+        clip: long_clip(2_000),
+        ..MockConfig::default()
+    };
+    let world = world(config, &bucket).await;
+    let mut instance = world.host.instance(world.variables()).await.unwrap();
+    let request = crate::support::footage(crate::support::SERIAL);
+    let started = Instant::now();
+    let result = instance.save_clip(&request, &bucket.url()).await;
+    permanent(result, FailureKind::DestinationRefused);
+    eprintln!("refused in {:?}", started.elapsed());
+    assert_eq!(bucket.puts()[0].body.len(), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_refusal() {
+    let redirect = Response::builder()
+        .status(307)
+        .header("location", "/elsewhere");
+    let bucket = Bucket::new([Act::Answer(redirect.body("").unwrap())]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    let result = save(&world, &bucket.url()).await;
+    let failure = permanent(result, FailureKind::DestinationRefused);
+    assert_eq!(failure.status, Some(307));
+    assert!(
+        failure.message.contains("right region"),
+        "{}",
+        failure.message
+    );
+}
+
+/// S3 does so: its server of the tests here does not.
+#[tokio::test]
+async fn a_destination_may_want_the_length() {
+    let refusal = response(411, "<Error><Code>MissingContentLength</Code></Error>");
+    let bucket = Bucket::new([Act::Answer(refusal)]).await;
+    let config = MockConfig {
+        media_length: false,
+        ..MockConfig::default()
+    };
+    let world = world(config, &bucket).await;
+    let result = save(&world, &bucket.url()).await;
+    let failure = permanent(result, FailureKind::DestinationRefused);
+    assert!(
+        failure.message.contains("It wants the length"),
+        "{}",
+        failure.message
+    );
+}
+
+#[tokio::test]
+async fn a_busy_destination_is_asked_again() {
+    for status in [408, 429, 500, 502, 503, 504] {
+        let bucket = Bucket::new([Act::Answer(response(status, "SlowDown"))]).await;
+        let world = world(MockConfig::default(), &bucket).await;
+        let saved = save(&world, &bucket.url()).await;
+        saved.unwrap_or_else(|error| panic!("{status}: {error}"));
+        assert_eq!(bucket.puts().len(), 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_stays_busy_is_transient() {
+    let slow_down = Response::builder().status(503).header("retry-after", "7");
+    let slow_down = slow_down.body("SlowDown").unwrap();
+    let bucket = Bucket::new([Act::Answer(slow_down)]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
+    let failure = transient(save(&world, &bucket.url()).await, FailureKind::Unavailable);
+    assert_eq!(
+        (failure.status, failure.retry_after_seconds),
+        (Some(503), Some(7))
+    );
+    assert!(
+        failure
+            .message
+            .contains("(503): \"SlowDown\". Try again later.")
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_made_again() {
+    let clip = long_clip(100);
+    let bucket = Bucket::new([Act::CloseAfter(0), Act::CloseAfter(1_000_000)]).await;
+    let config = MockConfig {
+        clip: clip.clone(),
+        ..MockConfig::default()
+    };
+    let world = world(config, &bucket).await;
+    let saved = save(&world, &bucket.url()).await.unwrap();
+    assert_eq!(saved.sha256, sha256(&clip));
+    let puts = bucket.puts();
+    let whole: Vec<_> = puts.iter().map(|put| put.whole).collect();
+    assert_eq!(whole, [false, false, true]);
+    assert_eq!(puts[2].body, clip);
+}
+
+#[tokio::test]
+async fn a_destination_that_stops_moving_is_left() {
+    let clip = long_clip(200);
+    for (after, at) in [(0, "start"), (1_000_000, "middle"), (usize::MAX, "end")] {
+        let bucket = Bucket::new([Act::StallAfter(after)]).await;
+        let config = MockConfig {
+            clip: clip.clone(),
+            ..MockConfig::default()
+        };
+        let world = world(config, &bucket).await;
+        let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
+        let started = Instant::now();
+        let failure = transient(save(&world, &bucket.url()).await, FailureKind::TimedOut);
+        assert!(started.elapsed() < Duration::from_secs(1) + SLACK, "{at}");
+        assert!(
+            failure.message.contains("the destination, came to a halt"),
+            "{at}"
+        );
+        hides_the_secret(&failure);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_destination_that_moves_is_waited_for() {
+    let clip = long_clip(150);
+    let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
+    let config = MockConfig {
+        clip: clip.clone(),
+        ..MockConfig::default()
+    };
+    let world = world(config, &bucket).await;
+    let started = Instant::now();
+    let saved = save(&world, &bucket.url()).await.unwrap();
+    // Longer than a try may stand still.
+    assert!(
+        started.elapsed() > Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(saved.bytes, clip.len() as u64);
+}
+
+#[tokio::test]
+async fn a_destination_that_has_not_read_the_clip_is_not_believed() {
+    let bucket = Bucket::new([Act::AnswerEarly(response(200, ""))]).await;
+    let config = MockConfig {
+        clip: long_clip(200),
+        ..MockConfig::default()
+    };
+    let world = world(config, &bucket).await;
+    let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
+    let result = save(&world, &bucket.url()).await;
+    transient(result, FailureKind::ConnectionFailed);
+}
+
+#[tokio::test]
+async fn nobody_listens_there() {
+    let bucket = Bucket::new([]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    let (_held, address) = closed_port();
+    let nobody = format!("http://{address}");
+    let world = world.also(&nobody);
+    let world = world.set("MV_CLIP_MAX_ATTEMPTS", "2");
+    let result = save(
+        &world,
+        &format!("{nobody}/clip.ts?X-Amz-Signature={SIGNATURE}"),
+    )
+    .await;
+    let failure = transient(result, FailureKind::ConnectionFailed);
+    assert_eq!((failure.attempts, media_requests(&world).len()), (2, 2));
+    assert!(failure.message.contains("the connection was refused"));
+    hides_the_secret(&failure);
+}
+
+#[tokio::test]
+async fn a_destination_that_is_not_allowed_is_named() {
+    let bucket = Bucket::new([]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    let result = save(
+        &world,
+        "https://bucket.example/clip.ts?sig=0123456789abcdef",
+    )
+    .await;
+    let failure = permanent(result, FailureKind::Rejected);
+    assert_eq!(failure.status, None);
+    assert!(
+        failure
+            .message
+            .contains("does not let it send to bucket.example")
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_destination_is_refused_before_any_request() {
+    let bucket = Bucket::new([]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    for destination in [
+        "",
+        "clip.ts",
+        "s3://bucket/clip.ts",
+        "http://bucket.example/clip.ts",
+    ] {
+        let failure = permanent(
+            save(&world, destination).await,
+            FailureKind::InvalidDestination,
+        );
+        assert_eq!(failure.attempts, 0, "{destination}");
+    }
+    assert!(world.mock.requests().is_empty());
+}

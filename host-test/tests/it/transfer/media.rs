@@ -1,0 +1,232 @@
+//! What the media host may do, and what the destination then sees.
+
+use std::time::Instant;
+
+use host_test::FailureKind;
+use host_test::mock::{Authorization, CLIP, MockConfig, Point, Scripted, WireFault};
+use http::{HeaderMap, Response, StatusCode};
+
+use super::bucket::{Act, Bucket};
+use super::{SLACK, long_clip, media_requests, save, sha256, world};
+use crate::support::{permanent, transient};
+
+fn scripted(status: u16, body: impl Into<Vec<u8>>) -> Scripted {
+    let reply = Response::builder().status(status).body(body.into());
+    reply.unwrap().into()
+}
+
+#[tokio::test]
+async fn a_clip_is_stored_as_it_is_and_described() {
+    let bucket = Bucket::new([]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    let saved = save(&world, &bucket.url()).await.unwrap();
+    assert_eq!(saved.bytes, CLIP.len() as u64);
+    assert_eq!(saved.sha256, sha256(CLIP));
+    assert!(saved.clip.request_id.is_some() && saved.clip.expires_at.is_some());
+
+    let puts = bucket.puts();
+    let [put] = puts.as_slice() else {
+        panic!("{puts:?}")
+    };
+    assert_eq!((put.method.as_str(), put.whole), ("PUT", true));
+    assert!(bucket.url().ends_with(&put.target), "{}", put.target);
+    assert_eq!(put.body, CLIP);
+    let length = CLIP.len().to_string();
+    for (name, value) in [
+        ("content-length", Some(length.as_str())),
+        ("content-type", Some("video/mp2t")),
+        ("transfer-encoding", None),
+        ("authorization", None),
+    ] {
+        assert_eq!(field(&put.headers, name), value, "{name}");
+    }
+    let asked = media_requests(&world).remove(0);
+    assert_eq!(asked.authorization, Authorization::Missing);
+}
+
+fn field<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_clip_of_unknown_length_is_sent_in_chunks() {
+    let bucket = Bucket::new([]).await;
+    let config = MockConfig {
+        media_length: false,
+        ..MockConfig::default()
+    };
+    let world = world(config, &bucket).await;
+    let saved = save(&world, &bucket.url()).await.unwrap();
+    let put = bucket.puts().remove(0);
+    assert_eq!(
+        (saved.bytes, put.body.as_slice()),
+        (CLIP.len() as u64, CLIP)
+    );
+    assert_eq!(field(&put.headers, "content-length"), None);
+    assert_eq!(field(&put.headers, "transfer-encoding"), Some("chunked"));
+}
+
+#[tokio::test]
+async fn a_clip_that_is_not_ready_is_waited_for() {
+    let bucket = Bucket::new([]).await;
+    let config = MockConfig {
+        media_not_ready: 1,
+        ..MockConfig::default()
+    };
+    let world = world(config, &bucket).await;
+    world
+        .mock
+        .script_media([Scripted::error(StatusCode::SERVICE_UNAVAILABLE, "later")]);
+    save(&world, &bucket.url()).await.unwrap();
+    let statuses: Vec<_> = media_requests(&world)
+        .iter()
+        .map(|request| request.status.unwrap().as_u16())
+        .collect();
+    assert_eq!((statuses, bucket.puts().len()), (vec![503, 404, 200], 1));
+    assert_eq!(world.statuses().len(), 4);
+}
+
+#[tokio::test]
+async fn a_clip_that_stays_away_is_told_with_its_status() {
+    let bucket = Bucket::new([]).await;
+    let mut world = world(MockConfig::default(), &bucket).await;
+    for (status, attempts, words) in [
+        (404, "1", "does not have the clip yet"),
+        (410, "5", "may have expired"),
+    ] {
+        world = world.set("MV_CLIP_MAX_ATTEMPTS", attempts);
+        world.mock.script_media([scripted(status, "")]);
+        let failure = transient(save(&world, &bucket.url()).await, FailureKind::Unavailable);
+        assert_eq!((failure.status, failure.attempts), (Some(status), 1));
+        assert!(failure.request_id.is_some());
+        assert!(failure.message.contains(words), "{}", failure.message);
+    }
+    assert!(bucket.puts().is_empty());
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_starts_again_with_a_put_of_its_own() {
+    let clip = long_clip(20);
+    for fault in [
+        WireFault::Reset(Point::InBody),
+        WireFault::Close(Point::InBody),
+        WireFault::StallInBody,
+    ] {
+        let bucket = Bucket::new([]).await;
+        let config = MockConfig {
+            clip: clip.clone(),
+            ..MockConfig::default()
+        };
+        let world = world(config, &bucket).await;
+        world.mock.script_media([fault]);
+        let saved = save(&world, &bucket.url()).await.unwrap();
+        assert_eq!(saved.sha256, sha256(&clip), "{fault:?}");
+        let puts = bucket.puts();
+        let whole: Vec<_> = puts.iter().map(|put| put.whole).collect();
+        assert_eq!(whole, [false, true], "{fault:?}");
+        assert_eq!(puts[1].body, clip, "{fault:?}");
+        // From the first try on: the URL is good for both.
+        assert_eq!(world.statuses().len(), 3, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_clip_does_not_reach_the_destination() {
+    let cut_off = &CLIP[..CLIP.len() - 1];
+    for (body, words) in [
+        (
+            &b"<html>502 Bad Gateway</html>"[..],
+            "is not an MPEG transport stream",
+        ),
+        (&[b'<'; 188], "is not an MPEG transport stream"),
+        (b"", "has an empty clip"),
+        (cut_off, "is cut off"),
+    ] {
+        let bucket = Bucket::new([]).await;
+        let world = world(MockConfig::default(), &bucket).await;
+        let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
+        world.mock.script_media([scripted(200, body)]);
+        let failure = transient(save(&world, &bucket.url()).await, FailureKind::BadResponse);
+        assert!(failure.message.contains(words), "{}", failure.message);
+        assert!(bucket.puts().is_empty(), "{words}");
+    }
+}
+
+/// Without a length there is no telling beforehand; with one, only the damage is.
+#[tokio::test]
+async fn what_turns_out_to_be_no_clip_is_not_brought_to_an_end() {
+    let mut damaged = long_clip(20).to_vec();
+    damaged[188 * 5_000] = 0;
+    let mut cut_off = long_clip(20).to_vec();
+    cut_off.truncate(188 * 5_000 + 7);
+    for (clip, media_length, words) in [
+        (
+            damaged.clone(),
+            true,
+            "packet 5000 (byte 940000) does not start",
+        ),
+        (damaged, false, "packet 5000 (byte 940000) does not start"),
+        (cut_off, false, "is cut off"),
+    ] {
+        let bucket = Bucket::new([]).await;
+        let config = MockConfig {
+            clip: clip.into(),
+            media_length,
+            ..MockConfig::default()
+        };
+        let world = world(config, &bucket).await;
+        let world = world.set("MV_CLIP_MAX_ATTEMPTS", "2");
+        let failure = transient(save(&world, &bucket.url()).await, FailureKind::BadResponse);
+        assert_eq!((failure.attempts, failure.status), (2, None));
+        assert!(failure.message.contains(words), "{}", failure.message);
+        let puts = bucket.puts();
+        assert!(
+            puts.len() == 2 && puts.iter().all(|put| !put.whole),
+            "{words}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_clip_may_be_elsewhere() {
+    let bucket = Bucket::new([]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    let other = world.get().await.unwrap().url;
+    let redirect = |to: &str| {
+        let reply = Response::builder().status(302).header("location", to);
+        Scripted::from(reply.body("").unwrap())
+    };
+    world.mock.script_media([redirect(other.expose())]);
+    save(&world, &bucket.url()).await.unwrap();
+
+    world
+        .mock
+        .script_media([redirect("http://media.example/clip")]);
+    let failure = permanent(save(&world, &bucket.url()).await, FailureKind::Rejected);
+    assert_eq!((failure.status, failure.attempts), (Some(302), 1));
+    assert!(
+        failure.message.contains("to media.example,"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(bucket.puts().len(), 1);
+}
+
+#[tokio::test]
+async fn a_media_host_that_drips_is_left_by_the_deadline() {
+    let bucket = Bucket::new([Act::Store]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    let world = world.set("MV_CLIP_DEADLINE_SECONDS", "3");
+    world.mock.script_media([WireFault::Drip {
+        interval: std::time::Duration::from_millis(1),
+    }]);
+    let started = Instant::now();
+    let failure = transient(save(&world, &bucket.url()).await, FailureKind::TimedOut);
+    assert!(started.elapsed() < std::time::Duration::from_secs(3) + SLACK);
+    assert!(
+        failure.message.contains("which has the clip"),
+        "{}",
+        failure.message
+    );
+    assert!(bucket.puts().iter().all(|put| !put.whole));
+}

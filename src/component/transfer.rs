@@ -1,0 +1,112 @@
+//! Does the steps that [`Transfer`] asks for: fetches the clip, streams it to the destination, waits.
+
+use waki::bindings::wasi::http::outgoing_handler;
+use waki::bindings::wasi::http::types::Method;
+
+use wasi::random::random::get_random_u64;
+
+use super::clock::Clock;
+use super::error_code::{BROKEN, transport_error};
+use super::incoming::{Body, Response, text};
+use super::outgoing;
+use super::patience::Patience;
+use super::upload::Upload;
+use crate::api::{Clip, TransportError};
+use crate::error::ClipError;
+use crate::settings::Settings;
+use crate::transfer::{
+    Destination, Digest, Footage, Get, Head, NotFootage, Put, PutError, SavedClip, Side, Step,
+    Transfer,
+};
+
+/// How much of a clip is in the guest's memory at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// Saves a clip, in the call that `clock` belongs to.
+pub(super) fn run(
+    clock: &Clock,
+    settings: &Settings,
+    clip: Clip,
+    destination: Destination,
+) -> Result<SavedClip, ClipError> {
+    let mut transfer = Transfer::new(settings, clock.started(), clip, destination)?;
+    let mut step = transfer.resume(clock.elapsed());
+    let mut media = None;
+    loop {
+        step = match step {
+            Step::Wait(until) => {
+                clock.wait(&[], until);
+                transfer.resume(clock.elapsed())
+            }
+            Step::Get(get) => {
+                // What was open before gives way: it was for another try.
+                drop(media.take());
+                let head = match fetch(clock, settings, &get) {
+                    Ok((head, body)) => {
+                        media = Some(body);
+                        Ok(head)
+                    }
+                    Err(error) => Err(error),
+                };
+                transfer.fetched(clock.elapsed(), head, get_random_u64)
+            }
+            Step::Put(put) => {
+                let outcome = match media.take() {
+                    Some(body) => store(clock, &body, &put),
+                    None => Err(PutError::NoReply(Side::Media, BROKEN)),
+                };
+                transfer.stored(clock.elapsed(), outcome, get_random_u64)
+            }
+            Step::Done(result) => return result,
+        }
+    }
+}
+
+/// Asks the media host.
+fn fetch(clock: &Clock, settings: &Settings, get: &Get) -> Result<(Head, Body), TransportError> {
+    let left = get.give_up_at.saturating_sub(clock.elapsed());
+    let fields = [("accept", "*/*".to_owned())];
+    let request = outgoing::request(&Method::Get, &get.url, fields)?;
+    let options = outgoing::options(left, left, settings.attempt_timeout);
+    let future =
+        outgoing_handler::handle(request, Some(options)).map_err(|code| transport_error(&code))?;
+    let response = Patience::until(clock, get.give_up_at).take(&Response::of(future))?;
+    let headers = response.headers();
+    // Behind a content coding the length is not that of the clip.
+    let length = match text(&headers, "content-encoding") {
+        None => text(&headers, "content-length").and_then(|length| length.parse().ok()),
+        Some(_) => None,
+    };
+    let head = Head {
+        status: response.status(),
+        location: text(&headers, "location"),
+        retry_after: text(&headers, "retry-after"),
+        length,
+    };
+    Ok((head, Body::of(&response)?))
+}
+
+/// Streams a clip from the media host to the destination.
+fn store(clock: &Clock, media: &Body, put: &Put) -> Result<Digest, PutError> {
+    let mut patience = Patience::new(clock, put.patience, put.give_up_at);
+    let mut footage = Footage::new(put.length);
+    let mut piece = read(media, &mut patience)?.ok_or(NotFootage::Empty)?;
+    footage.push(&piece)?;
+    let mut upload = Upload::start(clock, put)?;
+    loop {
+        upload.write(&mut patience, &piece)?;
+        piece = match read(media, &mut patience)? {
+            Some(next) => next,
+            None => break,
+        };
+        footage.push(&piece)?;
+    }
+    let digest = footage.finish()?;
+    upload.finish(&mut patience)?;
+    Ok(digest)
+}
+
+fn read(media: &Body, patience: &mut Patience<'_>) -> Result<Option<Vec<u8>>, PutError> {
+    let piece = patience.read(media, PIECE);
+    piece.map_err(|error| PutError::NoReply(Side::Media, error))
+}

@@ -1,0 +1,140 @@
+//! One `PUT` whose body is written piece by piece.
+
+use waki::bindings::wasi::http::outgoing_handler;
+use waki::bindings::wasi::http::types::{IncomingResponse, Method, OutgoingBody};
+use waki::bindings::wasi::io::poll::Pollable;
+use waki::bindings::wasi::io::streams::OutputStream;
+
+use super::clock::Clock;
+use super::error_code::{BROKEN, transport_error};
+use super::incoming::{Body, Response, text};
+use super::outgoing;
+use super::patience::Patience;
+use crate::api::TransportError;
+use crate::transfer::{MAX_WORDS, Put, PutError, Side};
+
+/// A destination that has the end of the clip to come, and says that it is stored.
+const TOO_SOON: TransportError =
+    TransportError::Connection("it answered before it had the whole clip");
+
+/// A request on its way. Each resource stands before the one that it is a child of, to be dropped
+/// first. Dropped before [`Upload::finish`], the body has no end, and the destination stores nothing.
+pub(super) struct Upload {
+    ready: Pollable,
+    stream: OutputStream,
+    body: OutgoingBody,
+    response: Response,
+}
+
+impl Upload {
+    pub(super) fn start(clock: &Clock, put: &Put) -> Result<Self, PutError> {
+        Self::send(clock, put).map_err(failed)
+    }
+
+    fn send(clock: &Clock, put: &Put) -> Result<Self, TransportError> {
+        let fields = put.destination.headers();
+        let fields = fields.map(|(name, value)| (name, value.to_owned()));
+        let length = put
+            .length
+            .map(|length| ("content-length", length.to_string()));
+        let url = put.destination.url();
+        let request = outgoing::request(&Method::Put, url, fields.chain(length))?;
+        let body = request.body().map_err(|()| BROKEN)?;
+        let stream = body.write().map_err(|()| BROKEN)?;
+        // Hosts count the sending of the body as time to the first byte.
+        let left = put.give_up_at.saturating_sub(clock.elapsed());
+        let options = outgoing::options(put.patience.min(left), left, put.patience.min(left));
+        let future = outgoing_handler::handle(request, Some(options))
+            .map_err(|code| transport_error(&code))?;
+        Ok(Self {
+            ready: stream.subscribe(),
+            stream,
+            body,
+            response: Response::of(future),
+        })
+    }
+
+    /// Sends the next bytes.
+    pub(super) fn write(
+        &mut self,
+        patience: &mut Patience<'_>,
+        mut bytes: &[u8],
+    ) -> Result<(), PutError> {
+        while !bytes.is_empty() {
+            if let Some(early) = self.response.take() {
+                return Err(judge(early, patience).err().unwrap_or(failed(TOO_SOON)));
+            }
+            let room = match self.stream.check_write() {
+                Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
+                // The reply says why it takes no more.
+                Err(_) => {
+                    let reply = patience.take(&self.response);
+                    return Err(judge(reply, patience).err().unwrap_or(failed(TOO_SOON)));
+                }
+            };
+            let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            if now.is_empty() {
+                let wait = patience.wait(&[&self.ready, self.response.pollable()]);
+                wait.map_err(failed)?;
+                continue;
+            }
+            // Where this fails, so does the next `check_write`.
+            let _ = self.stream.write(now);
+            bytes = later;
+            patience.moved().map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the body, and waits for the destination to say that it is stored.
+    pub(super) fn finish(self, patience: &mut Patience<'_>) -> Result<(), PutError> {
+        let Self {
+            ready,
+            stream,
+            body,
+            response,
+        } = self;
+        drop(ready);
+        drop(stream);
+        // What went wrong here, the reply says too.
+        let _ = OutgoingBody::finish(body, None);
+        patience.moved().map_err(failed)?;
+        let reply = patience.take(&response);
+        judge(reply, patience)
+    }
+}
+
+fn judge(
+    reply: Result<IncomingResponse, TransportError>,
+    patience: &Patience<'_>,
+) -> Result<(), PutError> {
+    let response = reply.map_err(failed)?;
+    let status = response.status();
+    if (200..300).contains(&status) {
+        return Ok(());
+    }
+    let retry_after = text(&response.headers(), "retry-after");
+    Err(PutError::Refused {
+        status,
+        retry_after,
+        body: words(&response, patience.last()),
+    })
+}
+
+/// What the destination says, as far as it comes in time.
+fn words(response: &IncomingResponse, mut patience: Patience<'_>) -> Vec<u8> {
+    let mut words = Vec::new();
+    let Ok(body) = Body::of(response) else {
+        return words;
+    };
+    while words.len() < MAX_WORDS
+        && let Ok(Some(more)) = patience.read(&body, MAX_WORDS - words.len())
+    {
+        words.extend(more);
+    }
+    words
+}
+
+fn failed(error: TransportError) -> PutError {
+    PutError::NoReply(Side::Destination, error)
+}

@@ -1,0 +1,153 @@
+//! Where a clip is saved: a URL that takes it with one `PUT` and without further credentials.
+
+use std::fmt;
+
+use crate::error::{Failure, FailureKind};
+use crate::url::Url;
+
+/// What the footage is (RFC 3555, section 4.2.9).
+const CONTENT_TYPE: (&str, &str) = ("content-type", "video/mp2t");
+
+/// Azure wants to know which kind of blob to make ("Put Blob" in its reference of the Blob service).
+const BLOB_TYPE: (&str, &str) = ("x-ms-blob-type", "BlockBlob");
+
+const HIDDEN: &str = "(hidden)";
+
+/// A parameter of the query that is shorter than this is no secret: `host`, `UNSIGNED`, a number.
+const SHORTEST_SECRET: usize = 8;
+
+/// The destination of a clip. Whoever has the URL can write there, so `Debug` does not print it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Destination(Url);
+
+impl Destination {
+    /// Reads a destination: an https URL, or an http URL of a loopback address, without user name and
+    /// fragment.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind::InvalidDestination`]; the message does not repeat the URL.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        let refused = |reason: &str| {
+            let message = format!(
+                "the destination {reason}. It takes a URL that was presigned for PUT, such as \
+                 https://footage.s3.eu-central-1.amazonaws.com/clip.ts?X-Amz-Signature=..."
+            );
+            Failure::before_request(FailureKind::InvalidDestination, message)
+        };
+        let url = Url::parse(text).map_err(|error| refused(error.reason()))?;
+        if url.has_fragment() {
+            return Err(refused("has a fragment (#), which no server gets to see"));
+        }
+        Ok(Self(url))
+    }
+
+    /// Where to send the clip.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// The header fields that go with the clip, beside its length.
+    ///
+    /// The signature of S3's second version, which others took over, covers the content type; whoever
+    /// made it reckoned with none. That of an Azure SAS covers no header field.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let has = |name| self.0.parameters().any(|(other, _)| other.as_str() == name);
+        let content_type = (!has("Signature")).then_some(CONTENT_TYPE);
+        let blob_type = (has("sv") && has("sig")).then_some(BLOB_TYPE);
+        content_type.into_iter().chain(blob_type)
+    }
+
+    /// The text without what stands in the query of the URL, written as it is there or decoded.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let values = self.0.parameters().map(|(_, value)| value);
+        let secrets = values.filter(|value| value.as_str().len() >= SHORTEST_SECRET);
+        secrets.fold(text.to_owned(), |text, secret| {
+            text.replace(secret.as_str(), HIDDEN)
+                .replace(&*secret.decode().to_string_lossy(), HIDDEN)
+        })
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Destination").field(&self.0).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S3: &str = "https://b.s3.amazonaws.com/c.ts?X-Amz-Credential=AKIA5EC2E7%2F2026&X-Amz-Expires=600\
+         &X-Amz-SignedHeaders=host&X-Amz-Signature=0123456789abcdef";
+    const AZURE: &str =
+        "https://a.blob.core.windows.net/c/x.ts?sv=2024-11-04&sr=b&sp=cw&sig=s3cr%2Bt%3D";
+    const OLDER: &str =
+        "https://storage.googleapis.com/b/c.ts?GoogleAccessId=x&Expires=1&Signature=s3cr3t";
+
+    #[track_caller]
+    fn destination(text: &str) -> Destination {
+        Destination::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn other_urls_are_refused_without_being_repeated() {
+        for (text, reason) in [
+            ("", "is not an absolute URL"),
+            ("/s3cr3t", "is not an absolute URL"),
+            ("s3://bucket/s3cr3t", "is not https"),
+            ("http://minio.corp.example/b/s3cr3t", "is not https"),
+            ("https://user:s3cr3t@h/b", "holds a user name"),
+            ("https://h/b?X-Amz-Signature=s3cr3t#part", "has a fragment"),
+        ] {
+            let failure = Destination::parse(text).unwrap_err();
+            assert_eq!(failure.kind, FailureKind::InvalidDestination, "{text}");
+            assert!(
+                failure.message.contains(reason),
+                "{text}: {}",
+                failure.message
+            );
+            assert!(!failure.message.contains("s3cr3t"), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn loopback_goes_without_tls() {
+        for text in [
+            "http://127.0.0.1:9000/b/c.ts?X-Amz-Signature=x",
+            "http://[::1]/b",
+        ] {
+            assert_eq!(destination(text).url().expose(), text);
+        }
+    }
+
+    #[test]
+    fn header_fields_are_those_that_the_signature_allows() {
+        let headers = |text| destination(text).headers().collect::<Vec<_>>();
+        assert_eq!(headers(S3), [("content-type", "video/mp2t")]);
+        assert_eq!(
+            headers(AZURE),
+            [
+                ("content-type", "video/mp2t"),
+                ("x-ms-blob-type", "BlockBlob")
+            ]
+        );
+        assert_eq!(headers(OLDER), []);
+        assert_eq!(headers("https://h/plain"), [("content-type", "video/mp2t")]);
+    }
+
+    #[test]
+    fn what_a_server_repeats_of_the_query_is_hidden() {
+        let shown = destination(S3).redact("<a>0123456789abcdef</a> host 600 AKIA5EC2E7/2026");
+        assert_eq!(shown, "<a>(hidden)</a> host 600 (hidden)");
+        let shown = destination(AZURE).redact("s3cr%2Bt%3D and s3cr+t=");
+        assert_eq!(shown, "(hidden) and (hidden)");
+    }
+
+    #[test]
+    fn debug_hides_the_url() {
+        let shown = format!("{:?}", destination(S3));
+        assert_eq!(shown, "Destination(Url(https://b.s3.amazonaws.com/...))");
+    }
+}

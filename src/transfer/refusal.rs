@@ -1,0 +1,187 @@
+//! The ways in which a try to save a clip comes to nothing: kind, words, and whether another may help.
+
+use crate::api::TransportError;
+use crate::error::FailureKind;
+use crate::redirect::{MAX_REDIRECTS, RedirectError};
+use crate::retry::{Again, BASE, BASE_NOT_YET, BASE_RATE_LIMITED};
+use crate::settings::Settings;
+
+use super::footage::{NotFootage, PACKET};
+
+/// Why a try saved nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No reply, or no whole one.
+    NoReply(Side, TransportError),
+    /// The media host answered with this status.
+    Media(u16),
+    /// The media host redirects to where a clip is not fetched from.
+    Redirect(RedirectError),
+    /// What the media host sent is no clip.
+    NotFootage(NotFootage),
+    /// The destination answered with this status, and perhaps a word on it.
+    Destination(u16, Option<String>),
+    /// The deadline came before anything else did.
+    OutOfTime,
+}
+
+/// The two that a transfer talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Whoever has the clip.
+    Media,
+    /// Where it is saved.
+    Destination,
+}
+
+/// The hosts of the two, for messages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hosts<'a> {
+    pub(super) media: &'a str,
+    pub(super) destination: &'a str,
+}
+
+impl Refusal {
+    /// The kind that the caller is told.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::NoReply(_, TransportError::TimedOut) | Self::OutOfTime => FailureKind::TimedOut,
+            Self::NoReply(_, TransportError::Denied) | Self::Redirect(_) => FailureKind::Rejected,
+            Self::NoReply(..) => FailureKind::ConnectionFailed,
+            Self::Media(_) => FailureKind::Unavailable,
+            Self::NotFootage(_) => FailureKind::BadResponse,
+            Self::Destination(..) if self.again() == Again::Never => {
+                FailureKind::DestinationRefused
+            }
+            Self::Destination(..) => FailureKind::Unavailable,
+        }
+    }
+
+    /// When to try again.
+    pub fn again(&self) -> Again {
+        match self {
+            Self::NoReply(_, TransportError::Certificate | TransportError::Denied)
+            | Self::Redirect(_) => Again::Never,
+            Self::Media(429) | Self::Destination(429, _) => Again::Soon(BASE_RATE_LIMITED),
+            // Meraki hands out a URL a moment before the clip is behind it.
+            Self::Media(404) | Self::NotFootage(NotFootage::Empty) => Again::Soon(BASE_NOT_YET),
+            Self::Media(408 | 425 | 500 | 502 | 503 | 504)
+            | Self::Destination(408 | 500 | 502 | 503 | 504, _)
+            | Self::NoReply(..)
+            | Self::NotFootage(_)
+            | Self::OutOfTime => Again::Soon(BASE),
+            // Expired, most likely: the next call gets a new URL.
+            Self::Media(_) => Again::Later,
+            // 501 is how S3 refuses a clip without a length.
+            Self::Destination(501 | 505, _) => Again::Never,
+            Self::Destination(500.., _) => Again::Later,
+            Self::Destination(..) => Again::Never,
+        }
+    }
+
+    /// What happened, and what to do next.
+    pub(super) fn message(&self, settings: &Settings, hosts: Hosts<'_>) -> String {
+        let Hosts { media, destination } = hosts;
+        match self {
+            Self::NoReply(Side::Media, error) => {
+                no_reply(&format!("{media}, which has the clip"), *error)
+            }
+            Self::NoReply(Side::Destination, error) => {
+                no_reply(&format!("{destination}, the destination"), *error)
+            }
+            Self::Media(404) => format!(
+                "{media} does not have the clip yet (404), or no more. Call again: that gets a new \
+                 URL."
+            ),
+            Self::Media(status) => format!(
+                "{media} does not give the clip ({status}); its URL may have expired. Call again: \
+                 that gets a new one."
+            ),
+            Self::Redirect(error) => redirect(settings, media, error),
+            Self::NotFootage(NotFootage::Empty) => {
+                format!("{media} has an empty clip. Try again later.")
+            }
+            Self::NotFootage(NotFootage::NoTransportStream) => format!(
+                "what {media} has is not an MPEG transport stream. Nothing of it was saved. Try \
+                 again later."
+            ),
+            Self::NotFootage(NotFootage::LostSync(packet)) => format!(
+                "the clip from {media} is damaged: packet {packet} (byte {}) does not start with \
+                 0x47. Try again later.",
+                packet * PACKET
+            ),
+            Self::NotFootage(NotFootage::CutOff) => format!(
+                "the clip from {media} is cut off: its length is no multiple of {PACKET} bytes. \
+                 Try again later."
+            ),
+            Self::Destination(status, words) => {
+                let says = match words {
+                    Some(words) => format!(": \"{}\"", settings.shown(words)),
+                    None => String::new(),
+                };
+                let advice = advice(*status, self.again());
+                format!(
+                    "{destination}, the destination, refused the clip ({status}){says}. {advice}"
+                )
+            }
+            Self::OutOfTime => format!(
+                "the call's deadline of {} s (MV_CLIP_DEADLINE_SECONDS) left no time to save the \
+                 clip. Try again later, or set a longer one.",
+                settings.deadline.as_secs(),
+            ),
+        }
+    }
+}
+
+fn no_reply(who: &str, error: TransportError) -> String {
+    match error {
+        TransportError::Connection(what) => {
+            format!("the exchange with {who}, failed: {what}. Check the network.")
+        }
+        TransportError::TooLarge => {
+            format!(
+                "the engine that runs this component lets no clip of this size pass from {who}."
+            )
+        }
+        TransportError::Certificate => format!(
+            "the TLS certificate of {who}, is not trusted. Check whether a proxy intercepts the \
+             connection."
+        ),
+        TransportError::TimedOut => {
+            format!("the exchange with {who}, came to a halt. Try again later.")
+        }
+        TransportError::Denied => format!(
+            "the engine that runs this component does not let it send to {who}. Allow that host \
+             there."
+        ),
+    }
+}
+
+fn advice(status: u16, again: Again) -> &'static str {
+    match (status, again) {
+        (_, Again::Soon(_) | Again::Later) => "Try again later.",
+        (300..400, _) => "Redirects of a PUT are not followed: use the URL of the right region.",
+        (411 | 501, _) => "It wants the length, which the media host did not give.",
+        _ => {
+            "Check that its URL was made for PUT, for no other header fields, and has not expired."
+        }
+    }
+}
+
+fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
+    match error {
+        RedirectError::NoLocation => {
+            format!("{host} redirects without a usable location, and so does not give the clip.")
+        }
+        RedirectError::Insecure(target)
+        | RedirectError::Foreign(target)
+        | RedirectError::UserInfo(target) => format!(
+            "{host} redirects to {}, which is not https or holds a user name: the clip is not fetched \
+             from there.",
+            settings.shown(target),
+        ),
+        RedirectError::TooMany => {
+            format!("{host} redirects more than {MAX_REDIRECTS} times for one clip.")
+        }
+    }
+}
