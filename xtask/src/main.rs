@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask --help`.
 
 mod about;
+mod apt;
 mod checks;
 mod component;
 mod debian;
