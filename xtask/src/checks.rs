@@ -5,13 +5,11 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::component;
-use crate::sdk::{self, Sdk};
+use crate::harness::COMPONENT_VARIABLE;
+use crate::sdk;
 use crate::setup::{self, AskRustup, CHECKED, Compiler, SHIPPED, Targets};
-use crate::step::{Runner, Step};
+use crate::step::{Runner, Step, Tool};
 use crate::workspace::{GUEST, Workspace};
-
-/// Tells the harness's tests where the component is.
-const COMPONENT_VARIABLE: &str = "MV_CLIP_COMPONENT";
 
 /// Finds out which wasm targets there are, and makes the component's usable.
 ///
@@ -92,17 +90,13 @@ pub(crate) fn sdk(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
         reason,
         command: workspace.cargo(["xtask", "sdk"]),
     };
-    let setup = step("sdk-setup", "Meraki's official SDK for Python");
-    match runner.work(setup, |_| sdk::install(workspace))? {
-        Sdk::In(python) => {
-            let check = step("sdk", "the SDK, unchanged, gets a clip from the mock");
-            runner.work(check, |_| sdk::check(workspace, &python))
-        }
-        Sdk::Unavailable(why) => {
-            runner.skip("sdk", why);
-            Ok(())
-        }
-    }
+    with_tool(
+        runner,
+        step("sdk-setup", "Meraki's official SDK for Python"),
+        || sdk::install(workspace),
+        step("sdk", "the SDK, unchanged, gets a clip from the mock"),
+        |python| sdk::check(workspace, python),
+    )
 }
 
 /// Form, lints and documentation, warnings denied.
@@ -199,6 +193,23 @@ fn wasm_only(runner: &mut Runner, step: Step, refusal: Option<String>) -> Result
         None => runner.run(step),
         Some(why) => {
             runner.skip(step.name, &why);
+            Ok(())
+        }
+    }
+}
+
+/// Runs the step `check` with the tool that the step `setup` gives, unless it cannot be had here.
+fn with_tool<T>(
+    runner: &mut Runner,
+    setup: Step,
+    install: impl FnOnce() -> Result<Tool<T>>,
+    check: Step,
+    work: impl FnOnce(&T) -> Result<()>,
+) -> Result<()> {
+    match runner.work(setup, |_| install())? {
+        Tool::Ready(tool) => runner.work(check, |_| work(&tool)),
+        Tool::Unavailable(why) => {
+            runner.skip(check.name, &why);
             Ok(())
         }
     }

@@ -5,6 +5,8 @@ mod apt;
 mod checks;
 mod component;
 mod debian;
+mod harness;
+mod mock;
 mod process;
 mod sdk;
 mod setup;

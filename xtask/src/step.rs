@@ -19,6 +19,15 @@ pub(crate) struct Step {
     pub(crate) command: Command,
 }
 
+/// What a step needs beside the workspace.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Tool<T> {
+    /// It is here.
+    Ready(T),
+    /// It cannot be had here, because of what the machine lacks.
+    Unavailable(String),
+}
+
 /// Runs steps in order and keeps their times.
 #[derive(Debug, Default)]
 pub(crate) struct Runner {
