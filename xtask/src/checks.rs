@@ -6,6 +6,8 @@ use anyhow::Result;
 
 use crate::component;
 use crate::harness::COMPONENT_VARIABLE;
+use crate::programs;
+use crate::report;
 use crate::sdk;
 use crate::setup::{self, AskRustup, CHECKED, Compiler, SHIPPED, Targets};
 use crate::step::{Runner, Step, Tool};
@@ -99,6 +101,34 @@ pub(crate) fn sdk(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
     )
 }
 
+/// Saves a clip from the mock with the component and plays its report in headless Chromium; skipped
+/// where that cannot be had.
+///
+/// # Errors
+///
+/// What drives the browser cannot be installed, or the clip cannot be saved or does not play.
+pub(crate) fn report(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
+    let step = |name, reason| Step {
+        name,
+        reason,
+        command: workspace.cargo(["xtask", "report"]),
+    };
+    with_tool(
+        runner,
+        step("report-setup", "playwright-core, which drives Chromium"),
+        || report::install(workspace),
+        step("report", "headless Chromium plays the report of a clip"),
+        |browser| report::check(workspace, browser),
+    )
+}
+
+/// Installs the programs of others that the tests of saved footage use, where apt-get may; skipped
+/// elsewhere.
+pub(crate) fn programs(runner: &mut Runner, workspace: &Workspace) {
+    let reason = "ffmpeg and Chromium, for the tests of saved footage";
+    runner.attempt("programs", reason, || programs::install(workspace));
+}
+
 /// Form, lints and documentation, warnings denied.
 ///
 /// # Errors
@@ -178,7 +208,11 @@ pub(crate) fn test(
         reason: "the component in wasmtime, which is compiled the first time: minutes",
         command: harness,
     })?;
+    if let Some(lack) = programs::lack(&programs::MP4) {
+        runner.skip("mp4", &lack);
+    }
     demo(runner, workspace, None)?;
+    report(runner, workspace)?;
     sdk(runner, workspace)
 }
 
