@@ -5,13 +5,13 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::component;
-use crate::sdk::{self, Sdk};
+use crate::harness::COMPONENT_VARIABLE;
+use crate::programs;
+use crate::report;
+use crate::sdk;
 use crate::setup::{self, AskRustup, CHECKED, Compiler, SHIPPED, Targets};
-use crate::step::{Runner, Step};
+use crate::step::{Runner, Step, Tool};
 use crate::workspace::{GUEST, Workspace};
-
-/// Tells the harness's tests where the component is.
-const COMPONENT_VARIABLE: &str = "MV_CLIP_COMPONENT";
 
 /// Finds out which wasm targets there are, and makes the component's usable.
 ///
@@ -92,17 +92,41 @@ pub(crate) fn sdk(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
         reason,
         command: workspace.cargo(["xtask", "sdk"]),
     };
-    let setup = step("sdk-setup", "Meraki's official SDK for Python");
-    match runner.work(setup, |_| sdk::install(workspace))? {
-        Sdk::In(python) => {
-            let check = step("sdk", "the SDK, unchanged, gets a clip from the mock");
-            runner.work(check, |_| sdk::check(workspace, &python))
-        }
-        Sdk::Unavailable(why) => {
-            runner.skip("sdk", why);
-            Ok(())
-        }
-    }
+    with_tool(
+        runner,
+        step("sdk-setup", "Meraki's official SDK for Python"),
+        || sdk::install(workspace),
+        step("sdk", "the SDK, unchanged, gets a clip from the mock"),
+        |python| sdk::check(workspace, python),
+    )
+}
+
+/// Saves a clip from the mock with the component and plays its report in headless Chromium; skipped
+/// where that cannot be had.
+///
+/// # Errors
+///
+/// What drives the browser cannot be installed, or the clip cannot be saved or does not play.
+pub(crate) fn report(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
+    let step = |name, reason| Step {
+        name,
+        reason,
+        command: workspace.cargo(["xtask", "report"]),
+    };
+    with_tool(
+        runner,
+        step("report-setup", "playwright-core, which drives Chromium"),
+        || report::install(workspace),
+        step("report", "headless Chromium plays the report of a clip"),
+        |browser| report::check(workspace, browser),
+    )
+}
+
+/// Installs the programs of others that the tests of saved footage use, where apt-get may; skipped
+/// elsewhere.
+pub(crate) fn programs(runner: &mut Runner, workspace: &Workspace) {
+    let reason = "ffmpeg and Chromium, for the tests of saved footage";
+    runner.attempt("programs", reason, || programs::install(workspace));
 }
 
 /// Form, lints and documentation, warnings denied.
@@ -184,7 +208,11 @@ pub(crate) fn test(
         reason: "the component in wasmtime, which is compiled the first time: minutes",
         command: harness,
     })?;
+    if let Some(lack) = programs::lack(&programs::MP4) {
+        runner.skip("mp4", &lack);
+    }
     demo(runner, workspace, None)?;
+    report(runner, workspace)?;
     sdk(runner, workspace)
 }
 
@@ -199,6 +227,23 @@ fn wasm_only(runner: &mut Runner, step: Step, refusal: Option<String>) -> Result
         None => runner.run(step),
         Some(why) => {
             runner.skip(step.name, &why);
+            Ok(())
+        }
+    }
+}
+
+/// Runs the step `check` with the tool that the step `setup` gives, unless it cannot be had here.
+fn with_tool<T>(
+    runner: &mut Runner,
+    setup: Step,
+    install: impl FnOnce() -> Result<Tool<T>>,
+    check: Step,
+    work: impl FnOnce(&T) -> Result<()>,
+) -> Result<()> {
+    match runner.work(setup, |_| install())? {
+        Tool::Ready(tool) => runner.work(check, |_| work(&tool)),
+        Tool::Unavailable(why) => {
+            runner.skip(check.name, &why);
             Ok(())
         }
     }

@@ -11,13 +11,13 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::semver::Version;
 
+use crate::apt;
 use crate::process;
 use crate::setup::SHIPPED;
 use crate::workspace::Workspace;
 
-/// What installs the pair, as a line for root's shell.
-pub(crate) const INSTALL: &str = "apt-get update && \
-    apt-get install --no-install-recommends rustc-web rust-web-src";
+/// The packages of the pair.
+pub(crate) const PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 
 /// By path: an older or another `rustc` may come first on the `PATH`.
 const RUSTC: &str = "/usr/bin/rustc";
@@ -81,30 +81,19 @@ pub(crate) fn find(workspace: &Workspace) -> Result<Pair> {
 /// says which.
 pub(crate) fn install(workspace: &Workspace) -> Result<Pair> {
     let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let root = process::read(&mut workspace.command("id", ["-u"])).is_ok_and(|id| id == "0");
-    if let Some(refusal) = refusal(&os_release, root) {
-        bail!(refusal);
-    }
+    ensure!(is_debian(&os_release), "this is not Debian");
+    apt::allowed(workspace, &PACKAGES)?;
     // Nothing is installed that could not be used.
     linkers(workspace)?;
     eprintln!("    installing Debian's compiler, 140 MB; its packages are left installed");
-    let packages = ["rustc-web", "rust-web-src"];
-    process::run(&mut apt_get(workspace, &["update"]))?;
-    process::run(apt_get(workspace, &["install", "--no-install-recommends"]).args(packages))?;
+    apt::install(workspace, &PACKAGES)?;
     find(workspace)
 }
 
-/// Why nothing can be installed on a machine whose `/etc/os-release` says `os_release`, if so.
-fn refusal(os_release: &str, root: bool) -> Option<String> {
-    if !os_release.lines().any(|line| line == "ID=debian") {
-        Some("this is not Debian".to_owned())
-    } else if !root {
-        Some(format!(
-            "only root may install; run: sudo sh -c '{INSTALL}'"
-        ))
-    } else {
-        None
-    }
+/// Whether a machine whose `/etc/os-release` says `os_release` is Debian itself: those that are like
+/// it have no such packages.
+fn is_debian(os_release: &str) -> bool {
+    os_release.lines().any(|line| line == "ID=debian")
 }
 
 /// The version of Debian's compiler, if the source of its standard library is there too.
@@ -135,34 +124,17 @@ fn linkers(workspace: &Workspace) -> Result<PathBuf> {
     Ok(linkers)
 }
 
-fn apt_get(workspace: &Workspace, args: &[&str]) -> Command {
-    let mut command = workspace.command("apt-get", ["--yes", "--quiet=2"]);
-    command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
-    command
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DEBIAN: &str = "PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n";
-
     #[test]
-    fn root_on_debian_installs() {
-        assert_eq!(refusal(DEBIAN, true), None);
-    }
-
-    #[test]
-    fn others_are_told_what_to_run() {
-        let why = refusal(DEBIAN, false).unwrap();
-        assert!(why.contains("sudo") && why.contains(INSTALL), "{why}");
-    }
-
-    #[test]
-    fn nothing_is_installed_elsewhere() {
-        for os_release in ["ID=ubuntu\nID_LIKE=debian\n", ""] {
-            let why = refusal(os_release, true);
-            assert_eq!(why.as_deref(), Some("this is not Debian"), "{os_release:?}");
+    fn only_debian_itself_is_debian() {
+        assert!(is_debian(
+            "PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n"
+        ));
+        for other in ["ID=ubuntu\nID_LIKE=debian\n", ""] {
+            assert!(!is_debian(other), "{other:?}");
         }
     }
 

@@ -1,10 +1,15 @@
 //! The project's own commands: `cargo xtask --help`.
 
 mod about;
+mod apt;
 mod checks;
 mod component;
 mod debian;
+mod harness;
+mod mock;
 mod process;
+mod programs;
+mod report;
 mod sdk;
 mod setup;
 mod step;
@@ -48,9 +53,17 @@ enum Task {
     /// Check form, lints and documentation; warnings are errors
     Lint,
     /// Everything that a change must pass: lint, then test
+    ///
+    /// As root where apt-get is, it installs ffmpeg and Chromium if they are missing.
     Ci,
     /// Get a clip from the mock with Meraki's official SDK (a part of `test`)
     Sdk,
+    /// Build the component, save a clip from the mock and play its report in Chromium (a part of
+    /// `test`)
+    ///
+    /// CHROMIUM names another browser than the first of chromium, chromium-browser and google-chrome
+    /// on the PATH.
+    Report,
 }
 
 fn main() -> ExitCode {
@@ -92,9 +105,15 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
         Task::Ci => {
             let (targets, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::lint(runner, workspace, &targets)?;
+            checks::programs(runner, workspace);
             checks::test(runner, workspace, &targets, &compiler)
         }
         Task::Sdk => checks::sdk(runner, workspace),
+        Task::Report => {
+            let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::build(runner, workspace, &compiler)?;
+            checks::report(runner, workspace)
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 
+use crate::apt;
 use crate::debian;
 use crate::process;
 use crate::workspace::Workspace;
@@ -149,7 +150,7 @@ fn neither(targets: &Targets, debian: &str) -> String {
          - on Debian 12 or later with its security updates, as root: {}",
         targets.reason,
         targets.missing.join(" "),
-        debian::INSTALL
+        apt::line(&debian::PACKAGES)
     )
 }
 

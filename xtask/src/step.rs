@@ -19,6 +19,15 @@ pub(crate) struct Step {
     pub(crate) command: Command,
 }
 
+/// What a step needs beside the workspace.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Tool<T> {
+    /// It is here.
+    Ready(T),
+    /// It cannot be had here, because of what the machine lacks.
+    Unavailable(String),
+}
+
 /// Runs steps in order and keeps their times.
 #[derive(Debug, Default)]
 pub(crate) struct Runner {
@@ -80,6 +89,25 @@ impl Runner {
                 step.name
             )
         })
+    }
+
+    /// Does work that the run can go on without: where it fails, the step counts as skipped.
+    pub(crate) fn attempt(
+        &mut self,
+        name: &'static str,
+        reason: &str,
+        work: impl FnOnce() -> Result<()>,
+    ) {
+        eprintln!("\n==> {name}: {reason}");
+        let start = Instant::now();
+        match work() {
+            Ok(()) => self.rows.push(Row {
+                name,
+                took: start.elapsed(),
+                outcome: Outcome::Passed,
+            }),
+            Err(error) => self.skip(name, &format!("{error:#}")),
+        }
     }
 
     /// Says that a step is left out, and why.
@@ -158,6 +186,16 @@ mod tests {
             "step `build` failed: no disk\nTo repeat it alone: cargo xtask build"
         );
         assert!(runner.to_string().contains("FAILED"), "{runner}");
+    }
+
+    #[test]
+    fn what_the_run_can_go_on_without_is_skipped_where_it_fails() {
+        let mut runner = Runner::default();
+        runner.attempt("there", "a test", || Ok(()));
+        assert!(runner.to_string().ends_with("skipped: 0"), "{runner}");
+        runner.attempt("gone", "a test", || bail!("no disk"));
+        let last = "skipped: 1 (gone, because no disk)";
+        assert!(runner.to_string().ends_with(last), "{runner}");
     }
 
     #[test]

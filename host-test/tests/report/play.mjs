@@ -3,17 +3,19 @@
 //   npm ci --prefix host-test/tests/report
 //   node host-test/tests/report/play.mjs REPORT_HTML [SCREENSHOT_PREFIX]
 //
-// Exits with 0 and a line that begins with "skipped:" where Chromium or playwright-core is missing.
-// CHROMIUM names another browser than the first of chromium, chromium-browser and google-chrome.
+// CHROMIUM is the path of another browser than Debian's. `cargo xtask report` does all of this, with
+// a report of its own, and finds the browser.
 
 import { mkdtemp, rm } from "node:fs/promises";
-import { accessSync, constants } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
 
-const PLAYED_SECONDS = 1;
+// To the end, as a file that is cut off begins well; but a clip may be minutes long.
+const PLAYED_SECONDS = 10;
 const TIMEOUT = 30_000;
+const BROWSER = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const [report, screenshots] = process.argv.slice(2);
 if (report === undefined) {
@@ -21,27 +23,16 @@ if (report === undefined) {
   process.exit(2);
 }
 
-const browser = findBrowser();
-if (browser === undefined) {
-  console.log("skipped: Chromium is not installed (Debian: apt-get install chromium)");
-  process.exit(0);
-}
-const playwright = await import("playwright-core").catch(() => undefined);
-if (playwright === undefined) {
-  console.log("skipped: playwright-core is not installed (npm ci --prefix host-test/tests/report)");
-  process.exit(0);
-}
-
 const profile = await mkdtemp(join(tmpdir(), "mv-clip-report-"));
 try {
-  await play(playwright.chromium, pathToFileURL(resolve(report)).href);
+  await play(pathToFileURL(resolve(report)).href);
 } finally {
   await rm(profile, { recursive: true, force: true, maxRetries: 5 });
 }
 
-async function play(chromium, url) {
+async function play(url) {
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: browser,
+    executablePath: BROWSER,
     headless: true,
     viewport: { width: 1280, height: 900 },
     // No user's click starts the clip here.
@@ -79,34 +70,21 @@ async function play(chromium, url) {
   }
 }
 
-/** Runs in the page: resolves once the first clip has advanced by so many seconds. */
+/** Runs in the page: resolves once the first clip has played to its end, or for so many seconds. */
 function playFirst({ seconds, timeout }) {
   return new Promise((resolve, reject) => {
     const video = document.querySelector("video");
     if (video === null) return reject(new Error("the report has no clip to play"));
     setTimeout(() => reject(new Error(`stuck at ${video.currentTime} s`)), timeout);
-    video.addEventListener("error", () => reject(new Error(video.error.message)));
-    video.addEventListener("timeupdate", () => {
+    const played = () => {
       const { currentTime: time, videoWidth: width, videoHeight: height, duration } = video;
-      if (time >= seconds && width > 0) resolve({ time, width, height, duration });
-    });
+      if (time > 0 && width > 0) resolve({ time, width, height, duration });
+      else reject(new Error(`no pictures until the end, at ${time} s`));
+    };
+    video.addEventListener("error", () => reject(new Error(video.error.message)));
+    video.addEventListener("timeupdate", () => video.currentTime >= seconds && played());
+    video.addEventListener("ended", played);
     video.muted = true;
     video.play().catch(reject);
   });
-}
-
-function findBrowser() {
-  const named = process.env.CHROMIUM;
-  const names = named === undefined ? ["chromium", "chromium-browser", "google-chrome"] : [named];
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  return names
-    .flatMap((name) => (name.includes("/") ? [name] : folders.map((folder) => join(folder, name))))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }
