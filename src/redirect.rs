@@ -1,10 +1,10 @@
 //! Which redirect may be followed.
 //!
-//! Media hosts redirect too, but no key goes there: see [`media_target`].
-//!
 //! Meraki's API redirects to the shard that serves an organisation, and the API key has to go
 //! along. So a redirect is followed only to where the key may go: to the origin that was asked
 //! before, or, where the base URL is one of Meraki's, to any host under Meraki's domains.
+//!
+//! Media hosts redirect too. No key goes there, so what counts is that the clip comes by https.
 
 use crate::url::{Url, UrlError};
 

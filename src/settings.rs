@@ -28,11 +28,13 @@ pub struct Settings {
     pub api_key: Option<ApiKey>,
     /// Where the API is: without query, fragment or trailing slash.
     pub base_url: Url,
-    /// How often Meraki is asked at most, the first time included: 1 to 10.
+    /// How often Meraki is asked at most, the first time included, and how often a transfer is tried: 1
+    /// to 10.
     pub max_attempts: u32,
     /// How long a call takes at most, waits included: 1 s to 1 day.
     pub deadline: Duration,
-    /// How long one request takes at most, its body included: 1 s to 600 s.
+    /// How long one request takes at most, its body included, and for how long nothing may move in a
+    /// transfer: 1 s to 600 s.
     pub attempt_timeout: Duration,
     /// How long after a window's end its footage can be had: 0 s to 3,600 s.
     pub lag: Duration,

@@ -23,6 +23,7 @@ pub(crate) fn printable(text: &str) -> String {
 /// The first line of a body that says something: XML's declaration does not.
 pub(crate) fn first_line(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{feff}');
     let mut lines = text
         .lines()
         .map(|line| match line.trim().strip_prefix("<?xml") {
@@ -48,6 +49,7 @@ mod tests {
                 Some("<Error><Code>X</Code>"),
             ),
             ("<?xml version=\"1.0\"?><Error/>", Some("<Error/>")),
+            ("\u{feff}<?xml version=\"1.0\"?><Error/>", Some("<Error/>")),
             ("<?xml cut off", None),
             (" \n ", None),
             ("", None),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use fluent_uri::component::{Authority, Host, Scheme};
 use fluent_uri::pct_enc::EStr;
-use fluent_uri::pct_enc::encoder::{Query, RegName};
+use fluent_uri::pct_enc::encoder::{Path, Query, RegName};
 use fluent_uri::{Uri, UriRef};
 
 /// Meraki's regions, each with its own API and its own shards.
@@ -120,6 +120,11 @@ impl Url {
     /// The path, without the query.
     pub fn path(&self) -> &str {
         self.0.path().as_str()
+    }
+
+    /// The segments of the path.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &EStr<Path>> {
+        self.0.path().split('/')
     }
 
     /// Whether there is a query.

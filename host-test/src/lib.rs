@@ -26,7 +26,9 @@
 //! [`mock::MockMeraki`] stands in for the API.
 //!
 //! The library logs through `tracing`: at info level when a component was loaded and when a call
-//! started and ended, at debug level each request. The API key and URLs of clips are never logged.
+//! started and ended, at debug level each request. The API key and URLs of clips are never logged. But
+//! wasmtime gives its own account of a guest's calls, at trace level under targets that begin with
+//! `wasmtime_wasi`, and the paths of URLs are in it: filter that out, as the command line does.
 //! Without the feature `cli` the command line and its dependencies are left out.
 
 mod bindings;

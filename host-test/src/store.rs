@@ -9,10 +9,11 @@ use crate::limits::{Limits, Meter};
 use crate::outbound::OutboundHooks;
 
 pub(crate) struct State {
+    /// Before the table: see [`OutboundHooks`].
+    hooks: OutboundHooks,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     table: ResourceTable,
-    hooks: OutboundHooks,
     pub(crate) meter: Meter,
 }
 
@@ -42,10 +43,10 @@ pub(crate) fn new(
     variables: &[(String, String)],
 ) -> Store<State> {
     let state = State {
+        hooks,
         wasi: WasiCtx::builder().envs(variables).build(),
         http: WasiHttpCtx::new(),
         table: ResourceTable::new(),
-        hooks,
         meter: Meter::new(limits),
     };
     let mut store = Store::new(engine, state);

@@ -90,12 +90,12 @@ fn fetch(clock: &Clock, settings: &Settings, get: &Get) -> Result<(Head, Body), 
 fn store(clock: &Clock, media: &Body, put: &Put) -> Result<Digest, PutError> {
     let mut patience = Patience::new(clock, put.patience, put.give_up_at);
     let mut footage = Footage::new(put.length);
-    let mut piece = read(media, &mut patience)?.ok_or(NotFootage::Empty)?;
+    let mut piece = read(media, None, &mut patience)?.ok_or(NotFootage::Empty)?;
     footage.push(&piece)?;
     let mut upload = Upload::start(clock, put)?;
     loop {
         upload.write(&mut patience, &piece)?;
-        piece = match read(media, &mut patience)? {
+        piece = match read(media, Some(&upload), &mut patience)? {
             Some(next) => next,
             None => break,
         };
@@ -106,7 +106,29 @@ fn store(clock: &Clock, media: &Body, put: &Put) -> Result<Digest, PutError> {
     Ok(digest)
 }
 
-fn read(media: &Body, patience: &mut Patience<'_>) -> Result<Option<Vec<u8>>, PutError> {
-    let piece = patience.read(media, PIECE);
-    piece.map_err(|error| PutError::NoReply(Side::Media, error))
+/// The next piece of the clip, or nothing after the last; in between, the destination may have its say.
+fn read(
+    media: &Body,
+    upload: Option<&Upload>,
+    patience: &mut Patience<'_>,
+) -> Result<Option<Vec<u8>>, PutError> {
+    let failed = |error| PutError::NoReply(Side::Media, error);
+    loop {
+        match media.read(PIECE).map_err(failed)? {
+            Some(piece) if piece.is_empty() => {
+                let beside = upload.map(Upload::answered);
+                let pollables = [media.pollable()].into_iter().chain(beside);
+                patience
+                    .wait(&pollables.collect::<Vec<_>>())
+                    .map_err(failed)?;
+            }
+            piece => {
+                patience.moved().map_err(failed)?;
+                return Ok(piece);
+            }
+        }
+        if let Some(upload) = upload {
+            upload.check(patience)?;
+        }
+    }
 }

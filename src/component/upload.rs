@@ -54,6 +54,19 @@ impl Upload {
         })
     }
 
+    /// Ready when the destination has answered.
+    pub(super) fn answered(&self) -> &Pollable {
+        self.response.pollable()
+    }
+
+    /// Fails where the destination has answered already, with what it says.
+    pub(super) fn check(&self, patience: &Patience<'_>) -> Result<(), PutError> {
+        match self.response.take() {
+            Some(early) => Err(too_soon(early, patience)),
+            None => Ok(()),
+        }
+    }
+
     /// Sends the next bytes.
     pub(super) fn write(
         &mut self,
@@ -61,29 +74,29 @@ impl Upload {
         mut bytes: &[u8],
     ) -> Result<(), PutError> {
         while !bytes.is_empty() {
-            if let Some(early) = self.response.take() {
-                return Err(judge(early, patience).err().unwrap_or(failed(TOO_SOON)));
-            }
-            let room = match self.stream.check_write() {
-                Ok(room) => usize::try_from(room).unwrap_or(usize::MAX),
-                // The reply says why it takes no more.
-                Err(_) => {
-                    let reply = patience.take(&self.response);
-                    return Err(judge(reply, patience).err().unwrap_or(failed(TOO_SOON)));
-                }
+            let Some(room) = self.stream.check_write().ok() else {
+                return Err(self.closed(patience));
             };
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
             let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
             if now.is_empty() {
-                let wait = patience.wait(&[&self.ready, self.response.pollable()]);
+                let wait = patience.wait(&[&self.ready, self.answered()]);
                 wait.map_err(failed)?;
+                self.check(patience)?;
                 continue;
             }
-            // Where this fails, so does the next `check_write`.
-            let _ = self.stream.write(now);
+            if self.stream.write(now).is_err() {
+                return Err(self.closed(patience));
+            }
             bytes = later;
             patience.moved().map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Why the body is taken no more: the reply says so.
+    fn closed(&self, patience: &Patience<'_>) -> PutError {
+        too_soon(patience.take(&self.response), patience)
     }
 
     /// Ends the body, and waits for the destination to say that it is stored.
@@ -102,6 +115,11 @@ impl Upload {
         let reply = patience.take(&response);
         judge(reply, patience)
     }
+}
+
+/// A reply before the end of the body: no success, whatever it says.
+fn too_soon(reply: Result<IncomingResponse, TransportError>, patience: &Patience<'_>) -> PutError {
+    judge(reply, patience).err().unwrap_or(failed(TOO_SOON))
 }
 
 fn judge(

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Failure, FailureKind};
+use crate::text::printable;
 use crate::url::Url;
 
 /// What the footage is (RFC 3555, section 4.2.9).
@@ -13,7 +14,7 @@ const BLOB_TYPE: (&str, &str) = ("x-ms-blob-type", "BlockBlob");
 
 const HIDDEN: &str = "(hidden)";
 
-/// A parameter of the query that is shorter than this is no secret: `host`, `UNSIGNED`, a number.
+/// What is shorter than this is no secret: `host`, `UNSIGNED`, a number.
 const SHORTEST_SECRET: usize = 8;
 
 /// The destination of a clip. Whoever has the URL can write there, so `Debug` does not print it.
@@ -26,20 +27,21 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// [`FailureKind::InvalidDestination`]; the message does not repeat the URL.
+    /// [`FailureKind::InvalidDestination`], also where it was signed for header fields that are not
+    /// sent; the message does not repeat the URL.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        let refused = |reason: &str| {
-            let message = format!(
-                "the destination {reason}. It takes a URL that was presigned for PUT, such as \
-                 https://footage.s3.eu-central-1.amazonaws.com/clip.ts?X-Amz-Signature=..."
-            );
-            Failure::before_request(FailureKind::InvalidDestination, message)
-        };
         let url = Url::parse(text).map_err(|error| refused(error.reason()))?;
         if url.has_fragment() {
             return Err(refused("has a fragment (#), which no server gets to see"));
         }
-        Ok(Self(url))
+        let destination = Self(url);
+        if let Some(field) = destination.unsendable() {
+            return Err(refused(&format!(
+                "was signed for the header field {}, which is not sent",
+                printable(&field)
+            )));
+        }
+        Ok(destination)
     }
 
     /// Where to send the clip.
@@ -49,24 +51,67 @@ impl Destination {
 
     /// The header fields that go with the clip, beside its length.
     ///
-    /// The signature of S3's second version, which others took over, covers the content type; whoever
-    /// made it reckoned with none. That of an Azure SAS covers no header field.
+    /// S3 lets unsigned fields pass that are not its own. Google's signatures are sure to hold with what
+    /// was signed alone. The older ones of both cover a content type and do not say so; whoever made one
+    /// reckoned with none. That of an Azure SAS covers no field.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let has = |name| self.0.parameters().any(|(other, _)| other.as_str() == name);
-        let content_type = (!has("Signature")).then_some(CONTENT_TYPE);
-        let blob_type = (has("sv") && has("sig")).then_some(BLOB_TYPE);
+        let is_signed = || self.signed_fields().any(|field| field == CONTENT_TYPE.0);
+        let without = self.has("Signature") || (self.has("X-Goog-Signature") && !is_signed());
+        let content_type = (!without).then_some(CONTENT_TYPE);
+        let blob_type = (self.has("sv") && self.has("sig")).then_some(BLOB_TYPE);
         content_type.into_iter().chain(blob_type)
     }
 
-    /// The text without what stands in the query of the URL, written as it is there or decoded.
+    /// The text without what stands in the path and the query of the URL, written as it is there or
+    /// decoded.
     pub(super) fn redact(&self, text: &str) -> String {
-        let values = self.0.parameters().map(|(_, value)| value);
-        let secrets = values.filter(|value| value.as_str().len() >= SHORTEST_SECRET);
-        secrets.fold(text.to_owned(), |text, secret| {
-            text.replace(secret.as_str(), HIDDEN)
-                .replace(&*secret.decode().to_string_lossy(), HIDDEN)
+        let query = self.0.parameters().map(|(_, value)| value);
+        let parts = query
+            .map(|value| (value.as_str(), value.decode().to_string_lossy()))
+            .chain(
+                self.0
+                    .segments()
+                    .map(|part| (part.as_str(), part.decode().to_string_lossy())),
+            );
+        let secrets = parts.filter(|(raw, _)| raw.len() >= SHORTEST_SECRET);
+        secrets.fold(text.to_owned(), |text, (raw, decoded)| {
+            text.replace(raw, HIDDEN).replace(&*decoded, HIDDEN)
         })
     }
+
+    fn has(&self, parameter: &str) -> bool {
+        self.0
+            .parameters()
+            .any(|(name, _)| name.as_str() == parameter)
+    }
+
+    /// The header fields that the signature covers, in lower case.
+    fn signed_fields(&self) -> impl Iterator<Item = String> {
+        let lists = self.0.parameters().filter(|(name, _)| {
+            matches!(
+                name.as_str(),
+                "X-Amz-SignedHeaders" | "X-Goog-SignedHeaders"
+            )
+        });
+        lists.flat_map(|(_, list)| {
+            let list = list.decode().to_string_lossy().to_ascii_lowercase();
+            list.split(';').map(str::to_owned).collect::<Vec<_>>()
+        })
+    }
+
+    /// A header field that the signature covers, and that is not sent.
+    fn unsendable(&self) -> Option<String> {
+        self.signed_fields()
+            .find(|field| !matches!(field.as_str(), "host" | "content-length" | "content-type"))
+    }
+}
+
+fn refused(reason: &str) -> Failure {
+    let message = format!(
+        "the destination {reason}. It takes a URL that was presigned for PUT, such as \
+         https://footage.s3.eu-central-1.amazonaws.com/clip.ts?X-Amz-Signature=..."
+    );
+    Failure::before_request(FailureKind::InvalidDestination, message)
 }
 
 impl fmt::Debug for Destination {
@@ -100,6 +145,10 @@ mod tests {
             ("http://minio.corp.example/b/s3cr3t", "is not https"),
             ("https://user:s3cr3t@h/b", "holds a user name"),
             ("https://h/b?X-Amz-Signature=s3cr3t#part", "has a fragment"),
+            (
+                "https://h/b?X-Amz-SignedHeaders=host%3Bx-amz-acl&X-Amz-Signature=s3cr3t",
+                "was signed for the header field x-amz-acl, which is not sent",
+            ),
         ] {
             let failure = Destination::parse(text).unwrap_err();
             assert_eq!(failure.kind, FailureKind::InvalidDestination, "{text}");
@@ -124,7 +173,7 @@ mod tests {
 
     #[test]
     fn header_fields_are_those_that_the_signature_allows() {
-        let headers = |text| destination(text).headers().collect::<Vec<_>>();
+        let headers = |text: &str| destination(text).headers().collect::<Vec<_>>();
         assert_eq!(headers(S3), [("content-type", "video/mp2t")]);
         assert_eq!(
             headers(AZURE),
@@ -134,6 +183,11 @@ mod tests {
             ]
         );
         assert_eq!(headers(OLDER), []);
+        let google =
+            |signed| format!("https://h/o?X-Goog-Signature=x&X-Goog-SignedHeaders={signed}");
+        assert_eq!(headers(&google("host")), []);
+        let both = google("content-type%3Bhost");
+        assert_eq!(headers(&both), [("content-type", "video/mp2t")]);
         assert_eq!(headers("https://h/plain"), [("content-type", "video/mp2t")]);
     }
 
@@ -141,6 +195,9 @@ mod tests {
     fn what_a_server_repeats_of_the_query_is_hidden() {
         let shown = destination(S3).redact("<a>0123456789abcdef</a> host 600 AKIA5EC2E7/2026");
         assert_eq!(shown, "<a>(hidden)</a> host 600 (hidden)");
+        let token = destination("https://h/p/t0ken-t0ken/o/inc%20ident.ts")
+            .redact("/p/t0ken-t0ken/o/inc ident.ts");
+        assert_eq!(token, "/p/(hidden)/o/(hidden)");
         let shown = destination(AZURE).redact("s3cr%2Bt%3D and s3cr+t=");
         assert_eq!(shown, "(hidden) and (hidden)");
     }

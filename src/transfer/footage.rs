@@ -34,7 +34,7 @@ pub enum NotFootage {
     NoTransportStream,
     /// A later packet, counted from 0, does not start with the sync byte.
     LostSync(u64),
-    /// They end within a packet.
+    /// They end within a packet, or before as many as were announced.
     CutOff,
 }
 
@@ -84,7 +84,8 @@ impl Footage {
         if self.bytes == 0 {
             return Err(NotFootage::Empty);
         }
-        if !self.bytes.is_multiple_of(PACKET) {
+        let is_short = self.announced.is_some_and(|bytes| bytes != self.bytes);
+        if is_short || !self.bytes.is_multiple_of(PACKET) {
             return Err(NotFootage::CutOff);
         }
         Ok(Digest {
@@ -170,6 +171,10 @@ mod tests {
         let mut footage = Footage::new(Some(187));
         assert_eq!(footage.push(b"<html>"), Err(NotFootage::NoTransportStream));
         assert_eq!(footage.push(&stream(1)), Err(NotFootage::CutOff));
-        assert_eq!(Footage::new(Some(188)).push(&stream(1)), Ok(()));
+        let mut footage = Footage::new(Some(376));
+        assert_eq!(footage.push(&stream(1)), Ok(()));
+        assert_eq!(footage.clone().finish(), Err(NotFootage::CutOff));
+        assert_eq!(footage.push(&stream(1)), Ok(()));
+        assert_eq!(footage.finish().unwrap().bytes, 376);
     }
 }

@@ -9,13 +9,14 @@ mod destination;
 mod footage;
 mod refusal;
 
+use std::fmt;
 use std::time::Duration;
 
 pub use self::destination::Destination;
 pub use self::footage::{Digest, Footage, NotFootage, PACKET};
 pub use self::refusal::{Refusal, Side};
 
-use self::refusal::Hosts;
+use self::refusal::Context;
 use crate::api::{Clip, TransportError};
 use crate::error::{ClipError, Failure, FailureKind};
 use crate::redirect;
@@ -50,17 +51,27 @@ pub struct Get {
     pub give_up_at: Duration,
 }
 
-/// The head of the media host's reply.
-#[derive(Clone, Debug, Default)]
+/// The head of the media host's reply. `Debug` does not show the location, which may be a clip's URL.
+#[derive(Clone, Default)]
 pub struct Head {
     /// The status code.
     pub status: u16,
-    /// The header field `Location`.
+    /// The header field `Location`: a secret, where it leads to a clip.
     pub location: Option<String>,
     /// The header field `Retry-After`.
     pub retry_after: Option<String>,
     /// How long the body is, in bytes, where that is said.
     pub length: Option<u64>,
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head")
+            .field("status", &self.status)
+            .field("retry_after", &self.retry_after)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A request that stores a clip.
@@ -80,7 +91,6 @@ pub struct Put {
 }
 
 /// How a [`Put`] came to nothing.
-#[derive(Debug)]
 pub enum PutError {
     /// No reply of one side, or no whole one.
     NoReply(Side, TransportError),
@@ -95,6 +105,17 @@ pub enum PutError {
         /// The start of the reply's body, as far as it came: at most [`MAX_WORDS`].
         body: Vec<u8>,
     },
+}
+
+/// Without what the destination says, which may repeat its URL.
+impl fmt::Debug for PutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoReply(side, error) => write!(f, "NoReply({side:?}, {error:?})"),
+            Self::NotFootage(error) => write!(f, "NotFootage({error:?})"),
+            Self::Refused { status, .. } => write!(f, "Refused({status})"),
+        }
+    }
 }
 
 impl From<NotFootage> for PutError {
@@ -124,6 +145,8 @@ pub struct Transfer<'a> {
     not_before: Duration,
     attempts: u32,
     redirects: u32,
+    /// The status of the media host's last reply, and whether it said how long the clip is.
+    media: Option<(u16, bool)>,
     /// What the try before came to, where there is to be another.
     refused: Option<Refused>,
 }
@@ -151,7 +174,10 @@ impl<'a> Transfer<'a> {
                 "Meraki answered with a clip URL that {}. Try again later.",
                 error.reason()
             );
-            ClipError::Transient(Failure::before_request(FailureKind::BadResponse, message))
+            ClipError::Transient(Failure {
+                request_id: clip.request_id.clone(),
+                ..Failure::before_request(FailureKind::BadResponse, message)
+            })
         })?;
         Ok(Self {
             settings,
@@ -163,6 +189,7 @@ impl<'a> Transfer<'a> {
             not_before: Duration::ZERO,
             attempts: 0,
             redirects: 0,
+            media: None,
             refused: None,
         })
     }
@@ -177,6 +204,7 @@ impl<'a> Transfer<'a> {
         }
         self.attempts += 1;
         self.redirects = 0;
+        self.media = None;
         self.next_url = self.first_url.clone();
         self.get(elapsed)
     }
@@ -196,6 +224,7 @@ impl<'a> Transfer<'a> {
                 return self.refuse(elapsed, refusal, None, None, random);
             }
         };
+        self.media = Some((head.status, head.length.is_some()));
         let (status, retry_after) = (Some(head.status), head.retry_after.as_deref());
         if redirect::is_redirect(head.status) {
             let location = head.location.as_deref();
@@ -239,11 +268,15 @@ impl<'a> Transfer<'a> {
                 digest,
             })),
             Err(PutError::NoReply(side, error)) => {
-                let refusal = Refusal::NoReply(side, error);
-                self.refuse(elapsed, refusal, None, None, random)
+                let status = match side {
+                    Side::Media => self.media.map(|(status, _)| status),
+                    Side::Destination => None,
+                };
+                self.refuse(elapsed, Refusal::NoReply(side, error), status, None, random)
             }
             Err(PutError::NotFootage(error)) => {
-                self.refuse(elapsed, Refusal::NotFootage(error), None, None, random)
+                let status = self.media.map(|(status, _)| status);
+                self.refuse(elapsed, Refusal::NotFootage(error), status, None, random)
             }
             Err(PutError::Refused {
                 status,
@@ -330,11 +363,12 @@ impl<'a> Transfer<'a> {
     }
 
     fn failure(&self, refused: &Refused, ending: Ending, seconds: Option<u32>) -> Failure {
-        let hosts = Hosts {
+        let context = Context {
             media: self.next_url.authority(),
             destination: self.destination.url().authority(),
+            has_length: self.media.is_some_and(|(_, has_length)| has_length),
         };
-        let message = refused.refusal.message(self.settings, hosts);
+        let message = refused.refusal.message(self.settings, context);
         Failure {
             kind: refused.refusal.kind(),
             message: message + &ending.words(self.settings, self.attempts),

@@ -25,6 +25,10 @@ pub enum Refusal {
     OutOfTime,
 }
 
+/// How S3 says (with 400) that nothing came for so long that it hung up: the media host's fault, not
+/// that of the request. Source: "Error responses" in its API reference.
+const IDLE: &str = "<Code>RequestTimeout</Code>";
+
 /// The two that a transfer talks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -34,11 +38,15 @@ pub enum Side {
     Destination,
 }
 
-/// The hosts of the two, for messages.
+/// What a message tells beside the refusal itself.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hosts<'a> {
+pub(super) struct Context<'a> {
+    /// The media host.
     pub(super) media: &'a str,
+    /// The destination's host.
     pub(super) destination: &'a str,
+    /// Whether the media host said how long the clip is.
+    pub(super) has_length: bool,
 }
 
 impl Refusal {
@@ -46,10 +54,15 @@ impl Refusal {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::NoReply(_, TransportError::TimedOut) | Self::OutOfTime => FailureKind::TimedOut,
-            Self::NoReply(_, TransportError::Denied) | Self::Redirect(_) => FailureKind::Rejected,
+            Self::NoReply(_, TransportError::Denied | TransportError::TooLarge) => {
+                FailureKind::Rejected
+            }
             Self::NoReply(..) => FailureKind::ConnectionFailed,
             Self::Media(_) => FailureKind::Unavailable,
-            Self::NotFootage(_) => FailureKind::BadResponse,
+            Self::NotFootage(_) | Self::Redirect(RedirectError::NoLocation) => {
+                FailureKind::BadResponse
+            }
+            Self::Redirect(_) => FailureKind::Rejected,
             Self::Destination(..) if self.again() == Again::Never => {
                 FailureKind::DestinationRefused
             }
@@ -60,16 +73,20 @@ impl Refusal {
     /// When to try again.
     pub fn again(&self) -> Again {
         match self {
-            Self::NoReply(_, TransportError::Certificate | TransportError::Denied)
+            Self::NoReply(
+                _,
+                TransportError::Certificate | TransportError::Denied | TransportError::TooLarge,
+            )
             | Self::Redirect(_) => Again::Never,
             Self::Media(429) | Self::Destination(429, _) => Again::Soon(BASE_RATE_LIMITED),
             // Meraki hands out a URL a moment before the clip is behind it.
             Self::Media(404) | Self::NotFootage(NotFootage::Empty) => Again::Soon(BASE_NOT_YET),
-            Self::Media(408 | 425 | 500 | 502 | 503 | 504)
+            Self::Media(408 | 425 | 500..)
             | Self::Destination(408 | 500 | 502 | 503 | 504, _)
             | Self::NoReply(..)
             | Self::NotFootage(_)
             | Self::OutOfTime => Again::Soon(BASE),
+            Self::Destination(400, Some(words)) if words.contains(IDLE) => Again::Soon(BASE),
             // Expired, most likely: the next call gets a new URL.
             Self::Media(_) => Again::Later,
             // 501 is how S3 refuses a clip without a length.
@@ -80,8 +97,12 @@ impl Refusal {
     }
 
     /// What happened, and what to do next.
-    pub(super) fn message(&self, settings: &Settings, hosts: Hosts<'_>) -> String {
-        let Hosts { media, destination } = hosts;
+    pub(super) fn message(&self, settings: &Settings, context: Context<'_>) -> String {
+        let Context {
+            media,
+            destination,
+            has_length,
+        } = context;
         match self {
             Self::NoReply(Side::Media, error) => {
                 no_reply(&format!("{media}, which has the clip"), *error)
@@ -119,7 +140,7 @@ impl Refusal {
                     Some(words) => format!(": \"{}\"", settings.shown(words)),
                     None => String::new(),
                 };
-                let advice = advice(*status, self.again());
+                let advice = advice(*status, self.again(), has_length);
                 format!(
                     "{destination}, the destination, refused the clip ({status}){says}. {advice}"
                 )
@@ -138,11 +159,10 @@ fn no_reply(who: &str, error: TransportError) -> String {
         TransportError::Connection(what) => {
             format!("the exchange with {who}, failed: {what}. Check the network.")
         }
-        TransportError::TooLarge => {
-            format!(
-                "the engine that runs this component lets no clip of this size pass from {who}."
-            )
-        }
+        TransportError::TooLarge => format!(
+            "the engine that runs this component lets no clip of this size pass from {who}. Raise its \
+             limit for bodies, or ask for a shorter window."
+        ),
         TransportError::Certificate => format!(
             "the TLS certificate of {who}, is not trusted. Check whether a proxy intercepts the \
              connection."
@@ -157,11 +177,14 @@ fn no_reply(who: &str, error: TransportError) -> String {
     }
 }
 
-fn advice(status: u16, again: Again) -> &'static str {
+fn advice(status: u16, again: Again, has_length: bool) -> &'static str {
     match (status, again) {
         (_, Again::Soon(_) | Again::Later) => "Try again later.",
         (300..400, _) => "Redirects of a PUT are not followed: use the URL of the right region.",
-        (411 | 501, _) => "It wants the length, which the media host did not give.",
+        (411 | 501, _) if !has_length => {
+            "It wants the length, which the media host did not give: download the clip, and store it \
+             from there."
+        }
         _ => {
             "Check that its URL was made for PUT, for no other header fields, and has not expired."
         }
@@ -171,17 +194,20 @@ fn advice(status: u16, again: Again) -> &'static str {
 fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
     match error {
         RedirectError::NoLocation => {
-            format!("{host} redirects without a usable location, and so does not give the clip.")
+            format!("{host} redirects without a usable location. Call again: that gets a new URL.")
         }
         RedirectError::Insecure(target)
         | RedirectError::Foreign(target)
         | RedirectError::UserInfo(target) => format!(
             "{host} redirects to {}, which is not https or holds a user name: the clip is not fetched \
-             from there.",
+             from there. Check whether a proxy intercepts the connection.",
             settings.shown(target),
         ),
         RedirectError::TooMany => {
-            format!("{host} redirects more than {MAX_REDIRECTS} times for one clip.")
+            format!(
+                "{host} redirects more than {MAX_REDIRECTS} times for one clip. Call again: that gets a \
+                 new URL."
+            )
         }
     }
 }

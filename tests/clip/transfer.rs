@@ -301,45 +301,117 @@ fn a_destination_says_how_long_it_wants_to_be_left_alone() {
     );
 }
 
+/// What becomes of a call whose one try came to this.
+fn once(events: impl IntoIterator<Item = Event>) -> (FailureKind, &'static str) {
+    let simulation = Simulation::new().set("MV_CLIP_MAX_ATTEMPTS", "1");
+    match simulation.run(events).result.unwrap_err() {
+        ClipError::Permanent(failure) => (failure.kind, "never"),
+        ClipError::Transient(failure) if failure.message.ends_with("Gave up after 1 attempt.") => {
+            (failure.kind, "soon")
+        }
+        ClipError::Transient(failure) => (failure.kind, "later"),
+    }
+}
+
 #[test]
-fn what_is_tried_again_and_what_is_not() {
-    use FailureKind::*;
-    let answer = |status| outcome(Outcome::Refused(status, None, ""));
-    let once = Simulation::new().set("MV_CLIP_MAX_ATTEMPTS", "1");
-    for status in [408, 429, 500, 502, 503, 504, 507, 599] {
-        once.run([head(200), answer(status)]).transient(Unavailable);
+fn when_a_destination_is_tried_again() {
+    use FailureKind::{DestinationRefused, Unavailable};
+    for status in (100..200).chain(300..600) {
+        let found = once([head(200), outcome(Outcome::Refused(status, None, ""))]);
+        let expected = match status {
+            408 | 429 | 500 | 502 | 503 | 504 => (Unavailable, "soon"),
+            501 | 505 => (DestinationRefused, "never"),
+            500.. => (Unavailable, "later"),
+            _ => (DestinationRefused, "never"),
+        };
+        assert_eq!(found, expected, "{status}");
     }
-    for status in [
-        304, 307, 400, 401, 403, 404, 405, 409, 411, 412, 413, 501, 505,
-    ] {
-        let call = Simulation::new().run([head(200), answer(status)]);
-        assert_eq!(call.permanent(DestinationRefused).status, Some(status));
+    let idle = "<?xml version=\"1.0\"?>\n<Error><Code>RequestTimeout</Code></Error>";
+    let found = once([head(200), outcome(Outcome::Refused(400, None, idle))]);
+    assert_eq!(found, (Unavailable, "soon"));
+}
+
+#[test]
+fn when_a_media_host_is_tried_again() {
+    for status in (100..200).chain(300..600) {
+        let expected = match status {
+            301 | 302 | 303 | 307 | 308 => (FailureKind::BadResponse, "never"),
+            404 | 408 | 425 | 429 | 500.. => (FailureKind::Unavailable, "soon"),
+            _ => (FailureKind::Unavailable, "later"),
+        };
+        assert_eq!(once([head(status)]), expected, "{status}");
     }
-    for status in [100, 304, 401, 403, 404, 408, 410, 425, 429, 500, 503, 599] {
-        assert_eq!(
-            once.run([head(status)]).transient(Unavailable).status,
-            Some(status)
-        );
-    }
+}
+
+#[test]
+fn what_is_no_clip_is_fetched_again() {
     for error in [
         NotFootage::Empty,
         NotFootage::NoTransportStream,
         NotFootage::LostSync(7),
         NotFootage::CutOff,
     ] {
-        once.run([head(200), outcome(Outcome::NotFootage(error))])
-            .transient(BadResponse);
+        let found = once([head(200), outcome(Outcome::NotFootage(error))]);
+        assert_eq!(found, (FailureKind::BadResponse, "soon"), "{error:?}");
     }
+}
+
+#[test]
+fn when_a_broken_exchange_is_tried_again() {
     for side in [Side::Media, Side::Destination] {
-        let failed = |error| [head(200), outcome(Outcome::NoReply(side, error))];
-        let run = |error| Simulation::new().run(failed(error));
-        run(TransportError::Denied).permanent(Rejected);
-        run(TransportError::Certificate).permanent(ConnectionFailed);
-        once.run(failed(TransportError::TimedOut))
-            .transient(TimedOut);
-        once.run(failed(TransportError::TooLarge))
-            .transient(ConnectionFailed);
+        for (error, expected) in [
+            (
+                TransportError::Connection("x"),
+                (FailureKind::ConnectionFailed, "soon"),
+            ),
+            (TransportError::TimedOut, (FailureKind::TimedOut, "soon")),
+            (
+                TransportError::Certificate,
+                (FailureKind::ConnectionFailed, "never"),
+            ),
+            (TransportError::Denied, (FailureKind::Rejected, "never")),
+            (TransportError::TooLarge, (FailureKind::Rejected, "never")),
+        ] {
+            let found = once([head(200), outcome(Outcome::NoReply(side, error))]);
+            assert_eq!(found, expected, "{side:?} {error:?}");
+        }
     }
+}
+
+#[test]
+fn the_status_is_that_of_whoever_failed() {
+    let status = |event| {
+        let result = Simulation::new()
+            .set("MV_CLIP_MAX_ATTEMPTS", "1")
+            .run([head(206), event]);
+        result.result.unwrap_err().failure().status
+    };
+    let broken = |side| outcome(Outcome::NoReply(side, TransportError::TimedOut));
+    assert_eq!(status(broken(Side::Media)), Some(206));
+    assert_eq!(status(broken(Side::Destination)), None);
+    assert_eq!(
+        status(outcome(Outcome::NotFootage(NotFootage::Empty))),
+        Some(206)
+    );
+    assert_eq!(status(outcome(Outcome::Refused(403, None, ""))), Some(403));
+}
+
+#[test]
+fn debug_hides_what_a_reply_says() {
+    let head = Head {
+        location: Some("https://h/s3cret".into()),
+        ..Head::default()
+    };
+    let refused = PutError::Refused {
+        status: 403,
+        retry_after: None,
+        body: b"s3cret".to_vec(),
+    };
+    let printed = format!("{head:?} {refused:?}");
+    assert!(
+        printed.contains("Refused(403)") && !printed.contains("s3cret"),
+        "{printed}"
+    );
 }
 
 fn event() -> impl Strategy<Value = (Event, Event)> {

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -71,6 +71,43 @@ impl Body for SentBody {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         self.progress.moved();
         Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A request's body that has no end once its store is gone: wasmtime ends it as if the guest had.
+pub(super) struct OwnedBody {
+    body: WasiBody,
+    gone: Arc<AtomicBool>,
+}
+
+impl OwnedBody {
+    pub(super) fn new(body: WasiBody, gone: Arc<AtomicBool>) -> Self {
+        Self { body, gone }
+    }
+}
+
+impl Body for OwnedBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+            None if self.gone.load(Ordering::Acquire) => {
+                Poll::Ready(Some(Err(Error::ConnectionTerminated)))
+            }
+            frame => Poll::Ready(frame),
+        }
     }
 
     fn is_end_stream(&self) -> bool {

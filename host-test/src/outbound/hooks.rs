@@ -2,6 +2,8 @@
 
 use std::future::{Future, ready};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
@@ -13,22 +15,36 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::body::{Progress, SentBody, TimedBody};
+use super::body::{OwnedBody, Progress, SentBody, TimedBody};
 use super::client::retire;
 use super::policy::{Denied, Origin};
 use super::timeouts::Timeouts;
 use super::{Outbound, error};
 
-/// The hooks of one store, made by [`Outbound::hooks`]. They hold nothing but the shared
-/// [`Outbound`].
-#[derive(Clone, Debug)]
+/// The hooks of one store, made by [`Outbound::hooks`]: the shared [`Outbound`], and the word that the
+/// store is there.
+///
+/// In the data of a store they belong before its `ResourceTable`. A request whose body is under way when
+/// the store goes, because the guest trapped or the call was dropped, then breaks off. Otherwise the
+/// body would look as if it had come to its end.
+#[derive(Debug)]
 pub struct OutboundHooks {
     outbound: Outbound,
+    gone: Arc<AtomicBool>,
 }
 
 impl OutboundHooks {
     pub(super) fn new(outbound: Outbound) -> Self {
-        Self { outbound }
+        Self {
+            outbound,
+            gone: Arc::default(),
+        }
+    }
+}
+
+impl Drop for OutboundHooks {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::Release);
     }
 }
 
@@ -47,6 +63,8 @@ impl WasiHttpHooks for OutboundHooks {
         _processed: Completion,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Completion), Error>> + Send> {
         let outbound = self.outbound.clone();
+        let gone = Arc::clone(&self.gone);
+        let request = request.map(|body| OwnedBody::new(body, gone).boxed_unsync());
         Box::new(async move {
             let response = outbound.send(request, options).await?;
             // The client's own tasks drive the connection: nothing is left to be polled.

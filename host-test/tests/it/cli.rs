@@ -2,11 +2,14 @@
 
 use std::process::Output;
 
-use host_test::mock::MockConfig;
+use host_test::mock::{CLIP, MockConfig};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use crate::support::{SERIAL, World, closed_port, component_file, footage};
+use crate::transfer::bucket::{Act, Bucket, SIGNATURE};
+use crate::transfer::destinations::forbidden;
 
 fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-test"));
@@ -79,6 +82,65 @@ async fn get_prints_json() {
             .starts_with("http://127.0.0.1:")
     );
     assert!(clip["expires_at"].is_string());
+}
+
+/// The command that saves a clip in a bucket.
+fn save_command(world: &World, destination: &str, options: &[&str]) -> Command {
+    let window = footage(SERIAL);
+    let arguments = [
+        "save",
+        SERIAL,
+        "--start",
+        &window.start,
+        "--end",
+        &window.end,
+    ];
+    let mut command = command(world, &[&arguments, options].concat());
+    command.env("MV_CLIP_DESTINATION", destination);
+    command
+}
+
+#[tokio::test]
+async fn save_prints_what_is_stored() {
+    let (world, bucket) = (World::new().await, Bucket::new([]).await);
+    let save = save_command(&world, &bucket.url(), &[]).output();
+    let output = save.await.unwrap();
+    assert_eq!(
+        (output.status.code(), error(&output).as_str()),
+        (Some(0), "")
+    );
+    let sha256 = hex::encode(Sha256::digest(CLIP));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, format!("{sha256}  {} bytes\n", CLIP.len()));
+
+    let url = bucket.url();
+    let options = ["--json", "--to", &url];
+    let save = save_command(&world, "https://unused.example/", &options).output();
+    let output = save.await.unwrap();
+    let saved = json(&output);
+    assert_eq!(saved["sha256"], sha256.as_str());
+    assert_eq!(saved["bytes"], CLIP.len());
+    assert!(saved["clip"]["request_id"].is_string(), "{saved}");
+    assert_eq!(bucket.puts().len(), 2);
+}
+
+#[tokio::test]
+async fn save_tells_why_it_did_not() {
+    let world = World::new().await;
+    let bucket = Bucket::new([Act::Answer(forbidden())]).await;
+    let refused = save_command(&world, &bucket.url(), &["--json"]).output();
+    let output = refused.await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(json(&output)["error"]["kind"], "destination-refused");
+    let invalid = save_command(&world, "s3://bucket/incident.ts", &["--json"]).output();
+    let output = invalid.await.unwrap();
+    assert_eq!(json(&output)["error"]["kind"], "invalid-destination");
+    let help = save_command(&world, &bucket.url(), &["--help"]).output();
+    let help = String::from_utf8(help.await.unwrap().stdout).unwrap();
+    assert!(
+        help.contains("MV_CLIP_DESTINATION") && !help.contains(SIGNATURE),
+        "{help}"
+    );
 }
 
 #[tokio::test]

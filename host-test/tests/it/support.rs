@@ -169,6 +169,7 @@ impl Log {
     pub fn collect(&self, level: Level) -> DefaultGuard {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)
+            .with_ansi(false)
             .with_writer(self.clone())
             .finish();
         tracing::subscriber::set_default(subscriber)

@@ -1,7 +1,7 @@
 //! Saving clips: `save-clip`, from end to end.
 
-mod bucket;
-mod destinations;
+pub mod bucket;
+pub mod destinations;
 mod media;
 mod s3;
 

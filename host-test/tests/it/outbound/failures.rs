@@ -2,16 +2,20 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use host_test::outbound::{Lookup, Outbound, Resolve, Timeouts};
-use http_body_util::BodyExt;
+use http::Request;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
-use wasmtime_wasi_http::{Error, RequestOptions};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use super::server::{Server, closed, read_head};
+use super::server::{OK, Server, closed, read_head, read_until};
 use super::{allowing, get, request, soon};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -56,6 +60,43 @@ async fn a_server_that_stays_silent_is_given_up() {
         matches!(result, Err(Error::HttpResponseTimeout)),
         "{result:?}"
     );
+    soon(closings.recv()).await.unwrap();
+}
+
+/// A body whose pieces come one after another, each a third of `SHORT` after the last.
+fn slow_body() -> WasiBody {
+    let pieces = stream::iter(0..6).then(async |_| {
+        sleep(SHORT / 3).await;
+        Ok(Frame::data(Bytes::from_static(b"piece")))
+    });
+    StreamBody::new(pieces).boxed_unsync()
+}
+
+#[tokio::test]
+async fn time_in_which_the_body_is_sent_is_not_counted() {
+    let timeouts = Timeouts {
+        first_byte: SHORT,
+        ..PATIENT
+    };
+    let put = |server: &Server| Request::put(server.origin()).body(slow_body()).unwrap();
+
+    let server = Server::start(|mut stream| async move {
+        read_until(&mut stream, b"0\r\n\r\n").await;
+        stream.write_all(OK.as_bytes()).await.unwrap();
+    });
+    let server = server.await;
+    let response = to(&server, timeouts).send(put(&server), None).await;
+    assert_eq!(response.unwrap().status(), 200);
+
+    let (server, mut closings) = silent().await;
+    let started = Instant::now();
+    let result = to(&server, timeouts).send(put(&server), None).await;
+    assert!(
+        matches!(result, Err(Error::HttpResponseTimeout)),
+        "{result:?}"
+    );
+    let took = started.elapsed();
+    assert!(took >= SHORT * 3 && took < SHORT * 10, "{took:?}");
     soon(closings.recv()).await.unwrap();
 }
 

@@ -71,11 +71,17 @@ impl Server {
 
 /// Reads the header section of a request; `None` if the client has closed the connection.
 pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
-    }
+    let head = read_until(stream, b"\r\n\r\n").await?;
     Some(String::from_utf8(head).unwrap())
+}
+
+/// Reads up to these bytes; `None` if the client has closed the connection.
+pub async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(end) {
+        bytes.push(stream.read_u8().await.ok()?);
+    }
+    Some(bytes)
 }
 
 /// Waits until the client has closed or reset the connection.

@@ -22,8 +22,6 @@ use crate::outbound::server::Server;
 /// What happens to one PUT.
 #[derive(Clone)]
 pub enum Act {
-    /// All of it is read, and stored.
-    Store,
     /// As much of it as there is at once is read, after this pause each time; then it is stored.
     StoreSlowly(Duration),
     /// All of it is read, and this answered.
@@ -76,7 +74,7 @@ impl Bucket {
 
     /// A URL with something secret in it.
     pub fn url(&self) -> String {
-        format!("{}/clip.ts?X-Amz-Signature={SIGNATURE}", self.origin())
+        format!("{}/incident.ts?X-Amz-Signature={SIGNATURE}", self.origin())
     }
 
     /// What came so far, once nothing of it is under way any more.
@@ -124,7 +122,7 @@ async fn put(
         Some(Act::CloseAfter(most) | Act::StallAfter(most)) => (*most, Duration::ZERO),
         Some(Act::AnswerEarly(_)) => (0, Duration::ZERO),
         Some(Act::StoreSlowly(pause)) => (usize::MAX, *pause),
-        Some(Act::Store | Act::Answer(_)) | None => (usize::MAX, Duration::ZERO),
+        Some(Act::Answer(_)) | None => (usize::MAX, Duration::ZERO),
     };
     let mut read = 0;
     while read < most {
@@ -146,7 +144,7 @@ async fn put(
     }
     let answer = |response: Response<&'static str>| response.map(Full::from);
     match act {
-        Some(Act::Store | Act::StoreSlowly(_)) | None => Ok(answer(Response::new(""))),
+        Some(Act::StoreSlowly(_)) | None => Ok(answer(Response::new(""))),
         Some(Act::Answer(response) | Act::AnswerEarly(response)) => Ok(answer(response)),
         Some(Act::CloseAfter(_)) => Err(io::ErrorKind::ConnectionReset.into()),
         Some(Act::StallAfter(_)) => pending::<Result<_, Infallible>>()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use host_test::mock::MockConfig;
+use host_test::mock::{MockConfig, WireFault};
 use host_test::{Failure, FailureKind};
 use http::Response;
 
@@ -15,18 +15,19 @@ fn response(status: u16, body: &'static str) -> Response<&'static str> {
 }
 
 /// As S3 does, in more than one line, and with the signature in it.
-fn forbidden() -> Response<&'static str> {
+pub fn forbidden() -> Response<&'static str> {
     response(
         403,
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code>\
-         <Signature>0123456789abcdef0123456789abcdef</Signature></Error>\nmore",
+         <Signature>0123456789abcdef0123456789abcdef</Signature>\
+         <Resource>/incident.ts</Resource></Error>\nmore",
     )
 }
 
 #[track_caller]
 fn hides_the_secret(failure: &Failure) {
     assert!(!failure.message.contains(SIGNATURE), "{}", failure.message);
-    assert!(!failure.message.contains("clip.ts"), "{}", failure.message);
+    assert!(!failure.message.contains("incident"), "{}", failure.message);
 }
 
 #[tokio::test]
@@ -44,7 +45,7 @@ async fn a_refusal_is_told_in_the_words_of_the_destination() {
         let authority = bucket.origin().replace("http://", "");
         let expected = format!(
             "{authority}, the destination, refused the clip (403): \"<Error><Code>AccessDenied</Code>\
-             <Signature>(hidden)</Signature></Error>\". Check that"
+             <Signature>(hidden)</Signature><Resource>/(hidden)</Resource></Error>\". Check that"
         );
         assert!(
             failure.message.starts_with(&expected),
@@ -57,20 +58,37 @@ async fn a_refusal_is_told_in_the_words_of_the_destination() {
 }
 
 #[tokio::test]
-async fn an_early_refusal_spares_the_rest_of_the_clip() {
+async fn a_refusal_is_heard_while_the_media_host_is_silent() {
     let bucket = Bucket::new([Act::AnswerEarly(forbidden())]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    world.mock.script_media([WireFault::StallInBody]);
+    let result = save(&world, &bucket.url()).await;
+    permanent(result, FailureKind::DestinationRefused);
+}
+
+/// Without a length, nothing but its end tells a destination that the clip is whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_dropped_brings_nothing_to_an_end() {
+    let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
     let config = MockConfig {
-        clip: long_clip(2_000),
+        clip: long_clip(600),
+        media_length: false,
         ..MockConfig::default()
     };
     let world = world(config, &bucket).await;
-    let mut instance = world.host.instance(world.variables()).await.unwrap();
-    let request = crate::support::footage(crate::support::SERIAL);
-    let started = Instant::now();
-    let result = instance.save_clip(&request, &bucket.url()).await;
-    permanent(result, FailureKind::DestinationRefused);
-    eprintln!("refused in {:?}", started.elapsed());
-    assert_eq!(bucket.puts()[0].body.len(), 0);
+    let destination = bucket.url();
+    for wait in [300, 600] {
+        let call = save(&world, &destination);
+        let cut = tokio::time::timeout(Duration::from_millis(wait), call).await;
+        assert!(cut.is_err(), "{cut:?}");
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let puts = bucket.puts();
+    assert!(
+        puts.iter().any(|put| !put.body.is_empty()),
+        "nothing was under way"
+    );
+    assert!(puts.iter().all(|put| !put.whole));
 }
 
 #[tokio::test]
@@ -208,7 +226,12 @@ async fn a_destination_that_has_not_read_the_clip_is_not_believed() {
     let world = world(config, &bucket).await;
     let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
     let result = save(&world, &bucket.url()).await;
-    transient(result, FailureKind::ConnectionFailed);
+    let failure = transient(result, FailureKind::ConnectionFailed);
+    assert!(
+        failure.message.contains("before it had the whole clip"),
+        "{}",
+        failure.message
+    );
 }
 
 #[tokio::test]
@@ -221,7 +244,7 @@ async fn nobody_listens_there() {
     let world = world.set("MV_CLIP_MAX_ATTEMPTS", "2");
     let result = save(
         &world,
-        &format!("{nobody}/clip.ts?X-Amz-Signature={SIGNATURE}"),
+        &format!("{nobody}/incident.ts?X-Amz-Signature={SIGNATURE}"),
     )
     .await;
     let failure = transient(result, FailureKind::ConnectionFailed);
