@@ -20,18 +20,29 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// The first line of a body that says something: XML's declaration does not.
-pub(crate) fn first_line(body: &[u8]) -> Option<String> {
+/// What a body says in a line: the code and the message of an object store's XML, or else the first line
+/// that says something, which XML's declaration does not.
+pub(crate) fn words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
-    let text = text.trim_start_matches('\u{feff}');
-    let mut lines = text
-        .lines()
-        .map(|line| match line.trim().strip_prefix("<?xml") {
+    let element = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        let (content, _) = rest.split_once('<')?;
+        content.trim().lines().next()
+    };
+    if let Some(code) = element("Code") {
+        return Some(match element("Message") {
+            Some(message) => format!("{code}: {message}"),
+            None => code.to_owned(),
+        });
+    }
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(|line| {
+        match line.trim().strip_prefix("<?xml") {
             Some(declaration) => declaration
                 .split_once("?>")
                 .map_or("", |(_, rest)| rest.trim()),
             None => line.trim(),
-        });
+        }
+    });
     lines.find(|line| !line.is_empty()).map(str::to_owned)
 }
 
@@ -40,23 +51,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_that_says_something() {
+    fn a_body_in_a_line() {
         for (body, line) in [
             ("Access denied\nfor ever", Some("Access denied")),
             ("\r\n  \r\n late \r\n", Some("late")),
             (
-                "<?xml version=\"1.0\"?>\n<Error><Code>X</Code>\n</Error>",
-                Some("<Error><Code>X</Code>"),
+                "<?xml version=\"1.0\"?>\n<Error>\n <Code>Denied</Code>\n <Message>No.\nId: 7</Message></Error>",
+                Some("Denied: No."),
             ),
+            ("<Error><Code>Denied</Code></Error>", Some("Denied")),
+            ("<Error><Code>cut", Some("<Error><Code>cut")),
             ("<?xml version=\"1.0\"?><Error/>", Some("<Error/>")),
             ("\u{feff}<?xml version=\"1.0\"?><Error/>", Some("<Error/>")),
             ("<?xml cut off", None),
             (" \n ", None),
             ("", None),
         ] {
-            assert_eq!(first_line(body.as_bytes()).as_deref(), line, "{body:?}");
+            assert_eq!(words(body.as_bytes()).as_deref(), line, "{body:?}");
         }
-        assert_eq!(first_line(b"\xff\xfe").as_deref(), Some("\u{fffd}\u{fffd}"));
+        assert_eq!(words(b"\xff\xfe").as_deref(), Some("\u{fffd}\u{fffd}"));
     }
 
     #[test]

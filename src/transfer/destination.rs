@@ -37,9 +37,15 @@ impl Destination {
         let destination = Self(url);
         if let Some(field) = destination.unsendable() {
             return Err(refused(&format!(
-                "was signed for the header field {}, which is not sent",
+                "was signed for the header field {}, which is not sent: sign it without that",
                 printable(&field)
             )));
+        }
+        let content_type = destination.content_type();
+        if content_type.is_some_and(|given| given != CONTENT_TYPE.1) {
+            return Err(refused(
+                "was signed for another content type than video/mp2t, which the clip has",
+            ));
         }
         Ok(destination)
     }
@@ -52,11 +58,12 @@ impl Destination {
     /// The header fields that go with the clip, beside its length.
     ///
     /// S3 lets unsigned fields pass that are not its own. Google's signatures are sure to hold with what
-    /// was signed alone. The older ones of both cover a content type and do not say so; whoever made one
-    /// reckoned with none. That of an Azure SAS covers no field.
+    /// was signed alone. The older ones of both cover the content type, and some who make one write it
+    /// into the query. That of an Azure SAS covers no field.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let is_signed = || self.signed_fields().any(|field| field == CONTENT_TYPE.0);
-        let without = self.has("Signature") || (self.has("X-Goog-Signature") && !is_signed());
+        let without = (self.has("Signature") && self.content_type().is_none())
+            || (self.has("X-Goog-Signature") && !is_signed());
         let content_type = (!without).then_some(CONTENT_TYPE);
         let blob_type = (self.has("sv") && self.has("sig")).then_some(BLOB_TYPE);
         content_type.into_iter().chain(blob_type)
@@ -83,6 +90,13 @@ impl Destination {
         self.0
             .parameters()
             .any(|(name, _)| name.as_str() == parameter)
+    }
+
+    /// The content type that an older signature was made for, where that is told.
+    fn content_type(&self) -> Option<String> {
+        let mut parameters = self.0.parameters();
+        let (_, value) = parameters.find(|(name, _)| name.as_str() == CONTENT_TYPE.0)?;
+        Some(value.decode().to_string_lossy().to_ascii_lowercase())
     }
 
     /// The header fields that the signature covers, in lower case.
@@ -147,7 +161,11 @@ mod tests {
             ("https://h/b?X-Amz-Signature=s3cr3t#part", "has a fragment"),
             (
                 "https://h/b?X-Amz-SignedHeaders=host%3Bx-amz-acl&X-Amz-Signature=s3cr3t",
-                "was signed for the header field x-amz-acl, which is not sent",
+                "was signed for the header field x-amz-acl, which is not sent: sign it without that",
+            ),
+            (
+                "https://h/b?Signature=s3cr3t&content-type=video%2Fmp4",
+                "was signed for another content type than video/mp2t",
             ),
         ] {
             let failure = Destination::parse(text).unwrap_err();
@@ -183,6 +201,8 @@ mod tests {
             ]
         );
         assert_eq!(headers(OLDER), []);
+        let told = format!("{OLDER}&content-type=video%2Fmp2t");
+        assert_eq!(headers(&told), [("content-type", "video/mp2t")]);
         let google =
             |signed| format!("https://h/o?X-Goog-Signature=x&X-Goog-SignedHeaders={signed}");
         assert_eq!(headers(&google("host")), []);

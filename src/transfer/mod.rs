@@ -22,7 +22,7 @@ use crate::error::{ClipError, Failure, FailureKind};
 use crate::redirect;
 use crate::retry::{self, Ending, Verdict, whole_seconds};
 use crate::settings::Settings;
-use crate::text::first_line;
+use crate::text;
 use crate::time::Timestamp;
 use crate::url::Url;
 
@@ -267,6 +267,11 @@ impl<'a> Transfer<'a> {
                 clip: self.clip.clone(),
                 digest,
             })),
+            Err(PutError::NoReply(_, TransportError::TimedOut))
+                if elapsed >= self.settings.deadline =>
+            {
+                self.refuse(elapsed, Refusal::Unfinished, None, None, random)
+            }
             Err(PutError::NoReply(side, error)) => {
                 let status = match side {
                     Side::Media => self.media.map(|(status, _)| status),
@@ -283,7 +288,7 @@ impl<'a> Transfer<'a> {
                 retry_after,
                 body,
             }) => {
-                let words = first_line(&body).map(|line| self.destination.redact(&line));
+                let words = text::words(&body).map(|line| self.destination.redact(&line));
                 let refusal = Refusal::Destination(status, words);
                 self.refuse(
                     elapsed,

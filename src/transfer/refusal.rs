@@ -21,13 +21,15 @@ pub enum Refusal {
     NotFootage(NotFootage),
     /// The destination answered with this status, and perhaps a word on it.
     Destination(u16, Option<String>),
+    /// The deadline came while the clip was on its way.
+    Unfinished,
     /// The deadline came before anything else did.
     OutOfTime,
 }
 
 /// How S3 says (with 400) that nothing came for so long that it hung up: the media host's fault, not
 /// that of the request. Source: "Error responses" in its API reference.
-const IDLE: &str = "<Code>RequestTimeout</Code>";
+const IDLE: &str = "RequestTimeout";
 
 /// The two that a transfer talks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +55,9 @@ impl Refusal {
     /// The kind that the caller is told.
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::NoReply(_, TransportError::TimedOut) | Self::OutOfTime => FailureKind::TimedOut,
+            Self::NoReply(_, TransportError::TimedOut) | Self::Unfinished | Self::OutOfTime => {
+                FailureKind::TimedOut
+            }
             Self::NoReply(_, TransportError::Denied | TransportError::TooLarge) => {
                 FailureKind::Rejected
             }
@@ -86,7 +90,9 @@ impl Refusal {
             | Self::NoReply(..)
             | Self::NotFootage(_)
             | Self::OutOfTime => Again::Soon(BASE),
-            Self::Destination(400, Some(words)) if words.contains(IDLE) => Again::Soon(BASE),
+            Self::Destination(400, Some(words)) if words.starts_with(IDLE) => Again::Soon(BASE),
+            // By a longer deadline or a faster line.
+            Self::Unfinished => Again::Later,
             // Expired, most likely: the next call gets a new URL.
             Self::Media(_) => Again::Later,
             // 501 is how S3 refuses a clip without a length.
@@ -145,6 +151,11 @@ impl Refusal {
                     "{destination}, the destination, refused the clip ({status}){says}. {advice}"
                 )
             }
+            Self::Unfinished => format!(
+                "the clip was still on its way from {media} to {destination} when the call's deadline of \
+                 {} s (MV_CLIP_DEADLINE_SECONDS) came. Set a longer one.",
+                settings.deadline.as_secs(),
+            ),
             Self::OutOfTime => format!(
                 "the call's deadline of {} s (MV_CLIP_DEADLINE_SECONDS) left no time to save the \
                  clip. Try again later, or set a longer one.",

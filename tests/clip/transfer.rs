@@ -281,10 +281,13 @@ fn the_deadline_is_over_the_call_before_it_too() {
     assert_eq!(call.took, Duration::from_secs(10));
     let failure = call.transient(FailureKind::TimedOut);
     assert!(
-        failure.message.contains("MV_CLIP_DEADLINE_SECONDS"),
+        failure
+            .message
+            .contains("on its way from spn49.meraki.com to b.example"),
         "{}",
         failure.message
     );
+    assert_eq!(failure.retry_after_seconds, None);
 }
 
 #[test]

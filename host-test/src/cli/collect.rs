@@ -128,7 +128,7 @@ fn tell(output: &Output, collected: &Collected) -> ExitCode {
             failures.len()
         );
         say!("To look at: {}", output.out.join("report.html").display());
-        say!("To check later: host-test verify {folder}");
+        say!("To check later: cargo host-test verify {folder}");
     }
     match failures.as_slice() {
         [] => ExitCode::SUCCESS,

@@ -13,7 +13,7 @@ use clap::Args;
 use host_test::mock::{Camera, DEFAULT_KEY, MockConfig, MockMeraki, RateLimit, Redirect};
 use tokio::sync::oneshot;
 
-/// Run the mock Meraki API until Ctrl-C
+/// Runs the mock Meraki API until Ctrl-C
 ///
 /// Point any client at the URL that is printed: this component, curl, the Meraki SDK. With -v, each
 /// request is logged.

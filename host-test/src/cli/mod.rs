@@ -36,7 +36,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub(crate) struct Cli {
     /// Log to standard error: -v what is done, -vv each request. Neither the API key nor a clip's
     /// URL is ever logged.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = 100)]
     verbose: u8,
 
     #[command(subcommand)]

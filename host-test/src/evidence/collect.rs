@@ -40,7 +40,7 @@ pub enum CollectError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The folder or the report cannot be written.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}: take a folder that you may write to, with room in it")]
     Io {
         /// The file or folder.
         path: PathBuf,

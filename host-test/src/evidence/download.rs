@@ -40,7 +40,7 @@ pub enum DownloadError {
     #[error("the media server sends a different clip each time; run the same command again later")]
     Unsteady,
     /// The file cannot be written.
-    #[error("cannot write {path}: {source}")]
+    #[error("cannot write {path}")]
     File {
         /// The file.
         path: PathBuf,

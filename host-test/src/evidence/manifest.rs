@@ -96,7 +96,7 @@ pub struct Missing {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// The file cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("cannot read or write {path}: take a folder that you may write to, with room in it")]
     Io {
         /// The file.
         path: PathBuf,
@@ -110,7 +110,7 @@ pub enum ManifestError {
         folder: PathBuf,
     },
     /// The file is not a manifest.
-    #[error("{path} is not a manifest of this version: {source}; take another folder")]
+    #[error("{path} is not a manifest of this version; take another folder")]
     Form {
         /// The file.
         path: PathBuf,
@@ -237,6 +237,8 @@ pub(super) async fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_added_extension("new.part");
     let mut file = fs::File::create(&new).await?;
     file.write_all(bytes).await?;
+    // Without this, the error of the last write is lost.
+    file.flush().await?;
     file.sync_all().await?;
     fs::rename(&new, path).await?;
     match path.parent() {

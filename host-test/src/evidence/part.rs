@@ -76,6 +76,7 @@ impl PartFile {
     /// Its last bytes, for comparison.
     pub(super) async fn tail(&mut self) -> io::Result<Vec<u8>> {
         let start = self.length.saturating_sub(OVERLAP);
+        self.file.flush().await?;
         self.file.seek(SeekFrom::Start(start)).await?;
         let mut tail = Vec::new();
         self.file.read_to_end(&mut tail).await?;
@@ -107,7 +108,9 @@ impl PartFile {
     }
 
     /// Brings it to disk under its own name, and gives its size and SHA-256.
-    pub(super) async fn keep(self) -> io::Result<(u64, String)> {
+    pub(super) async fn keep(mut self) -> io::Result<(u64, String)> {
+        // Without this, the error of the last write is lost.
+        self.file.flush().await?;
         self.file.sync_all().await?;
         fs::rename(&self.path, &self.target).await?;
         if let Some(folder) = self.target.parent() {

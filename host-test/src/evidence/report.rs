@@ -54,7 +54,7 @@ pub(super) fn page(manifest: &Manifest) -> String {
                         "All times are UTC. Last changed " (time(manifest.updated_at)) ". "
                         "The clips, their sizes and their SHA-256 are listed in "
                         a href="manifest.json" { "manifest.json" }
-                        "; " code { "host-test verify" }
+                        "; " code { "cargo host-test verify" }
                         " with this folder's path says whether they are still what was saved."
                     }
                 }

@@ -128,6 +128,51 @@ async fn a_coverage_with_transient_failures_alone_exits_with_75() {
     assert!(words(&output.stdout).starts_with("1 clip in "));
 }
 
+/// A limit on the size of files does what a full disk does: it refuses the end of a write.
+#[tokio::test]
+async fn a_full_disk_leaves_only_what_is_continued() {
+    let (world, folder) = (World::new().await, folder());
+    let out = folder.path().to_str().unwrap();
+    let at = ago(20);
+    let arguments = ["incident", SERIAL, "--at", &at, "--out", out];
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]);
+    let program = command(&world, &arguments);
+    limited
+        .arg(program.as_std().get_program())
+        .args(program.as_std().get_args())
+        .env_clear()
+        .envs(
+            program
+                .as_std()
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    let output = limited.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let error = words(&output.stderr);
+    assert!(
+        error.contains("cannot write") && error.contains("File too large"),
+        "{error}"
+    );
+    let whole = |name: &String| name.ends_with(".ts") || name.ends_with(".mp4");
+    assert!(
+        !names(folder.path()).iter().any(whole),
+        "{:?}",
+        names(folder.path())
+    );
+
+    let output = run(&world, &arguments).await;
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    let verified = run(&world, &["verify", out]).await;
+    assert_eq!(
+        verified.status.code(),
+        Some(0),
+        "{}",
+        words(&verified.stderr)
+    );
+}
+
 #[tokio::test]
 async fn a_call_that_cannot_be_made_is_an_error_and_no_manifest() {
     let (world, folder) = (World::new().await, folder());

@@ -19,8 +19,7 @@ pub fn forbidden() -> Response<&'static str> {
     response(
         403,
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code>\
-         <Signature>0123456789abcdef0123456789abcdef</Signature>\
-         <Resource>/incident.ts</Resource></Error>\nmore",
+         <Message>No PUT to /incident.ts with 0123456789abcdef0123456789abcdef</Message></Error>",
     )
 }
 
@@ -44,8 +43,8 @@ async fn a_refusal_is_told_in_the_words_of_the_destination() {
         assert_eq!((failure.status, failure.attempts), (Some(403), 1));
         let authority = bucket.origin().replace("http://", "");
         let expected = format!(
-            "{authority}, the destination, refused the clip (403): \"<Error><Code>AccessDenied</Code>\
-             <Signature>(hidden)</Signature><Resource>/(hidden)</Resource></Error>\". Check that"
+            "{authority}, the destination, refused the clip (403): \"AccessDenied: No PUT to \
+             /(hidden) with (hidden)\". Check that"
         );
         assert!(
             failure.message.starts_with(&expected),

@@ -104,9 +104,7 @@ async fn a_wrong_signature_is_permanent_and_nothing_is_stored() {
     let failure = permanent(result, FailureKind::DestinationRefused);
     assert_eq!(failure.status, Some(403));
     assert!(
-        failure
-            .message
-            .contains("<Code>SignatureDoesNotMatch</Code>"),
+        failure.message.contains("\"SignatureDoesNotMatch"),
         "{}",
         failure.message
     );
