@@ -8,6 +8,7 @@ use wasmtime::{
     Result,
 };
 
+use crate::cache::CodeCache;
 use crate::limits::{Limits, TABLE_ELEMENTS};
 
 /// How long a guest computes before it yields to the calls beside it.
@@ -29,7 +30,7 @@ const MEMORY_KEPT: usize = 128 << 10;
 const STACK_KEPT: usize = 64 << 10;
 const TABLE_KEPT: usize = 64 << 10;
 
-pub(crate) fn new(limits: &Limits) -> Result<Engine> {
+pub(crate) fn new(limits: &Limits, cache: Option<&CodeCache>) -> Result<Engine> {
     let calls = limits.concurrent_calls.get();
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(calls)
@@ -48,6 +49,7 @@ pub(crate) fn new(limits: &Limits) -> Result<Engine> {
         .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     config
+        .cache(cache.map(|CodeCache(cache)| cache.clone()))
         .epoch_interruption(true)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     let engine = Engine::new(&config)?;

@@ -13,7 +13,13 @@ pub struct ReadError {
     pub error: io::Error,
 }
 
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+/// Reads a component's file, for [`ClipHost::new`](crate::ClipHost::new) and
+/// [`ClipHost::cached`](crate::ClipHost::cached).
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     std::fs::read(path).map_err(|error| ReadError {
         path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
         error,

@@ -12,6 +12,7 @@ use wasmtime::{Engine, Store};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 
 use crate::bindings::{ClipPlugin, ClipPluginPre};
+use crate::cache::CodeCache;
 use crate::clip::{
     CallError, Clip, ClipOutcome, ClipRequest, ClipUrl, LoadError, Phase, SavedClip,
 };
@@ -63,8 +64,32 @@ impl ClipHost {
     ///
     /// See [`LoadError`].
     pub fn new(component: &[u8], outbound: Outbound, limits: Limits) -> Result<Self, LoadError> {
+        Self::load(component, outbound, limits, None)
+    }
+
+    /// Loads a component as [`ClipHost::new`] does, but compiles it only where that is not in `cache`
+    /// yet: a process that starts is ready in milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// See [`LoadError`]. A cache that cannot be read or written is none.
+    pub fn cached(
+        component: &[u8],
+        outbound: Outbound,
+        limits: Limits,
+        cache: &CodeCache,
+    ) -> Result<Self, LoadError> {
+        Self::load(component, outbound, limits, Some(cache))
+    }
+
+    fn load(
+        component: &[u8],
+        outbound: Outbound,
+        limits: Limits,
+        cache: Option<&CodeCache>,
+    ) -> Result<Self, LoadError> {
         let started = Instant::now();
-        let engine = engine::new(&limits).map_err(LoadError::Engine)?;
+        let engine = engine::new(&limits, cache).map_err(LoadError::Engine)?;
         let pre = link(&engine, component).map_err(LoadError::Component)?;
         let turns = usize::try_from(limits.concurrent_calls.get()).unwrap_or(usize::MAX);
         info!(bytes = component.len(), elapsed = ?started.elapsed(), "component loaded");

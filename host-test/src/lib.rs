@@ -32,6 +32,7 @@
 //! Without the feature `cli` the command line and its dependencies are left out.
 
 mod bindings;
+mod cache;
 pub mod clip;
 mod deadline;
 mod engine;
@@ -47,11 +48,12 @@ pub mod mpegts;
 pub mod outbound;
 mod store;
 
+pub use cache::{CacheError, CodeCache};
 pub use clip::{
     CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Failure, FailureKind, LoadError,
     Phase, SavedClip,
 };
-pub use file::ReadError;
+pub use file::{ReadError, read as read_component};
 pub use host::ClipHost;
 pub use instance::Instance;
 pub use limits::Limits;

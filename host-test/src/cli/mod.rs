@@ -59,6 +59,9 @@ enum Command {
 /// The environment variable that says which component to run.
 const COMPONENT: &str = "MV_CLIP_COMPONENT";
 
+/// The environment variable that says where compiled components are kept.
+const CACHE: &str = "MV_CLIP_CACHE";
+
 /// Which component to run.
 #[derive(clap::Args)]
 struct ComponentFile {
@@ -70,6 +73,19 @@ struct ComponentFile {
         default_value = "target/component/mv-clip.wasm"
     )]
     component: PathBuf,
+
+    /// Where compiled components are kept, so that only the first run compiles: a folder of your own
+    /// [default: mv-clip in your cache folder].
+    #[arg(long, value_name = "DIR", env = CACHE)]
+    cache: Option<PathBuf>,
+}
+
+impl ComponentFile {
+    /// Where compiled components are kept; nowhere where that is nobody's cache folder.
+    fn cache(&self) -> Option<PathBuf> {
+        let of_user = || Some(dirs::cache_dir()?.join("mv-clip"));
+        self.cache.clone().or_else(of_user)
+    }
 }
 
 pub(crate) async fn run(cli: Cli) -> ExitCode {

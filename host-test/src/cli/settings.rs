@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use host_test::outbound::Timeouts;
 use host_test::outbound::policy::Destination;
-use host_test::{ClipHost, Limits, Outbound, Policy};
+use host_test::{ClipHost, CodeCache, Limits, Outbound, Policy};
 
-use super::{COMPONENT, ComponentFile};
+use super::{CACHE, COMPONENT, ComponentFile};
 
 /// The environment variable that says where to save a clip.
 pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
@@ -41,7 +41,7 @@ fn guests(
 ) -> anyhow::Result<Vec<(String, String)>> {
     let of_guest = |name: &String| {
         (name.starts_with("MV_CLIP_") || name.starts_with("MERAKI_"))
-            && ![COMPONENT, DESTINATION].contains(&name.as_str())
+            && ![CACHE, COMPONENT, DESTINATION].contains(&name.as_str())
     };
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok().filter(of_guest)?, value)))
@@ -67,15 +67,24 @@ pub(super) async fn host(
     variables: &[(String, String)],
     others: &[http::Uri],
 ) -> anyhow::Result<ClipHost> {
-    let component = component.component.clone();
+    let (file, cache) = (component.component.clone(), component.cache());
     let outbound = Outbound::builder()
         .policy(policy(variables, others)?)
         .timeouts(timeouts())
         .build()?;
     // Compiling is no work for a thread that has a spinner, or a mock, to run.
-    let load =
-        tokio::task::spawn_blocking(move || ClipHost::from_file(&component, outbound, limits()));
-    Ok(load.await.context("loading the component broke off")??)
+    let load = tokio::task::spawn_blocking(move || {
+        let component = host_test::read_component(&file)?;
+        anyhow::Ok(match cache.as_deref().map(CodeCache::at) {
+            Some(Ok(cache)) => ClipHost::cached(&component, outbound, limits(), &cache)?,
+            Some(Err(error)) => {
+                tracing::warn!("{error}: the component is compiled for this run alone");
+                ClipHost::new(&component, outbound, limits())?
+            }
+            None => ClipHost::new(&component, outbound, limits())?,
+        })
+    });
+    load.await.context("loading the component broke off")?
 }
 
 fn limits() -> Limits {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use crate::support::{SERIAL, World, closed_port, component_file, footage};
+use crate::support::{CACHE, SERIAL, World, closed_port, component_file, footage};
 use crate::transfer::bucket::{Act, Bucket, SIGNATURE};
 use crate::transfer::destinations::forbidden;
 
@@ -17,6 +17,7 @@ fn command(world: &World, arguments: &[&str]) -> Command {
         .args(arguments)
         .env_clear()
         .env("MV_CLIP_COMPONENT", component_file())
+        .env("MV_CLIP_CACHE", CACHE)
         .envs(world.variables().iter().cloned());
     command
 }

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod behaviour;
+mod cache;
 mod cli;
 mod contract;
 mod events;

@@ -9,8 +9,8 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use host_test::mock::{MockConfig, MockMeraki};
 use host_test::outbound::policy::Destination;
 use host_test::{
-    CallError, Clip, ClipError, ClipHost, ClipRequest, Failure, FailureKind, Limits, Outbound,
-    Policy,
+    CallError, Clip, ClipError, ClipHost, ClipRequest, CodeCache, Failure, FailureKind, Limits,
+    Outbound, Policy, read_component,
 };
 use tokio::net::TcpSocket;
 use tracing::Level;
@@ -28,9 +28,19 @@ pub fn component_file() -> PathBuf {
     std::env::var_os("MV_CLIP_COMPONENT").map_or_else(built, PathBuf::from)
 }
 
+/// Where the tests keep the compiled component.
+pub const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache");
+
 static HOST: LazyLock<ClipHost> = LazyLock::new(|| {
-    let outbound = outbound(Policy::default());
-    ClipHost::from_file(&component_file(), outbound, Limits::default()).unwrap()
+    let component = read_component(&component_file()).unwrap();
+    let cache = CodeCache::at(CACHE.as_ref()).unwrap();
+    ClipHost::cached(
+        &component,
+        outbound(Policy::default()),
+        Limits::default(),
+        &cache,
+    )
+    .unwrap()
 });
 
 pub fn outbound(policy: Policy) -> Outbound {

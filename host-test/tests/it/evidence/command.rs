@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::{folder, media_statuses, names};
-use crate::support::{SERIAL, World, component_file};
+use crate::support::{CACHE, SERIAL, World, component_file};
 
 fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-test"));
@@ -22,6 +22,7 @@ fn command(world: &World, arguments: &[&str]) -> Command {
         .env_clear()
         .envs(world.variables().iter().cloned())
         .env("MV_CLIP_COMPONENT", component_file())
+        .env("MV_CLIP_CACHE", CACHE)
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

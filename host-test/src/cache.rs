@@ -1,0 +1,160 @@
+//! Compiled components on disk, so that a process that starts does not compile.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use wasmtime::{Cache, CacheConfig};
+
+/// A folder of compiled components, for [`ClipHost::cached`](crate::ClipHost::cached). Cloning is cheap.
+///
+/// It is wasmtime's own cache: each entry is found by the content of the component, the version of the
+/// engine, its settings and the processor; it gets its name when it is whole, so any number of processes
+/// may fill the folder at once; and what is not used for long is removed in the end.
+///
+/// What is loaded from it runs as native code, unchecked. So the folder has to be the user's own: one
+/// that others could write to is refused.
+#[derive(Clone, Debug)]
+pub struct CodeCache(pub(crate) Cache);
+
+/// Why a folder cannot hold compiled components.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The folder cannot be made or looked at.
+    #[error("cannot use {folder} for compiled components")]
+    Io {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Others may write to it, or it belongs to somebody else, or it is a link.
+    #[error(
+        "{folder} is not yours alone, and what others write there would run here: remove it, or \
+         `chmod 700` it, or take another folder"
+    )]
+    NotPrivate {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// wasmtime refuses it.
+    #[error("cannot use {folder} for compiled components: {source:#}")]
+    Refused {
+        /// The folder.
+        folder: PathBuf,
+        /// What wasmtime says.
+        source: wasmtime::Error,
+    },
+}
+
+impl CodeCache {
+    /// The cache in this folder, which is made where it is not there, for this user alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`CacheError`].
+    pub fn at(folder: &Path) -> Result<Self, CacheError> {
+        let failed = |source| CacheError::Io {
+            folder: folder.to_owned(),
+            source,
+        };
+        make(folder).map_err(failed)?;
+        if !is_private(folder).map_err(failed)? {
+            let folder = folder.to_owned();
+            return Err(CacheError::NotPrivate { folder });
+        }
+        let absolute = folder.canonicalize().map_err(failed)?;
+        let mut config = CacheConfig::new();
+        config.with_directory(absolute);
+        Cache::new(config)
+            .map(Self)
+            .map_err(|source| CacheError::Refused {
+                folder: folder.to_owned(),
+                source,
+            })
+    }
+
+    /// How many components were found in the cache, by this value and its clones.
+    pub fn hits(&self) -> usize {
+        self.0.cache_hits()
+    }
+}
+
+#[cfg(unix)]
+fn make(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
+#[cfg(unix)]
+fn is_private(folder: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    const WRITABLE_BY_OTHERS: u32 = 0o022;
+    let found = fs::symlink_metadata(folder)?;
+    let own = found.uid() == nix::unistd::geteuid().as_raw();
+    Ok(found.is_dir() && own && found.mode() & WRITABLE_BY_OTHERS == 0)
+}
+
+#[cfg(not(unix))]
+fn make(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+/// Elsewhere a user's folders are closed to others unless that user opens them.
+#[cfg(not(unix))]
+fn is_private(folder: &Path) -> io::Result<bool> {
+    Ok(fs::symlink_metadata(folder)?.is_dir())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(folder: &Path) -> u32 {
+        fs::metadata(folder).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_folder_is_the_users_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("a/b");
+        CodeCache::at(&folder).unwrap();
+        assert_eq!(mode(&folder), 0o700);
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_refused() {
+        for (mode, refused) in [(0o700, false), (0o755, false), (0o775, true), (0o702, true)] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let result = CodeCache::at(folder.path());
+            let found = matches!(result, Err(CacheError::NotPrivate { .. }));
+            assert_eq!(found, refused, "{mode:o}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_and_a_file_are_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let (folder, link, file) = (
+            parent.path().join("folder"),
+            parent.path().join("link"),
+            parent.path().join("file"),
+        );
+        fs::create_dir(&folder).unwrap();
+        symlink(&folder, &link).unwrap();
+        fs::write(&file, "").unwrap();
+        let refused = CodeCache::at(&link);
+        assert!(
+            matches!(refused, Err(CacheError::NotPrivate { .. })),
+            "{refused:?}"
+        );
+        let refused = CodeCache::at(&file);
+        assert!(matches!(refused, Err(CacheError::Io { .. })), "{refused:?}");
+    }
+}

@@ -1,0 +1,110 @@
+//! Compiled components on disk.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::{fs, io};
+
+use host_test::{ClipHost, CodeCache, Limits, Policy, read_component};
+use tokio::process::Command;
+
+use crate::support::{SERIAL, World, component_file, footage, outbound};
+
+fn load(cache: &CodeCache, limits: Limits) {
+    let component = read_component(&component_file()).unwrap();
+    ClipHost::cached(&component, outbound(Policy::default()), limits, cache).unwrap();
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .collect::<io::Result<Vec<_>>>();
+    let paths = entries.unwrap().into_iter().map(|entry| entry.path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn a_component_is_compiled_once_for_each_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = CodeCache::at(folder.path()).unwrap();
+    load(&cache, Limits::default());
+    assert_eq!(cache.hits(), 0);
+    load(&cache, Limits::default());
+    // Another pool of instances runs the same code.
+    load(
+        &cache,
+        Limits {
+            memory: 8 << 20,
+            ..Limits::default()
+        },
+    );
+    assert_eq!(cache.hits(), 2);
+}
+
+#[test]
+fn what_is_damaged_is_compiled_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = CodeCache::at(folder.path()).unwrap();
+    load(&cache, Limits::default());
+    for path in files(folder.path()) {
+        let half = fs::metadata(&path).unwrap().len() / 2;
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_len(half).unwrap();
+    }
+    load(&cache, Limits::default());
+    assert_eq!(cache.hits(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_processes_fill_it_at_once() {
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    let window = footage(SERIAL);
+    let get = |folder: &Path| {
+        let arguments = [
+            "get",
+            SERIAL,
+            "--start",
+            &window.start,
+            "--end",
+            &window.end,
+        ];
+        Command::new(env!("CARGO_BIN_EXE_host-test"))
+            .args(arguments)
+            .env_clear()
+            .envs(world.variables().iter().cloned())
+            .env("MV_CLIP_COMPONENT", component_file())
+            .env("MV_CLIP_CACHE", folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let all: Vec<_> = (0..6).map(|_| get(folder.path())).collect();
+    for child in all {
+        let output = child.wait_with_output().await.unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+    }
+    let cache = CodeCache::at(folder.path()).unwrap();
+    load(&cache, Limits::default());
+    assert_eq!(cache.hits(), 1);
+
+    let nobodys = tempfile::tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    fs::set_permissions(nobodys.path(), open).unwrap();
+    let output = get(nobodys.path()).wait_with_output().await.unwrap();
+    assert!(output.status.success());
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("is not yours alone"), "{words}");
+    assert_eq!(files(nobodys.path()), [""; 0].map(std::path::PathBuf::from));
+}
