@@ -7,6 +7,7 @@ mod component;
 mod debian;
 mod harness;
 mod mock;
+mod npm;
 mod process;
 mod programs;
 mod report;
@@ -14,6 +15,7 @@ mod sdk;
 mod setup;
 mod step;
 mod strip;
+mod venv;
 mod workspace;
 
 use std::process::ExitCode;
