@@ -4,8 +4,11 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::bench;
 use crate::component;
 use crate::harness::COMPONENT_VARIABLE;
+use crate::peers;
+use crate::process;
 use crate::programs;
 use crate::report;
 use crate::sdk;
@@ -120,6 +123,46 @@ pub(crate) fn report(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
         step("report", "headless Chromium plays the report of a clip"),
         |browser| report::check(workspace, browser),
     )
+}
+
+/// Compares the component with other clients, against the mock; those that cannot be had are skipped.
+///
+/// # Errors
+///
+/// What a client needs cannot be installed, jco cannot make JavaScript of the component, or the
+/// benchmark fails.
+pub(crate) fn bench(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
+    let step = |name, reason| Step {
+        name,
+        reason,
+        command: workspace.cargo(["xtask", "bench"]),
+    };
+    let reason = "Meraki's SDK and requests, for Python";
+    let python = runner.work(step("bench-python", reason), |_| bench::python(workspace))?;
+    let reason = "axios and jco's transpiler, for Node.js";
+    let node = runner.work(step("bench-node", reason), |_| bench::node(workspace))?;
+    if let Tool::Ready(node) = &node {
+        runner.run(Step {
+            name: "bench-jco",
+            reason: "the component, made JavaScript",
+            command: bench::transpile(workspace, node),
+        })?;
+    }
+    let peers = bench::peers(workspace, &python, &node);
+    for peer in &peers {
+        if let Some(why) = peer.missing() {
+            runner.skip(peer.name, why);
+        }
+    }
+    let step = Step {
+        name: "bench",
+        reason: "the component and its peers (the first time wasmtime is compiled: minutes)",
+        command: bench::command(workspace),
+    };
+    runner.work(step, |command| {
+        peers::write(&bench::list(workspace), &peers)?;
+        process::run(command)
+    })
 }
 
 /// Installs the programs of others that the tests of saved footage use, where apt-get may; skipped

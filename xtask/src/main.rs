@@ -2,11 +2,14 @@
 
 mod about;
 mod apt;
+mod bench;
 mod checks;
 mod component;
 mod debian;
 mod harness;
 mod mock;
+mod npm;
+mod peers;
 mod process;
 mod programs;
 mod report;
@@ -14,6 +17,7 @@ mod sdk;
 mod setup;
 mod step;
 mod strip;
+mod venv;
 mod workspace;
 
 use std::process::ExitCode;
@@ -64,6 +68,13 @@ enum Task {
     /// CHROMIUM names another browser than the first of chromium, chromium-browser and google-chrome
     /// on the PATH.
     Report,
+    /// Build the component and compare it with other clients of the API, against a mock
+    ///
+    /// The others are Meraki's SDK for Python, the samples of Meraki's documentation in Python and
+    /// Node.js, and the component itself in Node.js. Those for which Python 3.11 or Node.js 20 is
+    /// missing, or a package registry is out of reach, are left out. Each says its version, and all
+    /// are pinned in host-test/benches/peers.
+    Bench,
 }
 
 fn main() -> ExitCode {
@@ -113,6 +124,11 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::build(runner, workspace, &compiler)?;
             checks::report(runner, workspace)
+        }
+        Task::Bench => {
+            let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::build(runner, workspace, &compiler)?;
+            checks::bench(runner, workspace)
         }
     }
 }

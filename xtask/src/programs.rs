@@ -1,4 +1,4 @@
-//! Programs of others that the tests of saved footage use: which are here, and how to get the rest.
+//! Programs of others that tests and the benchmark use: which are here, and how to get the rest.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::apt;
 use crate::workspace::Workspace;
 
-/// A program that the tests can go on without.
+/// A program that the rest can go on without.
 #[derive(Debug)]
 pub(crate) struct Program {
     name: &'static str,
@@ -38,13 +38,13 @@ pub(crate) const BROWSER: Program = Program {
     )
 };
 
-/// What runs the script that drives the browser.
+/// What runs scripts in JavaScript.
 pub(crate) const NODE: Program = Program::new("node", &["node"], "nodejs");
 
-/// What installs what that script needs.
+/// What installs what those scripts need.
 pub(crate) const NPM: Program = Program::new("npm", &["npm"], "npm");
 
-/// All that [`install`] installs.
+/// All that [`install`] installs: what the tests of saved footage use.
 const ALL: [Program; 3] = [FFMPEG, FFPROBE, BROWSER];
 
 impl Program {

@@ -28,6 +28,16 @@ pub(crate) enum Tool<T> {
     Unavailable(String),
 }
 
+impl<T> Tool<T> {
+    /// What `change` makes of the tool, where it is here.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Tool<U> {
+        match self {
+            Self::Ready(tool) => Tool::Ready(change(tool)),
+            Self::Unavailable(why) => Tool::Unavailable(why),
+        }
+    }
+}
+
 /// Runs steps in order and keeps their times.
 #[derive(Debug, Default)]
 pub(crate) struct Runner {
