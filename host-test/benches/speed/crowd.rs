@@ -1,0 +1,92 @@
+//! Very many calls at once, in a process of their own: time, and memory for each.
+
+use std::num::NonZeroU32;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
+use host_test::Limits;
+use host_test::mock::MockConfig;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Builder;
+
+use super::arms;
+use super::peers::Peers;
+use super::report::Report;
+use super::site::{MockThread, SERIAL, Site, window};
+use super::stats::Spread;
+
+const CROWDS: [u32; 4] = [1, 10, 100, 1_000];
+const LATENCY: Duration = Duration::from_secs(1);
+
+/// What became of one crowd.
+#[derive(Serialize, Deserialize)]
+pub struct Crowd {
+    pub calls: u32,
+    /// From the first call to the last URL, in seconds.
+    pub elapsed: f64,
+    /// The median time of a call, in seconds.
+    pub p50: f64,
+    /// The most memory that the process had in RAM, in bytes, and what it had before the calls.
+    pub peak: u64,
+    pub before: u64,
+}
+
+pub fn measure(_: &Site, _: &Peers, report: &mut Report) -> Result<()> {
+    let mock = MockThread::start(MockConfig {
+        rate_limit: None,
+        latency: LATENCY,
+        ..MockConfig::default()
+    })?;
+    for calls in CROWDS {
+        let output = Command::new(std::env::current_exe()?)
+            .args(["--crowd", &calls.to_string(), &mock.base_url])
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        report.crowd(serde_json::from_slice(&output.stdout)?);
+    }
+    Ok(())
+}
+
+/// What the process of a crowd does.
+pub fn child(calls: u32, base_url: &str) -> Result<()> {
+    let mock = MockThread::at(base_url);
+    let limits = Limits {
+        concurrent_calls: NonZeroU32::new(calls).context("no calls")?,
+        ..Limits::default()
+    };
+    let host = arms::host(&mock, limits)?;
+    let variables = mock.variables();
+    let (start, end) = window();
+    let before = memory("VmRSS:")?;
+    let started = Instant::now();
+    let call = async || {
+        let url = host.get_clip(&variables, SERIAL, &start, &end).await?;
+        ensure!(url.expose().starts_with("http"), "the call gave no URL");
+        Ok(started.elapsed().as_secs_f64())
+    };
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let seconds = runtime.block_on(try_join_all((0..calls).map(|_| call())))?;
+    let crowd = Crowd {
+        calls,
+        elapsed: started.elapsed().as_secs_f64(),
+        p50: Spread::of(&seconds).median,
+        peak: memory("VmHWM:")?,
+        before,
+    };
+    println!("{}", serde_json::to_string(&crowd)?);
+    Ok(())
+}
+
+/// A line of what Linux says of this process's memory, in bytes.
+fn memory(name: &str) -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(kilobytes.context("Linux does not say")?.parse::<u64>()? * 1_024)
+}

@@ -1,0 +1,95 @@
+//! How fast the component is, beside what a user would take in its place. `cargo xtask bench` runs it
+//! with all its peers; `docs/BENCHMARKS.md` says how to read what it prints.
+//!
+//! Everything runs on one core: this program, the mock, the peers. Arms that are compared take turns, a
+//! batch of calls each, so that what disturbs the machine disturbs all of them.
+
+mod arm;
+mod arms;
+mod cold;
+mod crowd;
+mod default_transport;
+mod native;
+mod peers;
+mod raw;
+mod refuse;
+mod report;
+mod site;
+mod stats;
+mod throughput;
+mod warm;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use self::report::Report;
+use self::site::Site;
+
+/// Compares the component with other clients of the API.
+#[derive(Parser)]
+struct Args {
+    /// What `cargo xtask bench` says about the peers.
+    #[arg(long, value_name = "FILE")]
+    peers: Option<PathBuf>,
+
+    /// Where the report goes, as JSON.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench/report.json")
+    )]
+    report: PathBuf,
+
+    /// Only the measures whose name contains this.
+    #[arg(value_name = "NAME")]
+    only: Option<String>,
+
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+
+    /// A child: makes so many calls at once against the mock at this URL.
+    #[arg(long, hide = true, num_args = 2)]
+    crowd: Option<Vec<String>>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if let Some([calls, base_url]) = args.crowd.as_deref() {
+        return crowd::child(calls.parse()?, base_url);
+    }
+    pin()?;
+    let site = Site::start()?;
+    let peers = peers::read(args.peers.as_deref())?;
+    let mut report = Report::new(&peers);
+    type Measure = fn(&Site, &peers::Peers, &mut Report) -> Result<()>;
+    let measures: [(&str, Measure); 5] = [
+        ("warm", warm::measure),
+        ("refuse", refuse::measure),
+        ("throughput", throughput::measure),
+        ("cold", cold::measure),
+        ("crowd", crowd::measure),
+    ];
+    for (name, measure) in measures {
+        if args.only.as_ref().is_none_or(|only| name.contains(only)) {
+            eprintln!("measuring: {name}");
+            measure(&site, &peers, &mut report)
+                .with_context(|| format!("cannot measure {name}"))?;
+        }
+    }
+    println!("{report}");
+    report.write(&args.report)
+}
+
+/// Keeps this process, and the children that it starts, on one core.
+fn pin() -> Result<()> {
+    let core = core_affinity::get_core_ids()
+        .and_then(|cores| cores.last().copied())
+        .context("the system does not say which cores there are")?;
+    let pinned = core_affinity::set_for_current(core);
+    pinned
+        .then_some(())
+        .context("cannot pin this program to a core")
+}

@@ -1,0 +1,34 @@
+//! An instance that does nothing: instantiate, refuse a bad serial, drop.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use host_test::{CallError, Limits};
+
+use super::arms;
+use super::peers::Peers;
+use super::report::Report;
+use super::site::Site;
+use super::stats::Spread;
+
+const ROUNDS: usize = 31;
+const CALLS: u32 = 500;
+
+pub fn measure(site: &Site, _: &Peers, report: &mut Report) -> Result<()> {
+    let host = arms::host(&site.mock, Limits::default())?;
+    let variables = site.mock.variables();
+    let mut rounds = Vec::new();
+    for round in 0..=ROUNDS {
+        let started = Instant::now();
+        for _ in 0..CALLS {
+            let call = host.get_clip(&variables, "none", "", "");
+            let refused = site.runtime.block_on(call);
+            ensure!(matches!(refused, Err(CallError::Clip(_))), "not refused");
+        }
+        if round > 0 {
+            rounds.push(started.elapsed().as_secs_f64() / f64::from(CALLS));
+        }
+    }
+    report.refuse(Spread::of(&rounds));
+    Ok(())
+}
