@@ -46,6 +46,7 @@ pub mod media;
 pub mod mock;
 pub mod mpegts;
 pub mod outbound;
+mod rate;
 mod store;
 
 pub use cache::{CacheError, CodeCache};
@@ -57,7 +58,8 @@ pub use file::{ReadError, read as read_component};
 pub use host::ClipHost;
 pub use instance::Instance;
 pub use limits::Limits;
-pub use outbound::{Outbound, Policy};
+pub use outbound::{Outbound, Policy, RateLimiter};
+pub use rate::RateLimit;
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -1,12 +1,13 @@
 //! The guest's settings, from this process's environment, and the host that they need.
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use host_test::outbound::Timeouts;
 use host_test::outbound::policy::Destination;
-use host_test::{ClipHost, CodeCache, Limits, Outbound, Policy};
+use host_test::{ClipHost, CodeCache, Limits, Outbound, Policy, RateLimit, RateLimiter};
 
 use super::{CACHE, COMPONENT, ComponentFile};
 
@@ -15,6 +16,9 @@ pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
 
 const BASE_URL: &str = "MERAKI_BASE_URL";
 const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";
+
+const REQUESTS_PER_SECOND: &str = "MV_CLIP_REQUESTS_PER_SECOND";
+const DEFAULT_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
 /// The longest `MV_CLIP_DEADLINE_SECONDS` that the guest accepts.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(86_400);
@@ -71,6 +75,7 @@ pub(super) async fn host(
     let outbound = Outbound::builder()
         .policy(policy(variables, others)?)
         .timeouts(timeouts())
+        .rate_limiter(RateLimiter::new(rate_limit(variables)))
         .build()?;
     // Compiling is no work for a thread that has a spinner, or a mock, to run.
     let load = tokio::task::spawn_blocking(move || {
@@ -91,6 +96,21 @@ fn limits() -> Limits {
     Limits {
         wall_time: LONGEST_DEADLINE + Duration::from_secs(60),
         ..Limits::default()
+    }
+}
+
+/// The pace that the guest keeps in one call, for all calls of a command together. What is no number
+/// here is none for the guest either, which says so before it sends anything.
+fn rate_limit(variables: &[(String, String)]) -> RateLimit {
+    let given = variables
+        .iter()
+        .find(|(name, _)| name == REQUESTS_PER_SECOND);
+    let per_second = given
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(DEFAULT_REQUESTS_PER_SECOND);
+    RateLimit {
+        per_second,
+        burst: per_second,
     }
 }
 
@@ -178,6 +198,16 @@ mod tests {
         assert!(limits().wall_time > longest_deadline);
         assert!(timeouts().first_byte >= longest_attempt);
         assert!(timeouts().between_bytes >= longest_attempt);
+    }
+
+    #[test]
+    fn a_command_keeps_the_pace_of_a_call() {
+        for (value, expected) in [(None, 5), (Some("1"), 1), (Some("100"), 100)] {
+            let given = value.map(|value| (REQUESTS_PER_SECOND.to_owned(), value.to_owned()));
+            let limit = rate_limit(given.as_slice());
+            let found = (limit.per_second.get(), limit.burst.get());
+            assert_eq!(found, (expected, expected), "{value:?}");
+        }
     }
 
     #[test]

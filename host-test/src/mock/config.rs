@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::rate::RateLimit;
+use crate::RateLimit;
 
 /// The API key of a mock that was given no other. Not a secret: no real Meraki key looks like it.
 pub const DEFAULT_KEY: &str = "mock-meraki-key-not-a-secret";

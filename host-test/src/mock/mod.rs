@@ -61,7 +61,6 @@ use tokio::task::JoinSet;
 
 pub use config::{Camera, DEFAULT_KEY, MockConfig, Redirect};
 pub use media::CLIP;
-pub use rate::RateLimit;
 pub use record::{Authorization, RecordedRequest, Target};
 pub use script::{Scripted, UnusedScript};
 pub use wire::{Point, WireFault};

@@ -1,33 +1,8 @@
 //! The organisation's call budget, as a token bucket.
 
-use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-/// How many API requests an organisation may make.
-///
-/// A token bucket: it holds at most `burst` requests and refills at `per_second`, so any `t` seconds
-/// see at most `burst + per_second * t` requests. With the default that is 20 in the first second
-/// and 30 in the first two, which is how [Meraki puts its limit][page].
-///
-/// [page]: https://developer.cisco.com/meraki/api-v1/rate-limit/
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Requests a second that can go on for ever.
-    pub per_second: NonZeroU32,
-    /// Requests that may come at once after a pause.
-    pub burst: NonZeroU32,
-}
-
-impl Default for RateLimit {
-    /// 10 requests a second and a burst of 10.
-    fn default() -> Self {
-        const TEN: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
-        Self {
-            per_second: TEN,
-            burst: TEN,
-        }
-    }
-}
+use crate::RateLimit;
 
 /// The budget that is left, kept as time so that it is exact: a request costs the time that the bucket
 /// needs to refill by one.
@@ -69,6 +44,8 @@ impl TokenBucket {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     fn limit(per_second: u32, burst: u32) -> RateLimit {

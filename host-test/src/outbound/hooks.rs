@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{AUTHORIZATION, HOST};
 use http::uri::{PathAndQuery, Uri};
 use http::{Method, Request, Response, Version};
 use http_body_util::BodyExt;
@@ -108,6 +108,11 @@ impl Outbound {
         options: Option<RequestOptions>,
     ) -> Result<Response<WasiBody>, Error> {
         let origin = self.admit(&request)?;
+        if let Some(limiter) = &self.inner.limiter
+            && request.headers().contains_key(AUTHORIZATION)
+        {
+            limiter.turn().await;
+        }
         let limits = self.inner.timeouts.limit(options);
         let method = request.method().clone();
         let started = Instant::now();

@@ -12,17 +12,18 @@
 //!    `HTTP-request-denied`: no name is looked up, no socket opened.
 //! 3. The request gets the canonical form of the origin that was judged, in its URI and so in its
 //!    `Host` field, which a guest cannot set.
-//! 4. The guest's timeouts are cut to the host's [`Timeouts`].
-//! 5. The pool may have a connection to that origin. If not, the name is looked up ([`Resolve`]),
+//! 4. A request to the API waits for its turn, where there is a [`RateLimiter`].
+//! 5. The guest's timeouts are cut to the host's [`Timeouts`].
+//! 6. The pool may have a connection to that origin. If not, the name is looked up ([`Resolve`]),
 //!    the addresses are judged ([`address`]), and a connection is made to one of those that pass;
 //!    if none does, the request ends as `destination-IP-prohibited`. TLS verifies the certificate
 //!    and negotiates HTTP/2 or HTTP/1.1. All this is within the connect timeout.
-//! 6. The request is sent, and the header section of the response awaited within the first-byte
+//! 7. The request is sent, and the header section of the response awaited within the first-byte
 //!    timeout. Redirects are the guest's to follow, so each hop passes step 2.
-//! 7. The guest reads the body frame by frame, each within the between-bytes timeout. At its end
+//! 8. The guest reads the body frame by frame, each within the between-bytes timeout. At its end
 //!    the connection returns to the pool.
-//! 8. A line at debug level says method, scheme, host, port, status and duration. Paths, queries,
-//!    header fields and bodies are never logged: the URL of a clip is a secret.
+//! 9. A line at debug level says method, scheme, host, port, status, and duration from its turn on.
+//!    Paths, queries, header fields and bodies are never logged: the URL of a clip is a secret.
 //!
 //! An error on the way becomes the `wasi:http` error code that says most: see [`Outbound::send`].
 //! A guest that gives up drops the request, which ends it at any step.
@@ -56,6 +57,7 @@ mod destination;
 mod error;
 mod hooks;
 mod host;
+mod limiter;
 mod origin;
 mod resolve;
 mod timeouts;
@@ -67,6 +69,7 @@ use std::sync::Arc;
 
 pub use hooks::OutboundHooks;
 pub use host::{Host, HostError};
+pub use limiter::RateLimiter;
 pub use policy::Policy;
 pub use resolve::{Lookup, Resolve, SystemResolver};
 pub use timeouts::Timeouts;
@@ -84,6 +87,7 @@ pub struct Outbound {
 struct Inner {
     policy: Policy,
     timeouts: Timeouts,
+    limiter: Option<RateLimiter>,
     client: client::PooledClient,
 }
 
@@ -112,6 +116,7 @@ impl fmt::Debug for Outbound {
         f.debug_struct("Outbound")
             .field("policy", &self.inner.policy)
             .field("timeouts", &self.inner.timeouts)
+            .field("limiter", &self.inner.limiter)
             .finish_non_exhaustive()
     }
 }
@@ -122,6 +127,7 @@ impl fmt::Debug for Outbound {
 pub struct OutboundBuilder {
     policy: Policy,
     timeouts: Timeouts,
+    limiter: Option<RateLimiter>,
     roots: Vec<PathBuf>,
     resolver: Option<Arc<dyn Resolve>>,
 }
@@ -136,6 +142,13 @@ impl OutboundBuilder {
     /// The longest waits that are granted.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
+        self
+    }
+
+    /// Lets requests to the API wait for their turn, at the pace of their organisation: see
+    /// [`RateLimiter`]. By default none waits.
+    pub fn rate_limiter(mut self, limiter: RateLimiter) -> Self {
+        self.limiter = Some(limiter);
         self
     }
 
@@ -165,6 +178,7 @@ impl OutboundBuilder {
         let inner = Inner {
             policy: self.policy,
             timeouts: self.timeouts,
+            limiter: self.limiter,
             client,
         };
         Ok(Outbound {

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
-use host_test::mock::{
-    Authorization, MockConfig, RateLimit, RecordedRequest, Redirect, Scripted, Target,
-};
-use host_test::{CallError, ClipRequest, FailureKind, Phase, media, mpegts};
+use host_test::mock::{Authorization, MockConfig, RecordedRequest, Redirect, Scripted, Target};
+use host_test::{CallError, ClipRequest, FailureKind, Phase, RateLimit, media, mpegts};
 use http::{Response, StatusCode};
 
 use crate::support::{SERIAL, World, ending, footage, permanent, transient};

@@ -2,6 +2,7 @@
 
 mod connect;
 mod failures;
+mod limiter;
 mod pool;
 pub(crate) mod reach;
 pub mod server;

@@ -10,7 +10,7 @@ use host_test::mock::{MockConfig, MockMeraki};
 use host_test::outbound::policy::Destination;
 use host_test::{
     CallError, Clip, ClipError, ClipHost, ClipRequest, CodeCache, Failure, FailureKind, Limits,
-    Outbound, Policy, read_component,
+    Outbound, Policy, RateLimiter, read_component,
 };
 use tokio::net::TcpSocket;
 use tracing::Level;
@@ -94,6 +94,14 @@ impl World {
     pub fn also(mut self, origin: &str) -> Self {
         self.host = host(&[&self.origin(), origin]);
         self
+    }
+
+    /// The same host, whose requests to the API wait for their turn.
+    pub fn limited(&self, limiter: &RateLimiter) -> ClipHost {
+        let policy = self.host.outbound().policy().clone();
+        let outbound = Outbound::builder().policy(policy);
+        let outbound = outbound.rate_limiter(limiter.clone()).build().unwrap();
+        self.host.with_outbound(outbound)
     }
 
     /// Where the API and its clips are.

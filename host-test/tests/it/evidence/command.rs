@@ -1,11 +1,13 @@
 //! The commands, as people and programs use them.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use host_test::mock::{CLIP, MockConfig, Scripted, WireFault};
+use host_test::RateLimit;
+use host_test::mock::{CLIP, Camera, MockConfig, Scripted, WireFault};
 use http::StatusCode;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -87,6 +89,33 @@ async fn an_incident_is_saved_for_each_camera_and_verified() {
         (&differences[0]["name"], &differences[0]["kind"]),
         (&clip.into(), &"content".into())
     );
+}
+
+/// Each camera is a call of its own.
+#[tokio::test]
+async fn an_incident_asks_for_all_cameras_at_the_pace_of_one_call() {
+    let cameras: Vec<_> = (0..12).map(|n| format!("Q2MV-{n:04}-0000")).collect();
+    let five = NonZeroU32::new(5).unwrap();
+    let world = World::with(MockConfig {
+        cameras: cameras.iter().map(Camera::new).collect(),
+        rate_limit: Some(RateLimit {
+            per_second: five,
+            burst: five,
+        }),
+        ..MockConfig::default()
+    })
+    .await;
+    let (folder, at) = (folder(), ago(20));
+    let options = ["--at", &at, "--out", folder.path().to_str().unwrap()];
+    let cameras = cameras.iter().map(String::as_str);
+    let arguments: Vec<_> = ["incident"]
+        .into_iter()
+        .chain(cameras)
+        .chain(options)
+        .collect();
+    let output = run(&world, &arguments).await;
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    assert!(!world.statuses().contains(&Some(429)));
 }
 
 #[tokio::test]

@@ -4,10 +4,8 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use host_test::mock::{
-    Authorization, CLIP, MockConfig, MockMeraki, RateLimit, Redirect, Scripted, Target,
-};
-use host_test::mpegts;
+use host_test::mock::{Authorization, CLIP, MockConfig, MockMeraki, Redirect, Scripted, Target};
+use host_test::{RateLimit, mpegts};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Empty;

@@ -1,0 +1,133 @@
+//! One organisation's pace over all calls, from end to end.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use host_test::{CallError, ClipHost, ClipUrl, FailureKind, RateLimit, RateLimiter};
+use tokio::task::JoinSet;
+
+use crate::support::{SERIAL, World, footage, transient};
+use crate::transfer::bucket::Bucket;
+
+/// Gets a clip with each of these hosts at the same time.
+async fn all(
+    world: &World,
+    hosts: impl IntoIterator<Item = ClipHost>,
+) -> Vec<Result<ClipUrl, CallError>> {
+    let mut calls = JoinSet::new();
+    for host in hosts {
+        let (variables, footage) = (world.variables().to_vec(), footage(SERIAL));
+        calls.spawn(async move {
+            let (start, end) = (&footage.start, &footage.end);
+            host.get_clip(&variables, SERIAL, start, end).await
+        });
+    }
+    calls.join_all().await
+}
+
+/// Every call got its clip, and Meraki never had to refuse one.
+fn assert_undisturbed(world: &World, results: &[Result<ClipUrl, CallError>]) {
+    let failed = results.iter().find(|result| result.is_err());
+    assert!(failed.is_none(), "{failed:?}");
+    assert_eq!(world.statuses(), vec![Some(200); results.len()]);
+}
+
+fn one_a_second() -> RateLimiter {
+    let one = NonZeroU32::MIN;
+    RateLimiter::new(RateLimit {
+        per_second: one,
+        burst: one,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_calls_at_once_meet_no_limit() {
+    let world = World::new().await;
+    let host = world.limited(&RateLimiter::new(RateLimit::default()));
+    let started = Instant::now();
+    let results = all(&world, vec![host; 100]).await;
+    let took = started.elapsed();
+    eprintln!("100 calls of one organisation, 10/s with a burst of 10: {took:?}");
+    assert_undisturbed(&world, &results);
+    assert!(took < Duration::from_secs(15), "{took:?}");
+}
+
+/// What the other tests here would look like if nothing waited.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_limiter_calls_use_up_each_others_limit() {
+    let world = World::new().await.set("MV_CLIP_MAX_ATTEMPTS", "1");
+    let results = all(&world, vec![world.host.clone(); 60]).await;
+    let refused = results.into_iter().filter(Result::is_err);
+    for result in refused {
+        transient(result, FailureKind::RateLimited);
+    }
+    assert!(world.statuses().contains(&Some(429)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_share_a_limiter_keep_to_one_limit() {
+    let world = World::new().await;
+    let limiter = RateLimiter::new(RateLimit::default());
+    let hosts = [(); 2].map(|()| world.limited(&limiter));
+    let started = Instant::now();
+    let results = all(&world, hosts.iter().cycle().take(40).cloned()).await;
+    assert_undisturbed(&world, &results);
+    // 8 at once, the others 100 ms apart.
+    let took = started.elapsed();
+    assert!(took >= Duration::from_millis(3_150), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn organisations_do_not_slow_each_other() {
+    let (one, other) = (World::new().await, World::new().await);
+    let limited = |world: &World| vec![world.limited(&RateLimiter::new(RateLimit::default())); 30];
+    let started = Instant::now();
+    let (ones, others) = tokio::join!(all(&one, limited(&one)), all(&other, limited(&other)));
+    assert_undisturbed(&one, &ones);
+    assert_undisturbed(&other, &others);
+    // Each for itself needs 2.2 s; together they would need 5.2 s.
+    let took = started.elapsed();
+    assert!(took < Duration::from_millis(4_500), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_ends_before_its_turn_uses_up_nothing() {
+    let world = World::new().await;
+    let host = world.limited(&one_a_second());
+    let patient = all(&world, vec![host.clone(); 3]);
+    let hurried = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let mut variables = world.variables().to_vec();
+        variables.push(("MV_CLIP_DEADLINE_SECONDS".into(), "1".into()));
+        host.request_clip(&variables, &footage(SERIAL)).await
+    };
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        all(&world, [host.clone()]).await
+    };
+    let started = Instant::now();
+    let (patient, hurried, late) = tokio::join!(patient, hurried, late);
+    let took = started.elapsed();
+    let failure = transient(hurried, FailureKind::TimedOut);
+    assert_eq!(failure.status, None);
+    let results: Vec<_> = patient.into_iter().chain(late).collect();
+    assert_undisturbed(&world, &results);
+    // The turns of the four that stayed: at 0, 1, 2 and 3 s.
+    let turns = Duration::from_millis(2_950)..Duration::from_millis(3_950);
+    assert!(turns.contains(&took), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_and_destinations_do_not_wait() {
+    let bucket = Bucket::new([]).await;
+    let world = World::new().await.also(&bucket.origin());
+    let host = world.limited(&one_a_second());
+    let started = Instant::now();
+    let saved = host
+        .save_clip(world.variables(), &footage(SERIAL), &bucket.url())
+        .await;
+    let took = started.elapsed();
+    assert_eq!(saved.unwrap().bytes, bucket.puts()[0].body.len() as u64);
+    // Three requests were sent: two of them would have waited for a second each.
+    assert!(took < Duration::from_millis(950), "{took:?}");
+}

@@ -1,0 +1,83 @@
+//! Which requests wait for their turn.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use host_test::outbound::{Outbound, Timeouts};
+use host_test::{RateLimit, RateLimiter};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::server::Server;
+use super::{allowing, fetch, request, soon};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// One request a second, and a tenth of that to connect.
+fn slow(destination: String) -> Outbound {
+    let one = NonZeroU32::MIN;
+    let limit = RateLimit {
+        per_second: one,
+        burst: one,
+    };
+    let timeouts = Timeouts {
+        connect: SECOND / 10,
+        first_byte: SECOND / 2,
+        ..Timeouts::default()
+    };
+    let outbound = allowing(&[destination]).timeouts(timeouts);
+    outbound
+        .rate_limiter(RateLimiter::new(limit))
+        .build()
+        .unwrap()
+}
+
+fn with_key(uri: &str) -> Request<WasiBody> {
+    let mut request = request(uri);
+    let key = HeaderValue::from_static("Bearer key");
+    request.headers_mut().insert(AUTHORIZATION, key);
+    request
+}
+
+#[tokio::test]
+async fn who_brings_a_key_waits_and_no_timeout_counts_the_wait() {
+    let server = Server::well_behaved().await;
+    let outbound = slow(server.origin());
+    let started = Instant::now();
+    for _ in 0..2 {
+        let response = soon(outbound.send(with_key(&server.origin()), None)).await;
+        assert_eq!(response.unwrap().status(), 200);
+    }
+    let took = started.elapsed();
+    assert!(took >= SECOND - SECOND / 50, "{took:?}");
+}
+
+#[tokio::test]
+async fn who_brings_none_does_not_wait() {
+    let server = Server::well_behaved().await;
+    let outbound = slow(server.origin());
+    let started = Instant::now();
+    for _ in 0..10 {
+        fetch(&outbound, &server.origin()).await;
+    }
+    assert!(started.elapsed() < 2 * SECOND);
+}
+
+#[tokio::test]
+async fn what_the_policy_denies_uses_up_nothing() {
+    let server = Server::well_behaved().await;
+    let outbound = slow(server.origin());
+    let started = Instant::now();
+    for _ in 0..10 {
+        let denied = soon(outbound.send(with_key("https://api.meraki.com"), None)).await;
+        assert!(
+            matches!(denied, Err(Error::HttpRequestDenied)),
+            "{denied:?}"
+        );
+    }
+    soon(outbound.send(with_key(&server.origin()), None))
+        .await
+        .unwrap();
+    assert!(started.elapsed() < SECOND);
+}
