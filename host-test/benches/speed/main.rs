@@ -9,6 +9,7 @@ mod arms;
 mod cold;
 mod crowd;
 mod default_transport;
+mod limiter;
 mod native;
 mod peers;
 mod raw;
@@ -65,12 +66,13 @@ fn main() -> Result<()> {
     let peers = peers::read(args.peers.as_deref())?;
     let mut report = Report::new(&peers);
     type Measure = fn(&Site, &peers::Peers, &mut Report) -> Result<()>;
-    let measures: [(&str, Measure); 5] = [
+    let measures: [(&str, Measure); 6] = [
         ("warm", warm::measure),
         ("refuse", refuse::measure),
         ("throughput", throughput::measure),
         ("cold", cold::measure),
         ("crowd", crowd::measure),
+        ("limiter", limiter::measure),
     ];
     for (name, measure) in measures {
         if args.only.as_ref().is_none_or(|only| name.contains(only)) {

@@ -25,8 +25,18 @@ pub struct Report {
     cold: Vec<(String, Spread)>,
     /// Many calls at once, each of which the mock answers after a second.
     crowds: Vec<Crowd>,
+    /// 100 calls of one organisation through one limiter.
+    limiter: Option<Limited>,
     component_bytes: Option<usize>,
     notes: Vec<String>,
+}
+
+/// How a limiter did.
+#[derive(Clone, Copy, Serialize)]
+pub struct Limited {
+    pub seconds: f64,
+    pub ideal: f64,
+    pub refused: usize,
 }
 
 impl Report {
@@ -66,6 +76,10 @@ impl Report {
 
     pub fn crowd(&mut self, crowd: Crowd) {
         self.crowds.push(crowd);
+    }
+
+    pub fn limiter(&mut self, limited: Limited) {
+        self.limiter = Some(limited);
     }
 
     pub fn note(&mut self, note: String) {
@@ -155,6 +169,17 @@ impl fmt::Display for Report {
             writeln!(
                 f,
                 "{calls:>8}{elapsed:>10.2}{p50:>10.2}{megabytes:>10.0}{each:>16.0}"
+            )?;
+        }
+        if let Some(Limited {
+            seconds,
+            ideal,
+            refused,
+        }) = self.limiter
+        {
+            writeln!(
+                f,
+                "\n100 calls through one limiter: {seconds:.2} s, ideal {ideal:.2} s, 429 to {refused}"
             )?;
         }
         if let Some(bytes) = self.component_bytes {

@@ -53,6 +53,9 @@ fn component(start: &str) -> Vec<u8> {
     (unreachable))
   (func (export "meraki-mv:clips/events@0.1.0#get-coverage")
     (param i32 i32 i32 i32 i32 i32) (result i32)
+    (unreachable))
+  (func (export "meraki-mv:clips/transfer@0.1.0#save-clip")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
     (unreachable)))
 "#,
         spin = b's',
