@@ -6,5 +6,6 @@
 mod batch;
 mod behaviour;
 mod properties;
+mod ranges;
 mod simulation;
 mod transfer;
