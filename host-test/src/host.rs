@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::info;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{self, Component, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 
-use crate::bindings::{ClipPlugin, ClipPluginPre};
+use crate::bindings::Exports;
 use crate::cache::CodeCache;
 use crate::clip::{
     CallError, Clip, ClipOutcome, ClipRequest, ClipUrl, LoadError, Phase, SavedClip,
@@ -29,7 +29,8 @@ use crate::{engine, file};
 /// passes from call to call. Cloning is cheap, and shares everything.
 #[derive(Clone)]
 pub struct ClipHost {
-    pre: ClipPluginPre<State>,
+    pre: InstancePre<State>,
+    exports: Exports,
     outbound: Outbound,
     limits: Arc<Limits>,
     turns: Arc<Semaphore>,
@@ -91,10 +92,12 @@ impl ClipHost {
         let started = Instant::now();
         let engine = engine::new(&limits, cache).map_err(LoadError::Engine)?;
         let pre = link(&engine, component).map_err(LoadError::Component)?;
+        let exports = Exports::of(&pre).map_err(LoadError::Component)?;
         let turns = usize::try_from(limits.concurrent_calls.get()).unwrap_or(usize::MAX);
         info!(bytes = component.len(), elapsed = ?started.elapsed(), "component loaded");
         Ok(Self {
             pre,
+            exports,
             outbound,
             limits: Arc::new(limits),
             turns: Arc::new(Semaphore::new(turns.min(Semaphore::MAX_PERMITS))),
@@ -226,10 +229,11 @@ impl ClipHost {
         if let Err(error) = &result {
             log_end(&deadline, Some(error));
         }
-        let (store, plugin, turn) = result?;
+        let (store, instance, turn) = result?;
         Ok(Instance {
             store,
-            plugin,
+            instance,
+            exports: self.exports.clone(),
             deadline,
             _turn: turn,
         })
@@ -239,19 +243,26 @@ impl ClipHost {
         &self,
         variables: &[(String, String)],
         deadline: &Deadline,
-    ) -> Result<(Store<State>, ClipPlugin, Option<OwnedSemaphorePermit>), CallError> {
+    ) -> Result<
+        (
+            Store<State>,
+            component::Instance,
+            Option<OwnedSemaphorePermit>,
+        ),
+        CallError,
+    > {
         let turn = Arc::clone(&self.turns).acquire_owned();
         // The semaphore is never closed, so there is always a turn to wait for.
         let turn = deadline.bound(Phase::Waiting, turn).await?.ok();
         let hooks = self.outbound.hooks();
         let mut store = store::new(self.pre.engine(), &self.limits, hooks, variables);
         let starting = self.pre.instantiate_async(&mut store);
-        let plugin = deadline.bound(Phase::Starting, starting).await?;
-        Ok((store, plugin.map_err(CallError::Trap)?, turn))
+        let instance = deadline.bound(Phase::Starting, starting).await?;
+        Ok((store, instance.map_err(CallError::Trap)?, turn))
     }
 }
 
-fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<ClipPluginPre<State>> {
+fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<InstancePre<State>> {
     let component = Component::new(engine, component)?;
     let mut linker = Linker::<State>::new(engine);
     wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
@@ -259,5 +270,5 @@ fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<ClipPluginPre<Sta
         &mut linker,
         State::cli,
     )?;
-    ClipPluginPre::new(linker.instantiate_pre(&component)?)
+    linker.instantiate_pre(&component)
 }

@@ -4,10 +4,10 @@ use std::fmt;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
-use wasmtime::Store;
+use wasmtime::{Store, component};
 
-use crate::bindings::ClipPlugin;
-use crate::bindings::exports::meraki_mv::clips::types;
+use crate::bindings::Exports;
+use crate::bindings::exports::meraki_mv::clips::{clips, events, transfer, types};
 use crate::clip::{
     CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Phase, SavedClip, kind_name,
 };
@@ -22,7 +22,8 @@ use crate::store::State;
 /// in the middle of its work: another call of it would only trap.
 pub struct Instance {
     pub(crate) store: Store<State>,
-    pub(crate) plugin: ClipPlugin,
+    pub(crate) instance: component::Instance,
+    pub(crate) exports: Exports,
     pub(crate) deadline: Deadline,
     /// Held for its drop, which lets the next call in.
     pub(crate) _turn: Option<OwnedSemaphorePermit>,
@@ -41,7 +42,7 @@ impl Instance {
         end: &str,
     ) -> Result<ClipUrl, CallError> {
         info!(serial, start, end, "call started");
-        let clips = self.plugin.meraki_mv_clips_clips();
+        let clips = self.clips()?;
         let call = clips.call_get_clip(&mut self.store, serial, start, end);
         run(&self.deadline, call).await.map(ClipUrl::from)
     }
@@ -59,7 +60,7 @@ impl Instance {
             imager_id,
         } = request;
         info!(serial, start, end, imager_id, "call started");
-        let clips = self.plugin.meraki_mv_clips_clips();
+        let clips = self.clips()?;
         let call = clips.call_request_clip(&mut self.store, request);
         run(&self.deadline, call).await.map(Clip::from)
     }
@@ -80,7 +81,7 @@ impl Instance {
             imager_id,
         } = request;
         info!(serial, start, end, imager_id, "range started");
-        let events = self.plugin.meraki_mv_clips_events();
+        let events = self.events()?;
         let call = events.call_get_range(&mut self.store, request);
         run(&self.deadline, call).await.map(outcomes)
     }
@@ -101,7 +102,7 @@ impl Instance {
             serial,
             at, pre_roll_seconds, post_roll_seconds, "incident started"
         );
-        let events = self.plugin.meraki_mv_clips_events();
+        let events = self.events()?;
         let call = events.call_get_incident(
             &mut self.store,
             serial,
@@ -127,7 +128,7 @@ impl Instance {
             cameras = serials.len(),
             at, duration_seconds, "coverage started"
         );
-        let events = self.plugin.meraki_mv_clips_events();
+        let events = self.events()?;
         let call = events.call_get_coverage(&mut self.store, serials, at, duration_seconds);
         run(&self.deadline, call).await.map(outcomes)
     }
@@ -149,9 +150,24 @@ impl Instance {
             imager_id,
         } = request;
         info!(serial, start, end, imager_id, "transfer started");
-        let transfer = self.plugin.meraki_mv_clips_transfer();
+        let transfer = self.transfer()?;
         let call = transfer.call_save_clip(&mut self.store, request, destination);
         run(&self.deadline, call).await.map(SavedClip::from)
+    }
+
+    fn clips(&mut self) -> Result<clips::Guest, CallError> {
+        let found = self.exports.clips.load(&mut self.store, &self.instance);
+        found.map_err(CallError::Trap)
+    }
+
+    fn events(&mut self) -> Result<events::Guest, CallError> {
+        let found = self.exports.events.load(&mut self.store, &self.instance);
+        found.map_err(CallError::Trap)
+    }
+
+    fn transfer(&mut self) -> Result<transfer::Guest, CallError> {
+        let found = self.exports.transfer.load(&mut self.store, &self.instance);
+        found.map_err(CallError::Trap)
     }
 
     /// By how much the guest's memory has grown since it started, in bytes.

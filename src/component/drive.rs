@@ -22,11 +22,12 @@ pub(super) fn run(
     let mut batch = Batch::new(settings, requests, clock.started());
     let mut in_flight = Vec::new();
     loop {
-        let until = match batch.resume(clock.elapsed()) {
+        let now = clock.elapsed();
+        let until = match batch.resume(now) {
             Step::Send(index, request) => {
-                match Exchange::start(clock, &request) {
+                match Exchange::start(&request, now) {
                     Ok(exchange) => in_flight.push((index, exchange)),
-                    Err(error) => receive(&mut batch, clock, index, Err(error)),
+                    Err(error) => receive(&mut batch, now, index, Err(error)),
                 }
                 continue;
             }
@@ -40,7 +41,7 @@ pub(super) fn run(
         {
             match exchange.advance(now, ready.contains(&position)) {
                 ControlFlow::Continue(exchange) => in_flight.push((index, exchange)),
-                ControlFlow::Break(outcome) => receive(&mut batch, clock, index, outcome),
+                ControlFlow::Break(outcome) => receive(&mut batch, now, index, outcome),
             }
         }
     }
@@ -56,11 +57,6 @@ fn wait(clock: &Clock, in_flight: &[(usize, Exchange)], until: Option<Duration>)
     clock.wait(&pollables.collect::<Vec<&Pollable>>(), until)
 }
 
-fn receive(batch: &mut Batch<'_>, clock: &Clock, index: usize, outcome: Outcome) {
-    batch.receive(
-        index,
-        clock.elapsed(),
-        outcome,
-        wasi::random::random::get_random_u64,
-    );
+fn receive(batch: &mut Batch<'_>, now: Duration, index: usize, outcome: Outcome) {
+    batch.receive(index, now, outcome, wasi::random::random::get_random_u64);
 }

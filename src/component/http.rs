@@ -12,7 +12,6 @@ use waki::bindings::wasi::http::outgoing_handler;
 use waki::bindings::wasi::http::types::Method;
 use waki::bindings::wasi::io::poll::Pollable;
 
-use super::clock::Clock;
 use super::error_code::transport_error;
 use super::incoming::{self, Response, text};
 use super::outgoing;
@@ -37,9 +36,9 @@ enum Stage {
 }
 
 impl Exchange {
-    pub(super) fn start(clock: &Clock, request: &Request) -> Result<Self, TransportError> {
+    pub(super) fn start(request: &Request, now: Duration) -> Result<Self, TransportError> {
         let give_up_at = request.give_up_at;
-        let left = give_up_at.saturating_sub(clock.elapsed());
+        let left = give_up_at.saturating_sub(now);
         let accept = ("accept", "application/json".to_owned());
         let key = request.api_key.as_ref();
         let key = key.map(|key| ("authorization", key.authorization()));
@@ -95,23 +94,26 @@ fn head(response: Response) -> ControlFlow<Outcome, Stage> {
         None => return ControlFlow::Continue(Stage::Response(response)),
     };
     let headers = incoming.headers();
+    let status = incoming.status();
+    let field_of = |concerned: bool, name| concerned.then(|| text(&headers, name)).flatten();
     let head = Reply {
-        status: incoming.status(),
-        location: text(&headers, "location"),
-        retry_after: text(&headers, "retry-after"),
-        request_id: text(&headers, "x-request-id"),
+        status,
+        location: field_of(is_redirect(status), "location"),
+        retry_after: field_of(status >= 300, "retry-after"),
+        request_id: field_of(true, "x-request-id"),
         body: Ok(Vec::new()),
     };
-    if is_redirect(head.status) {
+    if is_redirect(status) {
         return ControlFlow::Break(Ok(head));
     }
     match incoming::Body::of(&incoming) {
-        Ok(incoming) => ControlFlow::Continue(Stage::Body(Body {
+        Ok(incoming) => Body {
             incoming,
             head,
             chunks: Vec::new(),
             length: 0,
-        })),
+        }
+        .advance(),
         Err(error) => ControlFlow::Break(Ok(Reply {
             body: Err(error),
             ..head
@@ -128,17 +130,20 @@ struct Body {
 }
 
 impl Body {
+    /// Takes all that has come: most replies come with their head, and need not be waited for.
     fn advance(mut self) -> ControlFlow<Outcome, Stage> {
-        let end = match self.incoming.read(CHUNK) {
-            Ok(Some(chunk)) if self.length + chunk.len() > MAX_BODY => {
-                Err(TransportError::TooLarge)
+        let end = loop {
+            match self.incoming.read(CHUNK) {
+                Ok(Some(chunk)) if self.length + chunk.len() > MAX_BODY => {
+                    break Err(TransportError::TooLarge);
+                }
+                Ok(Some(chunk)) if chunk.is_empty() => {
+                    return ControlFlow::Continue(Stage::Body(self));
+                }
+                Ok(Some(chunk)) => self.append(chunk),
+                Ok(None) => break Ok(self.chunks.concat()),
+                Err(error) => break Err(error),
             }
-            Ok(Some(chunk)) => {
-                self.append(chunk);
-                return ControlFlow::Continue(Stage::Body(self));
-            }
-            Ok(None) => Ok(self.chunks.concat()),
-            Err(error) => Err(error),
         };
         ControlFlow::Break(Ok(self.end(end)))
     }

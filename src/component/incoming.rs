@@ -1,5 +1,7 @@
 //! Replies on their way in.
 
+use std::cell::OnceCell;
+
 use waki::bindings::wasi::http::types::{
     FutureIncomingResponse, Headers, IncomingBody, IncomingResponse, http_error_code,
 };
@@ -47,7 +49,7 @@ pub(super) fn text(headers: &Headers, name: &str) -> Option<String> {
 
 /// The body of a reply. Each resource stands before the one that it is a child of, to be dropped first.
 pub(super) struct Body {
-    ready: Pollable,
+    ready: OnceCell<Pollable>,
     stream: InputStream,
     _body: IncomingBody,
 }
@@ -57,14 +59,15 @@ impl Body {
         let body = response.consume().map_err(|()| BROKEN)?;
         let stream = body.stream().map_err(|()| BROKEN)?;
         Ok(Self {
-            ready: stream.subscribe(),
+            ready: OnceCell::new(),
             stream,
             _body: body,
         })
     }
 
+    /// Made when it is first asked for: most bodies need not be waited for.
     pub(super) fn pollable(&self) -> &Pollable {
-        &self.ready
+        self.ready.get_or_init(|| self.stream.subscribe())
     }
 
     /// The next bytes: at most so many, none where there are none yet, and nothing after the last.

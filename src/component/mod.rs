@@ -12,6 +12,8 @@ mod patience;
 mod transfer;
 mod upload;
 
+use dlmalloc::GlobalDlmalloc;
+
 use self::bindings::exports::meraki_mv::clips::{clips, events, transfer as exported, types};
 use self::clock::Clock;
 use self::convert::{outcome, refused_request};
@@ -42,6 +44,11 @@ mod bindings {
     export!(Component with_types_in self);
     use super::Component;
 }
+
+/// The standard library's allocator, in the version that begins with the memory that the module has
+/// from the start. To grow it costs the host two system calls.
+#[global_allocator]
+static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
 struct Component;
 

@@ -11,6 +11,12 @@ use crate::setup::{Compiler, SHIPPED};
 use crate::strip;
 use crate::workspace::{GUEST, Workspace};
 
+/// The stack of the guest, in bytes. Beyond it the guest traps.
+const STACK: u32 = 128 << 10;
+
+/// The guest's memory as it starts, in bytes: its stack, its data, and the rest for the heap.
+const MEMORY: u32 = 320 << 10;
+
 /// Builds [`Workspace::component`]: the same bytes in every folder, for one commit and compiler.
 ///
 /// # Errors
@@ -29,6 +35,7 @@ pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
     let mut cargo = workspace.cargo(args);
     cargo.arg("--lib");
     let mut rustflags = remap(workspace);
+    rustflags.extend(memory());
     if let Compiler::Debian(pair) = compiler {
         pair.configure(&mut cargo);
         rustflags.push(pair.rustflag());
@@ -49,6 +56,18 @@ pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
     write_atomically(&file, &wasm)?;
     eprintln!("    {}: {} bytes", file.display(), wasm.len());
     Ok(())
+}
+
+/// Linker flags for a memory in which a call for one clip has room, so that it need not grow. What of it
+/// is not touched costs nothing.
+fn memory() -> impl Iterator<Item = String> {
+    let arguments = [
+        format!("-zstack-size={STACK}"),
+        format!("--initial-memory={MEMORY}"),
+    ];
+    arguments
+        .into_iter()
+        .map(|argument| format!("-Clink-arg={argument}"))
 }
 
 /// Compiler flags that keep this machine's folders out of the panic messages in the component.
