@@ -11,6 +11,7 @@ use crate::peers;
 use crate::process;
 use crate::programs;
 use crate::report;
+use crate::reproducible;
 use crate::sdk;
 use crate::setup::{self, AskRustup, CHECKED, Compiler, SHIPPED, Targets};
 use crate::step::{Runner, Step, Tool};
@@ -64,6 +65,24 @@ pub(crate) fn build(runner: &mut Runner, workspace: &Workspace, compiler: &Compi
         command: workspace.cargo(["xtask", "build"]),
     };
     runner.work(step, |_| component::build(workspace, compiler))
+}
+
+/// Sees that the component can be built again, byte by byte.
+///
+/// # Errors
+///
+/// It does not build, or other bytes come out.
+pub(crate) fn reproducible(
+    runner: &mut Runner,
+    workspace: &Workspace,
+    compiler: &Compiler,
+) -> Result<()> {
+    let step = Step {
+        name: "reproducible",
+        reason: "two builds in two folders give the same bytes",
+        command: workspace.cargo(["xtask", "reproducible"]),
+    };
+    runner.work(step, |_| reproducible::check(workspace, compiler))
 }
 
 /// Gets one clip with the component: from the camera `serial`, or from a mock.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::about::About;
 use crate::process;
+use crate::sbom;
 use crate::setup::{Compiler, SHIPPED};
 use crate::strip;
 use crate::workspace::{GUEST, Workspace};
@@ -17,12 +18,27 @@ const STACK: u32 = 128 << 10;
 /// The guest's memory as it starts, in bytes: its stack, its data, and the rest for the heap.
 const MEMORY: u32 = 320 << 10;
 
-/// Builds [`Workspace::component`]: the same bytes in every folder, for one commit and compiler.
+/// Builds [`Workspace::component`], and its bill of materials beside it.
 ///
 /// # Errors
 ///
-/// The guest does not compile, or the file cannot be written.
+/// The guest does not compile, or a file cannot be written.
 pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
+    let wasm = About::of(workspace)?.write_into(&compile(workspace, compiler)?)?;
+    let file = workspace.component();
+    write_atomically(&file, &wasm)?;
+    write_atomically(&sbom::beside(&file), &sbom::of(workspace, &wasm)?)?;
+    eprintln!("    {}: {} bytes", file.display(), wasm.len());
+    Ok(())
+}
+
+/// Compiles the component, without its metadata: the same bytes in every folder, for one commit and
+/// compiler.
+///
+/// # Errors
+///
+/// The guest does not compile.
+pub(crate) fn compile(workspace: &Workspace, compiler: &Compiler) -> Result<Vec<u8>> {
     let args = [
         "build",
         "--profile",
@@ -51,11 +67,7 @@ pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
 
     let built = workspace.target().join(SHIPPED).join("guest/mv_clip.wasm");
     let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-    let wasm = About::of(workspace)?.write_into(&strip::names(&wasm)?)?;
-    let file = workspace.component();
-    write_atomically(&file, &wasm)?;
-    eprintln!("    {}: {} bytes", file.display(), wasm.len());
-    Ok(())
+    strip::names(&wasm)
 }
 
 /// Linker flags for a memory in which a call for one clip has room, so that it need not grow. What of it

@@ -13,6 +13,8 @@ mod peers;
 mod process;
 mod programs;
 mod report;
+mod reproducible;
+mod sbom;
 mod sdk;
 mod setup;
 mod step;
@@ -42,8 +44,10 @@ enum Task {
     /// Make the wasm targets usable: with rustup or, where its server is out of reach, with
     /// Debian's compiler
     Setup,
-    /// Build the component: target/component/mv-clip.wasm
+    /// Build the component, target/component/mv-clip.wasm, and its bill of materials beside it
     Build,
+    /// Build the component in another folder too and see that the same bytes come out (a part of `ci`)
+    Reproducible,
     /// Build the component and get one clip with it, from a mock of the Meraki API or the real one
     ///
     /// Without SERIAL the clip comes from a mock in the same process. With SERIAL, and an API key in
@@ -100,6 +104,10 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::build(runner, workspace, &compiler)
         }
+        Task::Reproducible => {
+            let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::reproducible(runner, workspace, &compiler)
+        }
         Task::Demo { serial } => {
             let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::build(runner, workspace, &compiler)?;
@@ -116,6 +124,7 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
         Task::Ci => {
             let (targets, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::lint(runner, workspace, &targets)?;
+            checks::reproducible(runner, workspace, &compiler)?;
             checks::programs(runner, workspace);
             checks::test(runner, workspace, &targets, &compiler)
         }

@@ -23,8 +23,17 @@ impl Workspace {
     ///
     /// There is no workspace here, or cargo cannot read it.
     pub(crate) fn load() -> Result<Self> {
+        Self::at(Path::new("."))
+    }
+
+    /// Asks cargo about the workspace around `folder`.
+    ///
+    /// # Errors
+    ///
+    /// There is no workspace there, or cargo cannot read it.
+    pub(crate) fn at(folder: &Path) -> Result<Self> {
         let mut cargo = command("cargo", ["metadata", "--no-deps", "--format-version", "1"]);
-        let json = process::read(&mut cargo)?;
+        let json = process::read(cargo.current_dir(folder))?;
         let metadata = MetadataCommand::parse(json)
             .context("cannot make sense of what `cargo metadata` says")?;
         Ok(Self(metadata))
