@@ -17,14 +17,41 @@ const STACK: u32 = 128 << 10;
 /// The guest's memory as it starts, in bytes: its stack, its data, and the rest for the heap.
 const MEMORY: u32 = 320 << 10;
 
-/// Builds [`Workspace::component`]: the same bytes in every folder, for one commit and compiler.
+/// The name of a file beside [`Workspace::component`], and how cargo is told to build it.
+type Variant = (&'static str, &'static [&'static str]);
+
+/// The world `clip-plugin`, and the world `clips-only`.
+const VARIANTS: [Variant; 2] = [
+    ("mv-clip.wasm", &[]),
+    ("mv-clip-clips.wasm", &["--no-default-features"]),
+];
+
+/// Builds [`Workspace::component`] and, beside it, the component of the world `clips-only`: the same
+/// bytes in every folder, for one commit and compiler.
 ///
 /// # Errors
 ///
-/// The guest does not compile, or the file cannot be written.
+/// The guest does not compile, or a file cannot be written.
 pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
+    let about = About::of(workspace)?;
+    for (name, options) in VARIANTS {
+        let built = compile(workspace, compiler, options)?;
+        let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+        let wasm = about.write_into(&strip::names(&wasm)?)?;
+        let file = workspace.component().with_file_name(name);
+        write_atomically(&file, &wasm)?;
+        eprintln!("    {}: {} bytes", file.display(), wasm.len());
+    }
+    Ok(())
+}
+
+/// Compiles the guest, and gives the file that cargo makes: the next time it is another.
+fn compile(workspace: &Workspace, compiler: &Compiler, options: &[&str]) -> Result<PathBuf> {
+    // Of a crate that is also made a library for Rust, cargo does not optimise the whole at link time.
     let args = [
-        "build",
+        "rustc",
+        "--crate-type",
+        "cdylib",
         "--profile",
         "guest",
         "--target",
@@ -33,9 +60,9 @@ pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
         GUEST,
     ];
     let mut cargo = workspace.cargo(args);
-    cargo.arg("--lib");
+    cargo.arg("--lib").args(options);
     let mut rustflags = remap(workspace);
-    rustflags.extend(memory());
+    rustflags.extend(linker());
     if let Compiler::Debian(pair) = compiler {
         pair.configure(&mut cargo);
         rustflags.push(pair.rustflag());
@@ -48,22 +75,17 @@ pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
         .arg("--config")
         .arg(format!("target.{SHIPPED}.rustflags={rustflags:?}"));
     process::run(&mut cargo)?;
-
-    let built = workspace.target().join(SHIPPED).join("guest/mv_clip.wasm");
-    let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-    let wasm = About::of(workspace)?.write_into(&strip::names(&wasm)?)?;
-    let file = workspace.component();
-    write_atomically(&file, &wasm)?;
-    eprintln!("    {}: {} bytes", file.display(), wasm.len());
-    Ok(())
+    Ok(workspace.target().join(SHIPPED).join("guest/mv_clip.wasm"))
 }
 
 /// Linker flags for a memory in which a call for one clip has room, so that it need not grow. What of it
-/// is not touched costs nothing.
-fn memory() -> impl Iterator<Item = String> {
+/// is not touched costs nothing. And the linker leaves five bytes for every address, most of which need
+/// one or two.
+fn linker() -> impl Iterator<Item = String> {
     let arguments = [
         format!("-zstack-size={STACK}"),
         format!("--initial-memory={MEMORY}"),
+        "--compress-relocations".to_owned(),
     ];
     arguments
         .into_iter()

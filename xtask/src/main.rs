@@ -42,7 +42,8 @@ enum Task {
     /// Make the wasm targets usable: with rustup or, where its server is out of reach, with
     /// Debian's compiler
     Setup,
-    /// Build the component: target/component/mv-clip.wasm
+    /// Build the component: target/component/mv-clip.wasm, and mv-clip-clips.wasm beside it, which
+    /// exports the interface `clips` alone
     Build,
     /// Build the component and get one clip with it, from a mock of the Meraki API or the real one
     ///
