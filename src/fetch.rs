@@ -262,8 +262,9 @@ impl<'a> Fetch<'a> {
     fn failure(&self, refused: &Refused, ending: Ending, seconds: Option<u32>) -> Failure {
         let mut message = refused.refusal.message(self.settings, &refused.host);
         message.push_str(&ending.words(self.settings, self.attempts));
-        if !refused.errors.is_empty() {
-            let words = self.settings.shown(&refused.errors.join("; "));
+        let errors = refused.errors.iter().cloned();
+        if let Some(errors) = errors.reduce(|all, error| all + "; " + &error) {
+            let words = self.settings.shown(&errors);
             message.push_str(&format!(" Meraki says: \"{words}\"."));
         }
         Failure {

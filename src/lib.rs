@@ -5,7 +5,8 @@
 //! [`refusal`]), and what to do next ([`retry`], [`fetch`], [`transfer`]). Time and randomness arrive as
 //! arguments, so all of the behaviour runs natively, in simulated time. `component`, compiled for
 //! WebAssembly only, lends it WASI's clocks and sockets, and exports it as the world
-//! `meraki-mv:clips/clip-plugin` (see `wit/clips.wit`).
+//! `meraki-mv:clips/clip-plugin` or, without the feature of that name, as `meraki-mv:clips/clips-only` (see
+//! `wit/clips.wit`).
 //!
 //! ```
 //! use std::time::Duration;

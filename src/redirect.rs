@@ -84,7 +84,9 @@ fn resolve(asked: &Url, location: Option<&str>, followed: u32) -> Result<Url, Re
 fn host(location: &str) -> &str {
     let rest = location.split_once("//").map_or(location, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit('@').next().unwrap_or_default()
+    authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The host's side of the world `clip-plugin`, generated from `wit/`.
+//! The host's side of the world `clip-plugin`, generated from `wit/`. The world
+//! `clips-only` is a part of it.
 
 wasmtime::component::bindgen!({
     path: "../wit",
@@ -17,19 +18,34 @@ use self::exports::meraki_mv::clips::{clips, events, transfer};
 
 /// Where the world's exports are in a component. An instance then looks up only those that it is called
 /// for: to look up all of them takes as long as a third of what a call does otherwise.
+///
+/// A component of the world `clips-only` exports the first of them alone.
 #[derive(Clone)]
 pub(crate) struct Exports {
     pub(crate) clips: clips::GuestIndices,
-    pub(crate) events: events::GuestIndices,
-    pub(crate) transfer: transfer::GuestIndices,
+    pub(crate) events: Option<events::GuestIndices>,
+    pub(crate) transfer: Option<transfer::GuestIndices>,
 }
+
+const EVENTS: &str = "meraki-mv:clips/events@0.1.0";
+const TRANSFER: &str = "meraki-mv:clips/transfer@0.1.0";
 
 impl Exports {
     pub(crate) fn of<T>(component: &InstancePre<T>) -> Result<Self> {
         Ok(Self {
             clips: clips::GuestIndices::new(component)?,
-            events: events::GuestIndices::new(component)?,
-            transfer: transfer::GuestIndices::new(component)?,
+            events: exported(component, EVENTS, events::GuestIndices::new)?,
+            transfer: exported(component, TRANSFER, transfer::GuestIndices::new)?,
         })
     }
+}
+
+/// Where an interface is, if it is there. One that is, but with other functions, is an error.
+fn exported<T, I>(
+    component: &InstancePre<T>,
+    interface: &str,
+    indices: impl FnOnce(&InstancePre<T>) -> Result<I>,
+) -> Result<Option<I>> {
+    let found = component.component().get_export_index(None, interface);
+    found.map(|_| indices(component)).transpose()
 }

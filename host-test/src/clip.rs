@@ -160,6 +160,12 @@ pub enum CallError {
     /// The guest broke off: a trap, or a limit of [`crate::Limits`].
     #[error("the component broke off: {0:#}")]
     Trap(wasmtime::Error),
+    /// The component lacks the interface that the call is in: it is one of the world `clips-only`.
+    #[error(
+        "this component has no interface meraki-mv:clips/{0}; load one of the world clip-plugin, such as \
+         mv-clip.wasm"
+    )]
+    NotExported(&'static str),
 }
 
 /// How far a call had come.
@@ -219,8 +225,8 @@ pub enum LoadError {
     #[error("cannot set up the engine: {0:#}")]
     Engine(wasmtime::Error),
     /// The bytes are not a component, or one that asks for more than the world `clip-plugin` has, or
-    /// gives less.
-    #[error("not a component of the world meraki-mv:clips/clip-plugin: {0:#}")]
+    /// gives less than the world `clips-only`.
+    #[error("not a component of the world meraki-mv:clips/clip-plugin or clips-only: {0:#}")]
     Component(wasmtime::Error),
 }
 

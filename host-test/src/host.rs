@@ -55,8 +55,9 @@ impl ClipHost {
         Self::new(&file::read(path)?, outbound, limits)
     }
 
-    /// Loads a component: compiles it, and links it to the interfaces of the world `wasi:http/proxy`
-    /// and to `wasi:cli/environment`. Neither files nor sockets are there to be linked.
+    /// Loads a component of the world `clip-plugin` or `clips-only`: compiles it, and links it to the
+    /// interfaces of the world `wasi:http/proxy` and to `wasi:cli/environment`. Neither files nor sockets
+    /// are there to be linked.
     ///
     /// `outbound` is all that the guest can reach. Compiling takes a good part of a second and blocks:
     /// do it once, and within `tokio::task::spawn_blocking` where other tasks are running already.

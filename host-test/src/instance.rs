@@ -80,8 +80,8 @@ impl Instance {
             end,
             imager_id,
         } = request;
-        info!(serial, start, end, imager_id, "range started");
         let events = self.events()?;
+        info!(serial, start, end, imager_id, "range started");
         let call = events.call_get_range(&mut self.store, request);
         run(&self.deadline, call).await.map(outcomes)
     }
@@ -98,11 +98,11 @@ impl Instance {
         pre_roll_seconds: Option<u32>,
         post_roll_seconds: Option<u32>,
     ) -> Result<Clip, CallError> {
+        let events = self.events()?;
         info!(
             serial,
             at, pre_roll_seconds, post_roll_seconds, "incident started"
         );
-        let events = self.events()?;
         let call = events.call_get_incident(
             &mut self.store,
             serial,
@@ -124,11 +124,11 @@ impl Instance {
         at: &str,
         duration_seconds: Option<u32>,
     ) -> Result<Vec<ClipOutcome>, CallError> {
+        let events = self.events()?;
         info!(
             cameras = serials.len(),
             at, duration_seconds, "coverage started"
         );
-        let events = self.events()?;
         let call = events.call_get_coverage(&mut self.store, serials, at, duration_seconds);
         run(&self.deadline, call).await.map(outcomes)
     }
@@ -149,8 +149,8 @@ impl Instance {
             end,
             imager_id,
         } = request;
-        info!(serial, start, end, imager_id, "transfer started");
         let transfer = self.transfer()?;
+        info!(serial, start, end, imager_id, "transfer started");
         let call = transfer.call_save_clip(&mut self.store, request, destination);
         run(&self.deadline, call).await.map(SavedClip::from)
     }
@@ -161,12 +161,16 @@ impl Instance {
     }
 
     fn events(&mut self) -> Result<events::Guest, CallError> {
-        let found = self.exports.events.load(&mut self.store, &self.instance);
+        let events = self.exports.events.as_ref();
+        let events = events.ok_or(CallError::NotExported("events"))?;
+        let found = events.load(&mut self.store, &self.instance);
         found.map_err(CallError::Trap)
     }
 
     fn transfer(&mut self) -> Result<transfer::Guest, CallError> {
-        let found = self.exports.transfer.load(&mut self.store, &self.instance);
+        let transfer = self.exports.transfer.as_ref();
+        let transfer = transfer.ok_or(CallError::NotExported("transfer"))?;
+        let found = transfer.load(&mut self.store, &self.instance);
         found.map_err(CallError::Trap)
     }
 
@@ -212,6 +216,7 @@ pub(crate) fn log_end(deadline: &Deadline, error: Option<&CallError>) {
         Some(CallError::Clip(ClipError::ExecutionFailed)) => ("execution-failed", None),
         Some(CallError::WallTime { .. }) => ("wall-time", None),
         Some(CallError::Trap(_)) => ("trap", None),
+        Some(CallError::NotExported(_)) => ("not-exported", None),
     };
     let elapsed = deadline.elapsed();
     info!(outcome, attempts, ?elapsed, "call ended");

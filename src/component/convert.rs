@@ -1,10 +1,8 @@
 //! The crate's values as the contract's records. Named alike on both sides, on purpose.
 
-use super::bindings::exports::meraki_mv::clips::{transfer, types};
+use super::bindings::exports::meraki_mv::clips::types;
 use crate::api::Clip;
 use crate::error::{ClipError, Failure, FailureKind};
-use crate::request::{ClipRequest, Window};
-use crate::transfer::{Digest, SavedClip};
 
 impl From<Clip> for types::Clip {
     fn from(clip: Clip) -> Self {
@@ -24,53 +22,6 @@ impl From<Clip> for types::Clip {
             request_id,
         }
     }
-}
-
-impl From<SavedClip> for transfer::SavedClip {
-    fn from(saved: SavedClip) -> Self {
-        let SavedClip {
-            clip,
-            digest: Digest { bytes, sha256 },
-        } = saved;
-        Self {
-            clip: clip.into(),
-            bytes,
-            sha256,
-        }
-    }
-}
-
-impl From<&ClipRequest> for types::ClipRequest {
-    fn from(request: &ClipRequest) -> Self {
-        let ClipRequest {
-            serial,
-            window,
-            imager_id,
-        } = request;
-        Self {
-            imager_id: *imager_id,
-            ..refused_request(serial.to_string(), *window)
-        }
-    }
-}
-
-/// A request whose serial was refused, as it was given.
-pub(super) fn refused_request(serial: String, window: Window) -> types::ClipRequest {
-    types::ClipRequest {
-        serial,
-        start: window.start().to_string(),
-        end: window.end().to_string(),
-        imager_id: None,
-    }
-}
-
-/// What one of several clips came to, as the contract has it.
-pub(super) fn outcome(
-    request: types::ClipRequest,
-    result: Result<Clip, ClipError>,
-) -> types::ClipOutcome {
-    let outcome = result.map(Into::into).map_err(Into::into);
-    types::ClipOutcome { request, outcome }
 }
 
 impl From<ClipError> for types::ClipError {

@@ -17,6 +17,7 @@ use super::incoming::{self, Response, text};
 use super::outgoing;
 use crate::api::{MAX_BODY, Reply, Request, TransportError};
 use crate::redirect::is_redirect;
+use crate::settings::ApiKey;
 
 /// How much of a body is read at a time, in bytes: a real one fits.
 const CHUNK: usize = 16 * 1024;
@@ -39,11 +40,10 @@ impl Exchange {
     pub(super) fn start(request: &Request, now: Duration) -> Result<Self, TransportError> {
         let give_up_at = request.give_up_at;
         let left = give_up_at.saturating_sub(now);
-        let accept = ("accept", "application/json".to_owned());
-        let key = request.api_key.as_ref();
-        let key = key.map(|key| ("authorization", key.authorization()));
-        let fields = [accept].into_iter().chain(key);
-        let outgoing = outgoing::request(&Method::Get, &request.url, fields)?;
+        let mut fields = vec![("accept", "application/json")];
+        let key = request.api_key.as_ref().map(ApiKey::authorization);
+        fields.extend(key.as_ref().map(|key| ("authorization", key.as_str())));
+        let outgoing = outgoing::request(&Method::Get, &request.url, &fields)?;
         let options = outgoing::options(left, left, left);
         let future = outgoing_handler::handle(outgoing, Some(options))
             .map_err(|code| transport_error(&code))?;

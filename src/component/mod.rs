@@ -1,46 +1,53 @@
-//! The world `clip-plugin`: the only code that names WASI. It lends the rest of the crate a clock,
+//! What the component exports, and the only code that names WASI. It lends the rest of the crate a clock,
 //! randomness, environment variables and HTTP.
 
+mod clips;
 mod clock;
 mod convert;
 mod drive;
 mod error_code;
+#[cfg(feature = "clip-plugin")]
+mod events;
 mod http;
 mod incoming;
 mod outgoing;
-mod patience;
+#[cfg(feature = "clip-plugin")]
 mod transfer;
-mod upload;
 
 use dlmalloc::GlobalDlmalloc;
 
-use self::bindings::exports::meraki_mv::clips::{clips, events, transfer as exported, types};
+use self::bindings::exports::meraki_mv::clips::types;
 use self::clock::Clock;
-use self::convert::{outcome, refused_request};
 use crate::api::Clip;
 use crate::error::{ClipError, Failure};
-use crate::events::Coverage;
 use crate::request::ClipRequest;
 use crate::settings::Settings;
-use crate::transfer::Destination;
 
 #[expect(unsafe_code, reason = "generated from wit/")]
 mod bindings {
-    wit_bindgen::generate!({
-        world: "clip-plugin",
-        path: "wit",
-        with: {
-            "wasi:cli/environment@0.2.12": wasi::cli::environment,
-            "wasi:clocks/monotonic-clock@0.2.12": waki::bindings::wasi::clocks::monotonic_clock,
-            "wasi:clocks/wall-clock@0.2.12": wasi::clocks::wall_clock,
-            "wasi:http/outgoing-handler@0.2.12": waki::bindings::wasi::http::outgoing_handler,
-            "wasi:http/types@0.2.12": waki::bindings::wasi::http::types,
-            "wasi:io/error@0.2.12": waki::bindings::wasi::io::error,
-            "wasi:io/poll@0.2.12": waki::bindings::wasi::io::poll,
-            "wasi:io/streams@0.2.12": waki::bindings::wasi::io::streams,
-            "wasi:random/random@0.2.12": wasi::random::random,
-        },
-    });
+    macro_rules! generate {
+        ($world:literal) => {
+            wit_bindgen::generate!({
+                world: $world,
+                path: "wit",
+                with: {
+                    "wasi:cli/environment@0.2.12": wasi::cli::environment,
+                    "wasi:clocks/monotonic-clock@0.2.12": waki::bindings::wasi::clocks::monotonic_clock,
+                    "wasi:clocks/wall-clock@0.2.12": wasi::clocks::wall_clock,
+                    "wasi:http/outgoing-handler@0.2.12": waki::bindings::wasi::http::outgoing_handler,
+                    "wasi:http/types@0.2.12": waki::bindings::wasi::http::types,
+                    "wasi:io/error@0.2.12": waki::bindings::wasi::io::error,
+                    "wasi:io/poll@0.2.12": waki::bindings::wasi::io::poll,
+                    "wasi:io/streams@0.2.12": waki::bindings::wasi::io::streams,
+                    "wasi:random/random@0.2.12": wasi::random::random,
+                },
+            });
+        };
+    }
+    #[cfg(feature = "clip-plugin")]
+    generate!("clip-plugin");
+    #[cfg(not(feature = "clip-plugin"))]
+    generate!("clips-only");
     export!(Component with_types_in self);
     use super::Component;
 }
@@ -51,86 +58,6 @@ mod bindings {
 static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
 struct Component;
-
-impl clips::Guest for Component {
-    fn get_clip(serial: String, start: String, end: String) -> Result<String, types::ClipError> {
-        let request = ClipRequest::parse(&serial, &start, &end, None);
-        Ok(one(request)?.url.into_string())
-    }
-
-    fn request_clip(request: types::ClipRequest) -> Result<types::Clip, types::ClipError> {
-        Ok(one(parsed(&request))?.into())
-    }
-}
-
-impl events::Guest for Component {
-    fn get_range(request: types::ClipRequest) -> Result<Vec<types::ClipOutcome>, types::ClipError> {
-        let types::ClipRequest {
-            serial,
-            start,
-            end,
-            imager_id,
-        } = request;
-        let requests = crate::events::range(&serial, &start, &end, imager_id).map_err(permanent)?;
-        let asked = requests.clone();
-        let results = many(requests.into_iter().map(Ok).collect())?;
-        let outcome = |(request, result): (&ClipRequest, _)| outcome(request.into(), result);
-        Ok(asked.iter().zip(results).map(outcome).collect())
-    }
-
-    fn get_incident(
-        serial: String,
-        at: String,
-        pre_roll_seconds: Option<u32>,
-        post_roll_seconds: Option<u32>,
-    ) -> Result<types::Clip, types::ClipError> {
-        let request = crate::events::incident(&serial, &at, pre_roll_seconds, post_roll_seconds);
-        Ok(one(request)?.into())
-    }
-
-    fn get_coverage(
-        serials: Vec<String>,
-        at: String,
-        duration_seconds: Option<u32>,
-    ) -> Result<Vec<types::ClipOutcome>, types::ClipError> {
-        let Coverage {
-            window,
-            requests,
-            answers,
-        } = crate::events::coverage(&serials, &at, duration_seconds).map_err(permanent)?;
-        let asked: Vec<_> = requests
-            .iter()
-            .map(|request| request.as_ref().ok().cloned())
-            .collect();
-        let results = many(requests)?;
-        let answer = |(serial, answer): (String, usize)| {
-            let result = results.get(answer)?.clone();
-            let request = match asked.get(answer)? {
-                Some(request) => request.into(),
-                None => refused_request(serial, window),
-            };
-            Some(outcome(request, result))
-        };
-        Ok(serials
-            .into_iter()
-            .zip(answers)
-            .filter_map(answer)
-            .collect())
-    }
-}
-
-impl exported::Guest for Component {
-    fn save_clip(
-        request: types::ClipRequest,
-        destination: String,
-    ) -> Result<exported::SavedClip, types::ClipError> {
-        let request = parsed(&request).map_err(permanent)?;
-        let destination = Destination::parse(&destination).map_err(permanent)?;
-        let (clock, settings) = start()?;
-        let clip = get(&clock, &settings, request)?;
-        Ok(transfer::run(&clock, &settings, clip, destination)?.into())
-    }
-}
 
 fn permanent(failure: Failure) -> types::ClipError {
     ClipError::Permanent(failure).into()
@@ -152,13 +79,6 @@ fn start() -> Result<(Clock, Settings), types::ClipError> {
     let variables = wasi::cli::environment::get_environment();
     let settings = Settings::from_variables(variables).map_err(permanent)?;
     Ok((clock, settings))
-}
-
-fn many(
-    requests: Vec<Result<ClipRequest, Failure>>,
-) -> Result<Vec<Result<Clip, ClipError>>, types::ClipError> {
-    let (clock, settings) = start()?;
-    Ok(drive::run(&clock, &settings, requests))
 }
 
 fn one(request: Result<ClipRequest, Failure>) -> Result<Clip, types::ClipError> {

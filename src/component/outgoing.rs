@@ -15,15 +15,14 @@ const USER_AGENT: &str = concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-cli
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// A request with these header fields, which are in lower case, and with `User-Agent`.
-pub(super) fn request<'a>(
+pub(super) fn request(
     method: &Method,
     url: &Url,
-    fields: impl IntoIterator<Item = (&'a str, String)>,
+    fields: &[(&str, &str)],
 ) -> Result<OutgoingRequest, TransportError> {
-    let field = |(name, value): (&str, String)| (name.to_owned(), value.into_bytes());
-    let user_agent = ("user-agent", USER_AGENT.to_owned());
-    let fields: Vec<_> = fields.into_iter().chain([user_agent]).map(field).collect();
-    let fields = Fields::from_list(&fields).map_err(|_| TransportError::Denied)?;
+    let mut all = vec![field(&("user-agent", USER_AGENT))];
+    all.extend(fields.iter().map(field));
+    let fields = Fields::from_list(&all).map_err(|_| TransportError::Denied)?;
     let request = OutgoingRequest::new(fields);
     let scheme = if url.is_https() {
         Scheme::Https
@@ -37,6 +36,10 @@ pub(super) fn request<'a>(
         .and_then(|()| request.set_path_with_query(Some(&url.path_and_query())))
         .map_err(|()| TransportError::Denied)?;
     Ok(request)
+}
+
+fn field((name, value): &(&str, &str)) -> (String, Vec<u8>) {
+    ((*name).to_owned(), value.as_bytes().to_owned())
 }
 
 /// Hosts may refuse a timeout; the alarm holds all the same.

@@ -53,15 +53,15 @@ fn setup_step(workspace: &Workspace) -> Step {
     }
 }
 
-/// Builds the component.
+/// Builds the component, and the one with `clips` alone.
 ///
 /// # Errors
 ///
-/// It does not build.
+/// One does not build.
 pub(crate) fn build(runner: &mut Runner, workspace: &Workspace, compiler: &Compiler) -> Result<()> {
     let step = Step {
         name: "build",
-        reason: "the component",
+        reason: "the component, and the one with `clips` alone",
         command: workspace.cargo(["xtask", "build"]),
     };
     runner.work(step, |_| component::build(workspace, compiler))

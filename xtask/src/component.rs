@@ -18,29 +18,56 @@ const STACK: u32 = 128 << 10;
 /// The guest's memory as it starts, in bytes: its stack, its data, and the rest for the heap.
 const MEMORY: u32 = 320 << 10;
 
-/// Builds [`Workspace::component`], and its bill of materials beside it.
+/// A component that is built of the guest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct World {
+    /// Its file beside [`Workspace::component`].
+    file: &'static str,
+    /// How cargo is told to build it.
+    options: &'static [&'static str],
+}
+
+/// The worlds `clip-plugin` and `clips-only`.
+pub(crate) const WORLDS: [World; 2] = [
+    World {
+        file: "mv-clip.wasm",
+        options: &[],
+    },
+    World {
+        file: "mv-clip-clips.wasm",
+        options: &["--no-default-features"],
+    },
+];
+
+/// Builds [`Workspace::component`] and the other [`WORLDS`], each with its bill of materials beside it.
 ///
 /// # Errors
 ///
 /// The guest does not compile, or a file cannot be written.
 pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
-    let wasm = About::of(workspace)?.write_into(&compile(workspace, compiler)?)?;
-    let file = workspace.component();
-    write_atomically(&file, &wasm)?;
-    write_atomically(&sbom::beside(&file), &sbom::of(workspace, &wasm)?)?;
-    eprintln!("    {}: {} bytes", file.display(), wasm.len());
+    let about = About::of(workspace)?;
+    for world in WORLDS {
+        let wasm = about.write_into(&compile(workspace, compiler, world)?)?;
+        let file = workspace.component().with_file_name(world.file);
+        write_atomically(&file, &wasm)?;
+        write_atomically(&sbom::beside(&file), &sbom::of(workspace, &wasm)?)?;
+        eprintln!("    {}: {} bytes", file.display(), wasm.len());
+    }
     Ok(())
 }
 
-/// Compiles the component, without its metadata: the same bytes in every folder, for one commit and
+/// Compiles a component, without its metadata: the same bytes in every folder, for one commit and
 /// compiler.
 ///
 /// # Errors
 ///
 /// The guest does not compile.
-pub(crate) fn compile(workspace: &Workspace, compiler: &Compiler) -> Result<Vec<u8>> {
+pub(crate) fn compile(workspace: &Workspace, compiler: &Compiler, world: World) -> Result<Vec<u8>> {
+    // Of a crate that is also made a library for Rust, cargo does not optimise the whole at link time.
     let args = [
-        "build",
+        "rustc",
+        "--crate-type",
+        "cdylib",
         "--profile",
         "guest",
         "--target",
@@ -49,9 +76,9 @@ pub(crate) fn compile(workspace: &Workspace, compiler: &Compiler) -> Result<Vec<
         GUEST,
     ];
     let mut cargo = workspace.cargo(args);
-    cargo.arg("--lib");
+    cargo.arg("--lib").args(world.options);
     let mut rustflags = remap(workspace);
-    rustflags.extend(memory());
+    rustflags.extend(linker());
     if let Compiler::Debian(pair) = compiler {
         pair.configure(&mut cargo);
         rustflags.push(pair.rustflag());
@@ -64,18 +91,20 @@ pub(crate) fn compile(workspace: &Workspace, compiler: &Compiler) -> Result<Vec<
         .arg("--config")
         .arg(format!("target.{SHIPPED}.rustflags={rustflags:?}"));
     process::run(&mut cargo)?;
-
+    // The next world's file takes its place.
     let built = workspace.target().join(SHIPPED).join("guest/mv_clip.wasm");
     let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     strip::names(&wasm)
 }
 
 /// Linker flags for a memory in which a call for one clip has room, so that it need not grow. What of it
-/// is not touched costs nothing.
-fn memory() -> impl Iterator<Item = String> {
+/// is not touched costs nothing. And the linker leaves five bytes for every address, most of which need
+/// one or two.
+fn linker() -> impl Iterator<Item = String> {
     let arguments = [
         format!("-zstack-size={STACK}"),
         format!("--initial-memory={MEMORY}"),
+        "--compress-relocations".to_owned(),
     ];
     arguments
         .into_iter()

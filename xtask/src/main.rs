@@ -44,7 +44,8 @@ enum Task {
     /// Make the wasm targets usable: with rustup or, where its server is out of reach, with
     /// Debian's compiler
     Setup,
-    /// Build the component, target/component/mv-clip.wasm, and its bill of materials beside it
+    /// Build the component: target/component/mv-clip.wasm, and mv-clip-clips.wasm beside it, which
+    /// exports the interface `clips` alone; each with its bill of materials
     Build,
     /// Build the component in another folder too and see that the same bytes come out (a part of `ci`)
     Reproducible,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::component;
+use crate::component::{self, WORLDS};
 use crate::process;
 use crate::setup::Compiler;
 use crate::workspace::Workspace;
@@ -20,9 +20,16 @@ pub(crate) fn check(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join("another/folder");
     copy_sources(workspace, &copy)?;
-    let here = component::compile(workspace, compiler)?;
-    let there = component::compile(&Workspace::at(&copy)?, compiler)?;
-    let differs = here.iter().zip(&there).position(|(a, b)| a != b);
+    let there = Workspace::at(&copy)?;
+    for world in WORLDS {
+        let here = component::compile(workspace, compiler, world)?;
+        same(&here, &component::compile(&there, compiler, world)?)?;
+    }
+    Ok(())
+}
+
+fn same(here: &[u8], there: &[u8]) -> Result<()> {
+    let differs = here.iter().zip(there).position(|(a, b)| a != b);
     ensure!(
         here == there,
         "two builds of the same sources differ: {} bytes and {}, from byte {}. \

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use host_test::inspect::{Interfaces, inspect};
 use host_test::{ClipHost, Limits, LoadError, Policy};
 
-use crate::support::{component_file, outbound};
+use crate::support::{clips_only_file, component_file, outbound};
 
 fn component() -> Vec<u8> {
     std::fs::read(component_file()).expect("`cargo xtask build` makes the component")
+}
+
+fn clips_only() -> Vec<u8> {
+    std::fs::read(clips_only_file()).expect("`cargo xtask build` makes this component too")
 }
 
 /// An interface a line: its name without the version, and its functions.
@@ -50,11 +54,41 @@ wasi:io/streams: [method]input-stream.read [method]input-stream.subscribe \
 wasi:random/random: get-random-u64
 "
     );
-    let versions = imports
-        .keys()
-        .filter_map(|name| name.split_once('@'))
-        .map(|(_, version)| version);
-    assert!(versions.clone().count() == imports.len() && versions.clone().all(|v| v == "0.2.12"));
+    assert!(
+        imports.keys().all(|name| name.ends_with("@0.2.12")),
+        "{imports:?}"
+    );
+}
+
+/// It sends no body.
+#[test]
+fn clips_alone_import_these_and_no_others() {
+    let imports = inspect(&clips_only()).unwrap().imports;
+    assert_eq!(
+        listed(&imports),
+        "\
+wasi:cli/environment: get-environment
+wasi:clocks/monotonic-clock: now subscribe-instant
+wasi:clocks/wall-clock: now
+wasi:http/outgoing-handler: handle
+wasi:http/types: [static]fields.from-list [method]fields.get [constructor]outgoing-request \
+[method]outgoing-request.set-method [method]outgoing-request.set-path-with-query \
+[method]outgoing-request.set-scheme [method]outgoing-request.set-authority \
+[constructor]request-options [method]request-options.set-connect-timeout \
+[method]request-options.set-first-byte-timeout [method]request-options.set-between-bytes-timeout \
+[method]incoming-response.status [method]incoming-response.headers \
+[method]incoming-response.consume [method]incoming-body.stream \
+[method]future-incoming-response.subscribe [method]future-incoming-response.get http-error-code
+wasi:io/error:
+wasi:io/poll: poll
+wasi:io/streams: [method]input-stream.read [method]input-stream.subscribe
+wasi:random/random: get-random-u64
+"
+    );
+    assert!(
+        imports.keys().all(|name| name.ends_with("@0.2.12")),
+        "{imports:?}"
+    );
 }
 
 #[test]
@@ -73,18 +107,22 @@ meraki-mv:clips/types:
         exports.keys().all(|name| name.ends_with("@0.1.0")),
         "{exports:?}"
     );
+    let alone = inspect(&clips_only()).unwrap().exports;
+    let part = ["clips", "types"].map(|name| format!("meraki-mv:clips/{name}@0.1.0"));
+    let part = part.map(|name| (name.clone(), exports[&name].clone()));
+    assert_eq!(alone, part.into());
 }
 
 #[test]
-fn the_file_is_small() {
-    assert!(component().len() <= 260_000, "{} bytes", component().len());
+fn the_files_are_small() {
+    for (component, most) in [(component(), 205_000), (clips_only(), 140_000)] {
+        let bytes = component.len();
+        assert!(bytes <= most, "{bytes} bytes, more than {most}");
+    }
 }
 
 #[test]
-fn the_file_says_what_it_is() {
-    let mut metadata = inspect(&component()).unwrap().metadata;
-    // Only where it was built from a commit.
-    metadata.remove("revision");
+fn the_files_say_what_they_are() {
     let expected = [
         ("name", "mv-clip"),
         ("version", env!("CARGO_PKG_VERSION")),
@@ -98,7 +136,12 @@ fn the_file_says_what_it_is() {
     let expected: BTreeMap<_, _> = expected
         .map(|(name, value)| (name, value.to_owned()))
         .into();
-    assert_eq!(metadata, expected);
+    for component in [component(), clips_only()] {
+        let mut metadata = inspect(&component).unwrap().metadata;
+        // Only where it was built from a commit.
+        metadata.remove("revision");
+        assert_eq!(metadata, expected);
+    }
 }
 
 #[test]

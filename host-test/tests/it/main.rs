@@ -7,6 +7,7 @@
 mod behaviour;
 mod cache;
 mod cli;
+mod clips_only;
 mod contract;
 mod events;
 mod evidence;

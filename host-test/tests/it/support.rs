@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -28,11 +28,19 @@ pub fn component_file() -> PathBuf {
     std::env::var_os("MV_CLIP_COMPONENT").map_or_else(built, PathBuf::from)
 }
 
+/// The component of the world `clips-only`, which is built beside the other.
+pub fn clips_only_file() -> PathBuf {
+    component_file().with_file_name("mv-clip-clips.wasm")
+}
+
 /// Where the tests keep the compiled component.
 pub const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache");
 
-static HOST: LazyLock<ClipHost> = LazyLock::new(|| {
-    let component = read_component(&component_file()).unwrap();
+static HOST: LazyLock<ClipHost> = LazyLock::new(|| load(&component_file()));
+
+/// A host that may reach nothing, with the component in this file.
+pub fn load(component: &Path) -> ClipHost {
+    let component = read_component(component).unwrap();
     let cache = CodeCache::at(CACHE.as_ref()).unwrap();
     ClipHost::cached(
         &component,
@@ -41,7 +49,7 @@ static HOST: LazyLock<ClipHost> = LazyLock::new(|| {
         &cache,
     )
     .unwrap()
-});
+}
 
 pub fn outbound(policy: Policy) -> Outbound {
     Outbound::builder().policy(policy).build().unwrap()

@@ -5,9 +5,9 @@ use std::time::Duration;
 use waki::bindings::wasi::http::types::IncomingResponse;
 use waki::bindings::wasi::io::poll::Pollable;
 
-use super::clock::Clock;
-use super::incoming::{Body, Response};
 use crate::api::TransportError;
+use crate::component::clock::Clock;
+use crate::component::incoming::{Body, Response};
 
 /// How long to wait for the next thing to move. Once it is time to give up nothing else counts: a
 /// server that moves a byte now and then would keep the call for ever.

@@ -5,12 +5,12 @@ use waki::bindings::wasi::http::types::{IncomingResponse, Method, OutgoingBody};
 use waki::bindings::wasi::io::poll::Pollable;
 use waki::bindings::wasi::io::streams::OutputStream;
 
-use super::clock::Clock;
-use super::error_code::{BROKEN, transport_error};
-use super::incoming::{Body, Response, text};
-use super::outgoing;
 use super::patience::Patience;
 use crate::api::TransportError;
+use crate::component::clock::Clock;
+use crate::component::error_code::{BROKEN, transport_error};
+use crate::component::incoming::{Body, Response, text};
+use crate::component::outgoing;
 use crate::transfer::{MAX_WORDS, Put, PutError, Side};
 
 /// A destination that has the end of the clip to come, and says that it is stored.
@@ -32,13 +32,14 @@ impl Upload {
     }
 
     fn send(clock: &Clock, put: &Put) -> Result<Self, TransportError> {
-        let fields = put.destination.headers();
-        let fields = fields.map(|(name, value)| (name, value.to_owned()));
-        let length = put
-            .length
-            .map(|length| ("content-length", length.to_string()));
-        let url = put.destination.url();
-        let request = outgoing::request(&Method::Put, url, fields.chain(length))?;
+        let mut fields: Vec<_> = put.destination.headers().collect();
+        let length = put.length.map(|length| length.to_string());
+        fields.extend(
+            length
+                .as_ref()
+                .map(|length| ("content-length", length.as_str())),
+        );
+        let request = outgoing::request(&Method::Put, put.destination.url(), &fields)?;
         let body = request.body().map_err(|()| BROKEN)?;
         let stream = body.write().map_err(|()| BROKEN)?;
         // Hosts count the sending of the body as time to the first byte.

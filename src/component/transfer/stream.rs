@@ -5,13 +5,13 @@ use waki::bindings::wasi::http::types::Method;
 
 use wasi::random::random::get_random_u64;
 
-use super::clock::Clock;
-use super::error_code::{BROKEN, transport_error};
-use super::incoming::{Body, Response, text};
-use super::outgoing;
 use super::patience::Patience;
 use super::upload::Upload;
 use crate::api::{Clip, TransportError};
+use crate::component::clock::Clock;
+use crate::component::error_code::{BROKEN, transport_error};
+use crate::component::incoming::{Body, Response, text};
+use crate::component::outgoing;
 use crate::error::ClipError;
 use crate::settings::Settings;
 use crate::transfer::{
@@ -65,8 +65,7 @@ pub(super) fn run(
 /// Asks the media host.
 fn fetch(clock: &Clock, settings: &Settings, get: &Get) -> Result<(Head, Body), TransportError> {
     let left = get.give_up_at.saturating_sub(clock.elapsed());
-    let fields = [("accept", "*/*".to_owned())];
-    let request = outgoing::request(&Method::Get, &get.url, fields)?;
+    let request = outgoing::request(&Method::Get, &get.url, &[("accept", "*/*")])?;
     let options = outgoing::options(left, left, settings.attempt_timeout);
     let future =
         outgoing_handler::handle(request, Some(options)).map_err(|code| transport_error(&code))?;
