@@ -1,5 +1,7 @@
 //! Where a clip is saved: a URL that takes it with one `PUT` and without further credentials.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fmt;
 
 use crate::error::{Failure, FailureKind};
@@ -81,9 +83,13 @@ impl Destination {
                     .map(|part| (part.as_str(), part.decode().to_string_lossy())),
             );
         let secrets = parts.filter(|(raw, _)| raw.len() >= SHORTEST_SECRET);
-        secrets.fold(text.to_owned(), |text, (raw, decoded)| {
-            text.replace(raw, HIDDEN).replace(&*decoded, HIDDEN)
-        })
+        let mut secrets: Vec<_> = secrets
+            .flat_map(|(raw, decoded)| [raw.into(), decoded])
+            .collect();
+        // One may be a part of another, and would leave the rest of it.
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
+        let hide = |text: String, secret: &Cow<'_, str>| text.replace(&**secret, HIDDEN);
+        secrets.iter().fold(text.to_owned(), hide)
     }
 
     fn has(&self, parameter: &str) -> bool {
@@ -220,6 +226,13 @@ mod tests {
         assert_eq!(token, "/p/(hidden)/o/(hidden)");
         let shown = destination(AZURE).redact("s3cr%2Bt%3D and s3cr+t=");
         assert_eq!(shown, "(hidden) and (hidden)");
+    }
+
+    #[test]
+    fn a_part_that_holds_another_is_hidden_whole() {
+        let shown = destination("https://h/incident/incident-7.ts?sig=xincident-7.tsx")
+            .redact("incident-7.ts xincident-7.tsx incident");
+        assert_eq!(shown, "(hidden) (hidden) (hidden)");
     }
 
     #[test]
