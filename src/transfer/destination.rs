@@ -63,9 +63,9 @@ impl Destination {
     /// was signed alone. The older ones of both cover the content type, and some who make one write it
     /// into the query. That of an Azure SAS covers no field.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let is_signed = || self.signed_fields().any(|field| field == CONTENT_TYPE.0);
-        let without = (self.has("Signature") && self.content_type().is_none())
-            || (self.has("X-Goog-Signature") && !is_signed());
+        let is_signed = self.signed_fields().any(|field| field == CONTENT_TYPE.0);
+        let is_older = self.has("Signature") && self.content_type().is_none();
+        let without = !is_signed && (is_older || self.has("X-Goog-Signature"));
         let content_type = (!without).then_some(CONTENT_TYPE);
         let blob_type = (self.has("sv") && self.has("sig")).then_some(BLOB_TYPE);
         content_type.into_iter().chain(blob_type)
@@ -214,6 +214,8 @@ mod tests {
         assert_eq!(headers(&google("host")), []);
         let both = google("content-type%3Bhost");
         assert_eq!(headers(&both), [("content-type", "video/mp2t")]);
+        let mixed = "https://h/b?X-Amz-SignedHeaders=host;content-type&Signature=x";
+        assert_eq!(headers(mixed), [("content-type", "video/mp2t")]);
         assert_eq!(headers("https://h/plain"), [("content-type", "video/mp2t")]);
     }
 
