@@ -30,6 +30,10 @@ pub struct Saving {
 
 /// Checks that a transfer keeps its bounds and its secrets.
 pub fn check(saving: Saving) {
+    // The signature is known to the destination alone: a media host cannot be named after it.
+    if format!("{:?}{:?}", saving.url, saving.media).contains(SIGNATURE) {
+        return;
+    }
     let settings = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", KEY)]).unwrap();
     let Ok(url) = ClipUrl::parse(saving.url.write()) else {
         return;

@@ -201,7 +201,7 @@ pub(crate) fn fuzz(
         |_| {
             let run = |target: &String| fuzz::run(workspace, target, seconds);
             let outcomes = targets.iter().map(run).collect::<Result<Vec<_>>>()?;
-            fuzz::report(&outcomes)
+            fuzz::report(workspace, &outcomes)
         },
     )
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -78,10 +79,13 @@ pub(crate) fn targets(workspace: &Workspace, chosen: &[String]) -> Result<Vec<St
     })
 }
 
-/// A cargo command for the targets alone, with the workspace's own toolchain.
+/// A cargo command for the targets alone, with the workspace's own toolchain. What it builds is among
+/// all else that is built.
 pub(crate) fn cargo<'a>(workspace: &Workspace, args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = workspace.cargo(args);
-    command.args(["--manifest-path", MANIFEST]);
+    command
+        .args(["--manifest-path", MANIFEST])
+        .env(TARGET_VARIABLE, built(workspace));
     command
 }
 
@@ -90,17 +94,19 @@ pub(crate) fn build(workspace: &Workspace) -> Command {
     cargo_fuzz(workspace, ["build"])
 }
 
-/// Runs one target for `seconds`. What it learns is kept in `fuzz/corpus`, for the next time.
+/// Runs one target for `seconds`. What it learns is kept in `target/fuzz/corpus`, for the next
+/// time.
 ///
 /// # Errors
 ///
 /// It cannot be started, or did not even begin.
 pub(crate) fn run(workspace: &Workspace, target: &str, seconds: u64) -> Result<Outcome> {
     let folder = |name: &str| format!("fuzz/{name}/{target}");
-    let corpus = folder("corpus");
-    fs::create_dir_all(workspace.root().join(&corpus))
-        .with_context(|| format!("cannot make the folder {corpus}"))?;
-    let mut command = cargo_fuzz(workspace, ["run", target, &corpus, &folder("seeds"), "--"]);
+    let corpus = built(workspace).join("corpus").join(target);
+    fs::create_dir_all(&corpus)
+        .with_context(|| format!("cannot make the folder {}", corpus.display()))?;
+    let mut command = cargo_fuzz(workspace, ["run", target]);
+    command.arg(corpus).args([folder("seeds").as_str(), "--"]);
     command.args([
         &format!("-max_total_time={seconds}"),
         "-timeout=10",
@@ -126,7 +132,7 @@ pub(crate) fn run(workspace: &Workspace, target: &str, seconds: u64) -> Result<O
 /// # Errors
 ///
 /// There is a finding.
-pub(crate) fn report(outcomes: &[Outcome]) -> Result<()> {
+pub(crate) fn report(workspace: &Workspace, outcomes: &[Outcome]) -> Result<()> {
     eprintln!("\n{}", Table(outcomes));
     let findings: Vec<_> = outcomes
         .iter()
@@ -138,8 +144,8 @@ pub(crate) fn report(outcomes: &[Outcome]) -> Result<()> {
     {
         match finding {
             Some(file) => eprintln!(
-                "{target}: the input is kept in {file}; to see it again:\n    \
-                 rustup run nightly cargo fuzz run --sanitizer none {target} {file}"
+                "{target}: the input is kept in {file}; to see it again:\n    {}",
+                process::line(cargo_fuzz(workspace, ["run", target]).arg(file))
             ),
             None => eprintln!("{target}: it ended without keeping an input; see above"),
         }
@@ -165,8 +171,19 @@ fn cargo_fuzz<A: AsRef<OsStr>>(
     let mut args = args.into_iter();
     let mut command = workspace.command("rustup", ["run", "nightly", "cargo", "fuzz"]);
     command.args(args.next());
-    command.args(["--sanitizer", "none"]).args(args);
     command
+        .args(["--sanitizer", "none"])
+        .args(args)
+        .env(TARGET_VARIABLE, built(workspace));
+    command
+}
+
+/// What tells cargo where to build.
+const TARGET_VARIABLE: &str = "CARGO_TARGET_DIR";
+
+/// The folder for what is built of the targets, and for what they learn.
+fn built(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("fuzz")
 }
 
 /// Reads what libFuzzer says at the end.
@@ -232,10 +249,11 @@ mod tests {
 
     #[test]
     fn the_last_words_of_libfuzzer_are_understood() {
+        let workspace = Workspace::load().unwrap();
         let sound = "stat::number_of_executed_units: 1234\nstat::peak_rss_mb:   28\n";
         let outcome = read("reply", sound, true);
         assert_eq!((outcome.executions, &outcome.finding), (Some(1_234), &None));
-        assert!(report(&[outcome]).is_ok());
+        assert!(report(&workspace, &[outcome]).is_ok());
 
         let found = "thread panicked\nartifact_prefix='x/'; Test unit written to x/crash-1\n\
                      stat::number_of_executed_units: 7\n";
@@ -247,7 +265,7 @@ mod tests {
             table,
             "target          executions\nreply                    7  FINDING"
         );
-        let error = report(&[outcome]).unwrap_err().to_string();
+        let error = report(&workspace, &[outcome]).unwrap_err().to_string();
         assert_eq!(error, "found something in reply");
     }
 }
