@@ -214,6 +214,11 @@ mod tests {
         assert_eq!(headers(&google("host")), []);
         let both = google("content-type%3Bhost");
         assert_eq!(headers(&both), [("content-type", "video/mp2t")]);
+        // Of a SAS, `sv` or `sig` alone is none.
+        for part in ["sv=2024-11-04", "sig=s3cr3t"] {
+            let text = format!("https://h/b?{part}");
+            assert_eq!(headers(&text), [("content-type", "video/mp2t")], "{part}");
+        }
         let mixed = "https://h/b?X-Amz-SignedHeaders=host;content-type&Signature=x";
         assert_eq!(headers(mixed), [("content-type", "video/mp2t")]);
         assert_eq!(headers("https://h/plain"), [("content-type", "video/mp2t")]);
