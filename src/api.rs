@@ -379,7 +379,18 @@ mod tests {
 
     #[test]
     fn debug_hides_the_clip_url() {
-        let (url, _) = read(&reply(200, r#"{"url":"https://h/t0ken"}"#)).unwrap();
+        let mut reply = reply(200, r#"{"url":"https://h/t0ken"}"#);
+        reply.location = Some("https://h/t0ken".into());
+        let (url, _) = read(&reply).unwrap();
         assert_eq!(format!("{url:?}"), "ClipUrl(hidden)");
+        assert_eq!(
+            format!("{reply:?}"),
+            "Reply { status: 200, retry_after: None, request_id: None, body: Ok(25), .. }"
+        );
+    }
+
+    #[test]
+    fn a_mebibyte_is_read_at_most() {
+        assert_eq!(MAX_BODY, 1_048_576);
     }
 }

@@ -260,7 +260,8 @@ impl<'a> Fetch<'a> {
     }
 
     fn failure(&self, refused: &Refused, ending: Ending, seconds: Option<u32>) -> Failure {
-        let mut message = refused.refusal.message(self.settings, &refused.host);
+        let host = self.settings.shown(&refused.host);
+        let mut message = refused.refusal.message(self.settings, &host);
         message.push_str(&ending.words(self.settings, self.attempts));
         let errors = refused.errors.iter().cloned();
         if let Some(errors) = errors.reduce(|all, error| all + "; " + &error) {

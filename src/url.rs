@@ -29,7 +29,8 @@ pub struct Url(Uri<String>);
 /// Why a text is no [`Url`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlError {
-    /// Not an absolute URL with a host, as RFC 3986 has it.
+    /// Not an absolute URL as RFC 3986 has it, with an address or a host's name of letters, digits and
+    /// hyphens.
     Malformed,
     /// Neither https nor, to a loopback address, http.
     Insecure,
@@ -83,7 +84,7 @@ impl Url {
 
     fn check(uri: Uri<String>) -> Result<Self, UrlError> {
         let authority = uri.authority().ok_or(UrlError::Malformed)?;
-        if authority.host().is_empty() || authority.port_to_u16().is_err() {
+        if !is_host(&authority) || authority.port_to_u16().is_err() {
             return Err(UrlError::Malformed);
         }
         if authority.has_userinfo() {
@@ -194,6 +195,41 @@ impl Url {
 const HTTPS: &Scheme = Scheme::new_or_panic("https");
 const HTTP: &Scheme = Scheme::new_or_panic("http");
 
+/// Whether this is a host to whoever sends the request or opens the URL, and the same one.
+///
+/// RFC 3986 has more: `evil.com%2F.meraki.com` is below meraki.com only until it is decoded, and
+/// `127.1` is a name there, but an address to others (WHATWG's URL standard, "host parser").
+fn is_host(authority: &Authority<'_>) -> bool {
+    match authority.host_parsed() {
+        Host::Ipv4(_) | Host::Ipv6(_) => true,
+        Host::RegName(name) => is_name(name.as_str()),
+        _ => false,
+    }
+}
+
+/// Whether this has the form of a name in DNS; `_` is no letter of host names, but of some hosts.
+fn is_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        !label.is_empty() && label.bytes().all(is_letter)
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.len() <= LONGEST_NAME && name.split('.').all(is_label) && !is_number(last)
+}
+
+/// Whether a name that ends with this label is an address to others: digits, or `0x` and digits of 16.
+fn is_number(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").or(label.strip_prefix("0X"));
+    match hex {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => label.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
+/// RFC 1035, section 2.3.4, without the length bytes.
+const LONGEST_NAME: usize = 253;
+
 /// `localhost` counts: RFC 6761, section 6.3, keeps the name for loopback addresses.
 fn is_loopback(authority: &Authority<'_>) -> bool {
     let ip: IpAddr = match authority.host_parsed() {
@@ -288,6 +324,40 @@ mod tests {
             Url::parse("https://api.meraki.com@evil.com/"),
             Err(UrlError::UserInfo)
         );
+    }
+
+    #[test]
+    fn hosts_that_others_would_read_differently_are_refused() {
+        for host in [
+            "evil.com%2F.meraki.com",
+            "evil.com%00.meraki.com",
+            "api%2emeraki.com",
+            "evil.com;.meraki.com",
+            "a..meraki.com",
+            ".meraki.com",
+            "127.1",
+            "0x7f000001",
+            "2130706433",
+            "meraki.com.0X7F.",
+            "meraki.com.0x",
+            "[v1.meraki.com]",
+            &"a".repeat(254),
+        ] {
+            let text = format!("https://{host}/x");
+            assert_eq!(Url::parse(&text), Err(UrlError::Malformed), "{text}");
+        }
+        for host in [
+            "my_nas",
+            "3com",
+            "0xyz",
+            &"a".repeat(253),
+            "h.",
+            "a-1.xn--p1ai",
+            "[::1]",
+            "10.0.0.1",
+        ] {
+            assert_eq!(url(&format!("https://{host}:8443/x")).host(), host);
+        }
     }
 
     #[test]

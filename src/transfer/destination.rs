@@ -1,5 +1,7 @@
 //! Where a clip is saved: a URL that takes it with one `PUT` and without further credentials.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fmt;
 
 use crate::error::{Failure, FailureKind};
@@ -61,9 +63,9 @@ impl Destination {
     /// was signed alone. The older ones of both cover the content type, and some who make one write it
     /// into the query. That of an Azure SAS covers no field.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let is_signed = || self.signed_fields().any(|field| field == CONTENT_TYPE.0);
-        let without = (self.has("Signature") && self.content_type().is_none())
-            || (self.has("X-Goog-Signature") && !is_signed());
+        let is_signed = self.signed_fields().any(|field| field == CONTENT_TYPE.0);
+        let is_older = self.has("Signature") && self.content_type().is_none();
+        let without = !is_signed && (is_older || self.has("X-Goog-Signature"));
         let content_type = (!without).then_some(CONTENT_TYPE);
         let blob_type = (self.has("sv") && self.has("sig")).then_some(BLOB_TYPE);
         content_type.into_iter().chain(blob_type)
@@ -81,9 +83,13 @@ impl Destination {
                     .map(|part| (part.as_str(), part.decode().to_string_lossy())),
             );
         let secrets = parts.filter(|(raw, _)| raw.len() >= SHORTEST_SECRET);
-        secrets.fold(text.to_owned(), |text, (raw, decoded)| {
-            text.replace(raw, HIDDEN).replace(&*decoded, HIDDEN)
-        })
+        let mut secrets: Vec<_> = secrets
+            .flat_map(|(raw, decoded)| [raw.into(), decoded])
+            .collect();
+        // One may be a part of another, and would leave the rest of it.
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
+        let hide = |text: String, secret: &Cow<'_, str>| text.replace(&**secret, HIDDEN);
+        secrets.iter().fold(text.to_owned(), hide)
     }
 
     fn has(&self, parameter: &str) -> bool {
@@ -208,6 +214,13 @@ mod tests {
         assert_eq!(headers(&google("host")), []);
         let both = google("content-type%3Bhost");
         assert_eq!(headers(&both), [("content-type", "video/mp2t")]);
+        // Of a SAS, `sv` or `sig` alone is none.
+        for part in ["sv=2024-11-04", "sig=s3cr3t"] {
+            let text = format!("https://h/b?{part}");
+            assert_eq!(headers(&text), [("content-type", "video/mp2t")], "{part}");
+        }
+        let mixed = "https://h/b?X-Amz-SignedHeaders=host;content-type&Signature=x";
+        assert_eq!(headers(mixed), [("content-type", "video/mp2t")]);
         assert_eq!(headers("https://h/plain"), [("content-type", "video/mp2t")]);
     }
 
@@ -220,6 +233,13 @@ mod tests {
         assert_eq!(token, "/p/(hidden)/o/(hidden)");
         let shown = destination(AZURE).redact("s3cr%2Bt%3D and s3cr+t=");
         assert_eq!(shown, "(hidden) and (hidden)");
+    }
+
+    #[test]
+    fn a_part_that_holds_another_is_hidden_whole() {
+        let shown = destination("https://h/incident/incident-7.ts?sig=xincident-7.tsx")
+            .redact("incident-7.ts xincident-7.tsx incident");
+        assert_eq!(shown, "(hidden) (hidden) (hidden)");
     }
 
     #[test]

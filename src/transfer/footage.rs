@@ -173,6 +173,7 @@ mod tests {
         assert_eq!(footage.push(&stream(1)), Err(NotFootage::CutOff));
         let mut footage = Footage::new(Some(376));
         assert_eq!(footage.push(&stream(1)), Ok(()));
+        assert_eq!(format!("{footage:?}"), "Footage(188 bytes)");
         assert_eq!(footage.clone().finish(), Err(NotFootage::CutOff));
         assert_eq!(footage.push(&stream(1)), Ok(()));
         assert_eq!(footage.finish().unwrap().bytes, 376);

@@ -369,8 +369,8 @@ impl<'a> Transfer<'a> {
 
     fn failure(&self, refused: &Refused, ending: Ending, seconds: Option<u32>) -> Failure {
         let context = Context {
-            media: self.next_url.authority(),
-            destination: self.destination.url().authority(),
+            media: &self.settings.shown(self.next_url.authority()),
+            destination: &self.settings.shown(self.destination.url().authority()),
             has_length: self.media.is_some_and(|(_, has_length)| has_length),
         };
         let message = refused.refusal.message(self.settings, context);

@@ -586,6 +586,17 @@ mod words {
     }
 
     #[test]
+    fn never_hold_the_key_of_a_host_that_is_named_after_it() {
+        let shard = format!("https://{KEY}.meraki.com/x");
+        let call = Simulation::new().run([redirect(&shard), reply(404, "")]);
+        let message = &call.permanent().message;
+        assert!(
+            message.contains("that (API key).meraki.com is its region"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn never_hold_the_clip_url() {
         let call = Simulation::new().run([clip()]);
         assert!(!format!("{:?}", call.result).contains("t0ken"));

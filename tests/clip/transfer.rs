@@ -400,6 +400,16 @@ fn the_status_is_that_of_whoever_failed() {
 }
 
 #[test]
+fn words_never_hold_the_key_of_a_host_that_is_named_after_it() {
+    let call = Simulation::new().run([redirect(&format!("https://{KEY}.example/x")), head(410)]);
+    let message = &call.transient(FailureKind::Unavailable).message;
+    assert!(
+        message.starts_with("(API key).example does not give the clip"),
+        "{message}"
+    );
+}
+
+#[test]
 fn debug_hides_what_a_reply_says() {
     let head = Head {
         location: Some("https://h/s3cret".into()),

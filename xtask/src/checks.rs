@@ -6,7 +6,9 @@ use anyhow::Result;
 
 use crate::bench;
 use crate::component;
+use crate::fuzz;
 use crate::harness::COMPONENT_VARIABLE;
+use crate::mutants;
 use crate::peers;
 use crate::process;
 use crate::programs;
@@ -184,6 +186,65 @@ pub(crate) fn bench(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
     })
 }
 
+/// Fuzzes each of the `chosen` targets, or else all of them, for `seconds`.
+///
+/// # Errors
+///
+/// There is no nightly toolchain, a target does not build, or something is found.
+pub(crate) fn fuzz(
+    runner: &mut Runner,
+    workspace: &Workspace,
+    seconds: u64,
+    chosen: &[String],
+) -> Result<()> {
+    let step = |name, reason| Step {
+        name,
+        reason,
+        command: workspace.cargo(["xtask", "fuzz"]),
+    };
+    let targets = runner.work(
+        step("fuzz-setup", "a nightly toolchain and cargo-fuzz"),
+        |_| {
+            let targets = fuzz::targets(workspace, chosen)?;
+            fuzz::install(workspace)?;
+            Ok(targets)
+        },
+    )?;
+    runner.run(Step {
+        name: "fuzz-build",
+        reason: "the targets",
+        command: fuzz::build(workspace),
+    })?;
+    runner.work(
+        step("fuzz", "inputs without end, as far as time goes"),
+        |_| {
+            let run = |target: &String| fuzz::run(workspace, target, seconds);
+            let outcomes = targets.iter().map(run).collect::<Result<Vec<_>>>()?;
+            fuzz::report(workspace, &outcomes)
+        },
+    )
+}
+
+/// Asks the tests whether they notice changes of the code.
+///
+/// # Errors
+///
+/// cargo-mutants cannot be had, or there is a change that they do not notice.
+pub(crate) fn mutants(runner: &mut Runner, workspace: &Workspace, of: mutants::Of) -> Result<()> {
+    let setup = Step {
+        name: "mutants-setup",
+        reason: "cargo-mutants",
+        command: workspace.cargo(["xtask", "mutants"]),
+    };
+    runner.work(setup, |_| mutants::install(workspace))?;
+    let step = Step {
+        name: "mutants",
+        reason: "the tests, once for each change of the code: an hour or more",
+        command: mutants::command(workspace, of),
+    };
+    runner.work(step, |command| mutants::run(workspace, command))
+}
+
 /// Installs the programs of others that the tests of saved footage use, where apt-get may; skipped
 /// elsewhere.
 pub(crate) fn programs(runner: &mut Runner, workspace: &Workspace) {
@@ -212,6 +273,26 @@ pub(crate) fn lint(runner: &mut Runner, workspace: &Workspace, targets: &Targets
         name: "clippy",
         reason: "lints, in every package and test",
         command: warnings_denied(workspace.cargo(["clippy", "--workspace", "--all-targets"])),
+    })?;
+    runner.run(Step {
+        name: "fmt-fuzz",
+        reason: "the form of the fuzz targets",
+        command: fuzz::cargo(workspace, ["fmt", "--check"]),
+    })?;
+    runner.run(Step {
+        name: "clippy-fuzz",
+        reason: "lints, in the fuzz targets",
+        command: warnings_denied(fuzz::cargo(
+            workspace,
+            [
+                "clippy",
+                "--lib",
+                "--bins",
+                "--tests",
+                "--no-default-features",
+                "--features=targets",
+            ],
+        )),
     })?;
     let guest = ["clippy", "--package", GUEST, "--lib", "--target", SHIPPED];
     wasm_only(
@@ -248,6 +329,11 @@ pub(crate) fn test(
         name: "guest",
         reason: "the guest's rules, natively",
         command: workspace.cargo(["test", "--package", GUEST]),
+    })?;
+    runner.run(Step {
+        name: "seeds",
+        reason: "what the fuzz targets hold to, for the inputs that are kept",
+        command: fuzz::cargo(workspace, ["test", "--no-default-features"]),
     })?;
     wasm_only(
         runner,

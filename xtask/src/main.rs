@@ -3,11 +3,14 @@
 mod about;
 mod apt;
 mod bench;
+mod cargo_tool;
 mod checks;
 mod component;
 mod debian;
+mod fuzz;
 mod harness;
 mod mock;
+mod mutants;
 mod npm;
 mod peers;
 mod process;
@@ -27,6 +30,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::mutants::Of;
 use crate::setup::AskRustup;
 use crate::step::Runner;
 use crate::workspace::Workspace;
@@ -80,6 +84,25 @@ enum Task {
     /// missing, or a package registry is out of reach, are left out. Each says its version, and all
     /// are pinned in host-test/benches/peers.
     Bench,
+    /// Fuzz what the guest reads, one target after another: needs a nightly toolchain
+    ///
+    /// An input that contradicts a target is kept in fuzz/artifacts, and the command fails. The inputs
+    /// in fuzz/seeds are a part of `test`.
+    Fuzz {
+        /// For how long each target runs
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+        /// The targets: all, where none is named
+        targets: Vec<String>,
+    },
+    /// Change the guest's code in one place at a time, and ask its tests whether they notice
+    ///
+    /// It takes an hour or more. .cargo/mutants.toml says which changes are left out, and why.
+    Mutants {
+        /// Change the harness's outbound policy instead
+        #[arg(long)]
+        policy: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -139,6 +162,11 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::build(runner, workspace, &compiler)?;
             checks::bench(runner, workspace)
+        }
+        Task::Fuzz { seconds, targets } => checks::fuzz(runner, workspace, *seconds, targets),
+        Task::Mutants { policy } => {
+            let of = if *policy { Of::Policy } else { Of::Guest };
+            checks::mutants(runner, workspace, of)
         }
     }
 }

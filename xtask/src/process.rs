@@ -1,7 +1,8 @@
 //! The one way in which xtask runs other programs.
 
 use std::ffi::OsStr;
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -16,6 +17,34 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| not_started(command))?;
     ensure!(status.success(), "`{line}` ended with {status}");
     Ok(())
+}
+
+/// Runs `command` as [`run`] does, and gives its status and what it wrote to standard error.
+///
+/// # Errors
+///
+/// The program cannot be started, or its words cannot be read.
+pub(crate) fn watch(command: &mut Command) -> Result<(ExitStatus, String)> {
+    let line = line(command);
+    eprintln!("    $ {line}");
+    let mut child = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| not_started(command))?;
+    let mut words = String::new();
+    if let Some(stderr) = child.stderr.take() {
+        for part in BufReader::new(stderr).split(b'\n') {
+            let part = part.with_context(|| format!("cannot read what `{line}` says"))?;
+            let part = String::from_utf8_lossy(&part);
+            eprintln!("{part}");
+            words.push_str(&part);
+            words.push('\n');
+        }
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for `{line}`"))?;
+    Ok((status, words))
 }
 
 /// Runs `command` unseen and gives what it wrote to standard output, without white space at the
@@ -120,6 +149,15 @@ mod tests {
         );
         let error = run(&mut command).unwrap_err().to_string();
         assert!(error.ends_with("ended with exit status: 3"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_watched_is_kept_with_the_status() {
+        let mut command = Command::new("sh");
+        command.args(["-c", r"printf 'a\nb\377' >&2; exit 3"]);
+        let (status, words) = watch(&mut command).unwrap();
+        assert_eq!((status.code(), words.as_str()), (Some(3), "a\nb\u{fffd}\n"));
     }
 
     #[cfg(unix)]
