@@ -170,5 +170,5 @@ fn ends_as_footage(bytes: &[u8]) -> bool {
 }
 
 fn is_whole(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.len() % 188 == 0 && ends_as_footage(bytes)
+    !bytes.is_empty() && bytes.len().is_multiple_of(188) && ends_as_footage(bytes)
 }
