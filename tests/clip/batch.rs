@@ -14,14 +14,14 @@ use proptest::prelude::*;
 use crate::simulation::*;
 
 /// How a simulated batch went.
-struct Calls {
-    results: Vec<Result<Clip, ClipError>>,
+pub(crate) struct Calls {
+    pub(crate) results: Vec<Result<Clip, ClipError>>,
     sent: Vec<Sent>,
-    took: Duration,
+    pub(crate) took: Duration,
 }
 
 /// A request: when it was sent, for which clip, and whether a redirect asked for it.
-struct Sent {
+pub(crate) struct Sent {
     at: Duration,
     index: usize,
     redirected: bool,
@@ -38,12 +38,21 @@ impl Calls {
 fn run(
     count: usize,
     variables: &[(&'static str, &str)],
-    mut server: impl FnMut(Duration, usize, &Request) -> Exchange,
+    server: impl FnMut(Duration, usize, &Request) -> Exchange,
 ) -> Calls {
     let settings = Settings::from_variables(variables.iter().copied()).unwrap();
     let started = Timestamp::parse(STARTED).unwrap();
     let request = window("2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z");
-    let mut batch = Batch::new(&settings, (0..count).map(|_| Ok(request.clone())), started);
+    let requests = (0..count).map(|_| Ok(request.clone()));
+    drive(Batch::new(&settings, requests, started), || 0, server)
+}
+
+/// Does what the batch says; `random` is the randomness of its retries.
+pub(crate) fn drive(
+    mut batch: Batch<'_>,
+    mut random: impl FnMut() -> u64,
+    mut server: impl FnMut(Duration, usize, &Request) -> Exchange,
+) -> Calls {
     let (mut sent, mut now) = (Vec::new(), Duration::ZERO);
     let mut coming: Vec<(Duration, usize, Exchange)> = Vec::new();
     loop {
@@ -89,7 +98,7 @@ fn run(
             .position(|(at, ..)| *at == now)
             .expect("a reply to await");
         let (_, index, exchange) = coming.swap_remove(due);
-        batch.receive(index, now, exchange.outcome, || 0);
+        batch.receive(index, now, exchange.outcome, &mut random);
     }
 }
 

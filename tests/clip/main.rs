@@ -7,5 +7,6 @@ mod batch;
 mod behaviour;
 mod properties;
 mod ranges;
+mod seeds;
 mod simulation;
 mod transfer;

@@ -10,34 +10,40 @@ use crate::simulation::*;
 /// The key, where a message is cut.
 const ECHO: &str = r#"{"errors":["                                                                                                         k3y-0f-s0mebody"]}"#;
 
+/// What may come where a clip's URL is due.
+pub(crate) const BODIES: &[&str] = &[
+    "",
+    "<html>",
+    "{}",
+    r#"{"url":"https://h/x"}"#,
+    r#"{"url":"http://h/x"}"#,
+    r#"{"errors":["No video for specified timestamp"]}"#,
+    r#"{"errors":["API rate limit exceeded for organization"]}"#,
+    ECHO,
+];
+
+/// Where a redirect may lead, to good places and bad ones.
+pub(crate) const LOCATIONS: &[&str] = &[
+    "/x",
+    "https://n1.meraki.com/x",
+    "https://api.meraki.cn/x",
+    "https://evil.com/x",
+    "https://meraki.com.evil.com/x",
+    "http://api.meraki.com/x",
+    "//evil.com",
+    "https://n1.meraki.com@evil.com/x",
+    "https://k3y-0f-s0mebody.evil.com/x",
+    "?",
+    "\u{0}",
+];
+
 pub(crate) fn exchange() -> impl Strategy<Value = Exchange> {
     let status = prop_oneof![
         4 => prop::sample::select(vec![200_u16, 302, 400, 408, 429, 500, 503, 504]),
         1 => 100_u16..600,
     ];
-    let body = prop::sample::select(vec![
-        "",
-        "<html>",
-        "{}",
-        r#"{"url":"https://h/x"}"#,
-        r#"{"url":"http://h/x"}"#,
-        r#"{"errors":["No video for specified timestamp"]}"#,
-        r#"{"errors":["API rate limit exceeded for organization"]}"#,
-        ECHO,
-    ]);
-    let location = prop::option::of(prop::sample::select(vec![
-        "/x",
-        "https://n1.meraki.com/x",
-        "https://api.meraki.cn/x",
-        "https://evil.com/x",
-        "https://meraki.com.evil.com/x",
-        "http://api.meraki.com/x",
-        "//evil.com",
-        "https://n1.meraki.com@evil.com/x",
-        "https://k3y-0f-s0mebody.evil.com/x",
-        "?",
-        "\u{0}",
-    ]));
+    let body = prop::sample::select(BODIES);
+    let location = prop::option::of(prop::sample::select(LOCATIONS));
     let wait = prop::option::of(prop_oneof![
         (0_u32..200).prop_map(|seconds| seconds.to_string()),
         prop::sample::select(vec![

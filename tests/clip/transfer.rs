@@ -1,5 +1,6 @@
 //! Saving one clip, in simulated time.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use mv_clip::api::{Clip, ClipUrl, TransportError};
@@ -7,13 +8,13 @@ use mv_clip::error::{ClipError, Failure, FailureKind};
 use mv_clip::settings::Settings;
 use mv_clip::time::Timestamp;
 use mv_clip::transfer::{
-    Destination, Digest, Head, NotFootage, PutError, SavedClip, Side, Step, Transfer,
+    Destination, Digest, Get, Head, NotFootage, Put, PutError, SavedClip, Side, Step, Transfer,
 };
 use proptest::prelude::*;
 
 use crate::simulation::{KEY, MEDIA, STARTED, window};
 
-const DESTINATION: &str = "https://b.example/clip.ts?X-Amz-Signature=s3cret-s3cret";
+pub(crate) const DESTINATION: &str = "https://b.example/clip.ts?X-Amz-Signature=s3cret-s3cret";
 
 /// What the two sides do with one request, and how long that takes.
 #[derive(Clone, Debug)]
@@ -68,12 +69,12 @@ struct Simulation {
 }
 
 #[derive(Debug)]
-struct Call {
-    result: Result<SavedClip, ClipError>,
+pub(crate) struct Call {
+    pub(crate) result: Result<SavedClip, ClipError>,
     /// When the media host was asked, and for what.
-    asked: Vec<(Duration, String)>,
-    puts: usize,
-    took: Duration,
+    pub(crate) asked: Vec<(Duration, String)>,
+    pub(crate) puts: usize,
+    pub(crate) took: Duration,
 }
 
 impl Simulation {
@@ -98,7 +99,7 @@ impl Simulation {
         call
     }
 
-    fn run_against(&self, mut next: impl FnMut() -> Event) -> Call {
+    fn run_against(&self, next: impl FnMut() -> Event) -> Call {
         let settings = Settings::from_variables(self.variables.clone()).unwrap();
         let started = Timestamp::parse(STARTED).unwrap();
         let clip = Clip {
@@ -108,62 +109,87 @@ impl Simulation {
             request_id: Some("r1".into()),
         };
         let destination = Destination::parse(DESTINATION).unwrap();
-        let mut transfer = Transfer::new(&settings, started, clip, destination).unwrap();
-        let (mut asked, mut puts, mut now) = (Vec::new(), 0, self.begins);
-        let mut step = transfer.resume(now);
-        loop {
-            step = match step {
-                Step::Wait(until) => {
-                    now = now.max(until);
-                    transfer.resume(now)
+        let transfer = Transfer::new(&settings, started, clip, destination).unwrap();
+        let next = RefCell::new(next);
+        drive(
+            transfer,
+            self.begins,
+            || self.random,
+            |_, _| match (next.borrow_mut())() {
+                Event::Head(takes, head) => (takes, head),
+                Event::Stored(..) => panic!("a request to the media host"),
+            },
+            |_, _| match (next.borrow_mut())() {
+                Event::Stored(takes, outcome) => (takes, outcome.into_result()),
+                Event::Head(..) => panic!("a PUT"),
+            },
+        )
+    }
+}
+
+impl Outcome {
+    fn into_result(self) -> Result<Digest, PutError> {
+        match self {
+            Self::Stored => Ok(digest()),
+            Self::NoReply(side, error) => Err(PutError::NoReply(side, error)),
+            Self::NotFootage(error) => Err(error.into()),
+            Self::Refused(status, retry_after, body) => Err(PutError::Refused {
+                status,
+                retry_after: retry_after.map(str::to_owned),
+                body: body.into(),
+            }),
+        }
+    }
+}
+
+/// Does what the transfer says, from `now` on; the two sides are asked with the time, and say what comes
+/// and how long that takes.
+pub(crate) fn drive(
+    mut transfer: Transfer<'_>,
+    mut now: Duration,
+    mut random: impl FnMut() -> u64,
+    mut fetch: impl FnMut(Duration, &Get) -> (Duration, Result<Head, TransportError>),
+    mut store: impl FnMut(Duration, &Put) -> (Duration, Result<Digest, PutError>),
+) -> Call {
+    let (mut asked, mut puts) = (Vec::new(), 0);
+    let mut step = transfer.resume(now);
+    loop {
+        step = match step {
+            Step::Wait(until) => {
+                now = now.max(until);
+                transfer.resume(now)
+            }
+            Step::Get(get) => {
+                assert!(asked.len() < 1_000, "no end of requests");
+                assert!(get.give_up_at > now, "no time for the request");
+                asked.push((now, get.url.expose().to_owned()));
+                let (takes, head) = fetch(now, &get);
+                let in_time = now.saturating_add(takes) < get.give_up_at;
+                now = now.saturating_add(takes).min(get.give_up_at);
+                let head = if in_time {
+                    head
+                } else {
+                    Err(TransportError::TimedOut)
+                };
+                transfer.fetched(now, head, &mut random)
+            }
+            Step::Put(put) => {
+                puts += 1;
+                let (takes, mut outcome) = store(now, &put);
+                if now.saturating_add(takes) >= put.give_up_at {
+                    let late = TransportError::TimedOut;
+                    outcome = Err(PutError::NoReply(Side::Destination, late));
                 }
-                Step::Get(get) => {
-                    assert!(asked.len() < 1_000, "no end of requests");
-                    assert!(get.give_up_at > now, "no time for the request");
-                    asked.push((now, get.url.expose().to_owned()));
-                    let Event::Head(takes, head) = next() else {
-                        panic!("a request to the media host: {asked:?}")
-                    };
-                    let in_time = now + takes < get.give_up_at;
-                    now = (now + takes).min(get.give_up_at);
-                    let head = if in_time {
-                        head
-                    } else {
-                        Err(TransportError::TimedOut)
-                    };
-                    transfer.fetched(now, head, || self.random)
-                }
-                Step::Put(put) => {
-                    puts += 1;
-                    let Event::Stored(takes, outcome) = next() else {
-                        panic!("a PUT: {asked:?}")
-                    };
-                    let in_time = now + takes < put.give_up_at;
-                    now = (now + takes).min(put.give_up_at);
-                    let outcome = match outcome {
-                        _ if !in_time => Err(PutError::NoReply(
-                            Side::Destination,
-                            TransportError::TimedOut,
-                        )),
-                        Outcome::Stored => Ok(digest()),
-                        Outcome::NoReply(side, error) => Err(PutError::NoReply(side, error)),
-                        Outcome::NotFootage(error) => Err(error.into()),
-                        Outcome::Refused(status, retry_after, body) => Err(PutError::Refused {
-                            status,
-                            retry_after: retry_after.map(str::to_owned),
-                            body: body.into(),
-                        }),
-                    };
-                    transfer.stored(now, outcome, || self.random)
-                }
-                Step::Done(result) => {
-                    return Call {
-                        result,
-                        asked,
-                        puts,
-                        took: now,
-                    };
-                }
+                now = now.saturating_add(takes).min(put.give_up_at);
+                transfer.stored(now, outcome, &mut random)
+            }
+            Step::Done(result) => {
+                return Call {
+                    result,
+                    asked,
+                    puts,
+                    took: now,
+                };
             }
         }
     }
