@@ -13,6 +13,7 @@ mod evidence;
 mod faults;
 mod guest;
 mod input;
+mod keys;
 mod limiter;
 mod limits;
 mod media;
