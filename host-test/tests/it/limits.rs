@@ -5,12 +5,13 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use host_test::{CallError, ClipHost, Limit, Limits, LoadError, Phase, Policy};
+use host_test::mock::MockConfig;
+use host_test::{CallError, ClipHost, ClipRequest, Limit, Limits, LoadError, Phase, Policy};
 use tokio::io::AsyncReadExt;
 
 use crate::guest;
 use crate::outbound::server::Server;
-use crate::support::outbound;
+use crate::support::{SERIAL, World, component_file, footage, outbound};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -310,4 +311,39 @@ fn a_component_of_too_many_parts_is_not_loaded() {
     let loaded = ClipHost::new(&guest::obedient(), outbound(Policy::default()), limits);
     let words = loaded.unwrap_err().to_string();
     assert!(words.contains("core module instances"), "{words}");
+}
+
+/// What `Limits` says of its defaults: the component's largest call, with all of it in flight at once,
+/// needs little more than half of the resources.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_largest_range_stays_within_the_limits() {
+    let config = MockConfig {
+        rate_limit: None,
+        latency: Duration::from_secs(10),
+        ..MockConfig::default()
+    };
+    let world = World::with(config).await;
+    let world = world
+        .set("MV_CLIP_REQUESTS_PER_SECOND", "100")
+        .set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "60");
+    let limits = Limits {
+        requests: 288,
+        resources: 1_200,
+        ..Limits::default()
+    };
+    let component = std::fs::read(component_file()).unwrap();
+    let policy = Policy::new([world.origin().parse().unwrap()]);
+    let host = ClipHost::new(&component, outbound(policy), limits).unwrap();
+    let end = chrono::Utc::now() - chrono::TimeDelta::hours(1);
+    let text = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339();
+    let day = ClipRequest {
+        start: text(end - chrono::TimeDelta::hours(24)),
+        end: text(end),
+        ..footage(SERIAL)
+    };
+    let outcomes = host.get_range(world.variables(), &day).await.unwrap();
+    assert_eq!(outcomes.len(), 288);
+    let failed = outcomes.iter().find(|outcome| outcome.outcome.is_err());
+    assert!(failed.is_none(), "{failed:?}");
+    assert_eq!(world.mock.requests().len(), 288, "some were tried again");
 }
