@@ -136,7 +136,8 @@ fn the_placeholder_goes_nowhere_else() {
     let in_query = format!("{API}?key={token}");
     let in_path = format!("{FOREIGN}/{token}");
     let name = format!("x-{token}");
-    let cases: [(&str, &str, &[(&str, &str)]); 9] = [
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&str, &str, Fields<'_>); 9] = [
         ("a foreign host", FOREIGN, &[("authorization", &own)]),
         (
             "in plain text",
@@ -187,7 +188,7 @@ fn a_key_among_the_settings_is_taken_out() {
     let base_url = given[1].clone();
     assert_eq!(
         call(KeyMode::Injection).settings(&given),
-        [base_url.clone()]
+        std::slice::from_ref(&base_url)
     );
     let placeholder = call(KeyMode::Placeholder);
     let token = (VARIABLE.to_owned(), token(&placeholder));
