@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::bindings::exports::meraki_mv::clips::{transfer, types};
 use crate::file::ReadError;
+use crate::limits::Limit;
 
 pub use types::{ClipError, ClipRequest, Failure, FailureKind};
 
@@ -157,7 +158,10 @@ pub enum CallError {
         /// How far the call had come.
         phase: Phase,
     },
-    /// The guest broke off: a trap, or a limit of [`crate::Limits`].
+    /// The guest wanted more than one of the [`Limits`](crate::Limits) gives it, which ended the call.
+    #[error("the component was stopped: it wanted more than {0}")]
+    Limit(Limit),
+    /// The guest broke off of itself: a trap.
     #[error("the component broke off: {0:#}")]
     Trap(wasmtime::Error),
     /// The component lacks the interface that the call is in: it is one of the world `clips-only`.

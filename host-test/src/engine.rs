@@ -9,17 +9,10 @@ use wasmtime::{
 };
 
 use crate::cache::CodeCache;
-use crate::limits::{Limits, TABLE_ELEMENTS};
+use crate::limits::Limits;
 
 /// How long a guest computes before it yields to the calls beside it.
 const TICK: Duration = Duration::from_millis(10);
-
-/// The component is three core modules: its code, and two small ones through which the component
-/// linker ties its imports to it.
-const CORE_INSTANCES: u32 = 3;
-
-/// One of its code's own, and one through which it calls its imports.
-const TABLES: u32 = 2;
 
 const MEMORIES: u32 = 1;
 
@@ -34,14 +27,14 @@ pub(crate) fn new(limits: &Limits, cache: Option<&CodeCache>) -> Result<Engine> 
     let calls = limits.concurrent_calls.get();
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(calls)
-        .max_core_instances_per_component(CORE_INSTANCES)
-        .total_core_instances(calls.saturating_mul(CORE_INSTANCES))
+        .max_core_instances_per_component(limits.core_instances)
+        .total_core_instances(calls.saturating_mul(limits.core_instances))
         .max_memories_per_component(MEMORIES)
         .total_memories(calls.saturating_mul(MEMORIES))
         .max_memory_size(limits.memory)
-        .max_tables_per_component(TABLES)
-        .total_tables(calls.saturating_mul(TABLES))
-        .table_elements(TABLE_ELEMENTS)
+        .max_tables_per_component(limits.tables)
+        .total_tables(calls.saturating_mul(limits.tables))
+        .table_elements(limits.table_elements)
         .total_stacks(calls)
         .linear_memory_keep_resident(MEMORY_KEPT)
         .async_stack_keep_resident(STACK_KEPT)

@@ -18,7 +18,7 @@ use crate::clip::{
 };
 use crate::deadline::Deadline;
 use crate::instance::{Instance, log_end};
-use crate::limits::Limits;
+use crate::limits::{Bounds, Limits};
 use crate::outbound::Outbound;
 use crate::store::{self, State};
 use crate::{engine, file};
@@ -121,7 +121,8 @@ impl ClipHost {
     }
 
     /// Gets the URL of one clip; the arguments are described in `wit/clips.wit`. `variables` are the
-    /// settings of this call, as environment variables: two organisations can share a host.
+    /// settings of this call, as environment variables: two organisations can share a host. Where
+    /// [`Outbound`] keeps the API key, a key among them is left out.
     ///
     /// # Errors
     ///
@@ -222,11 +223,13 @@ impl ClipHost {
     ///
     /// # Errors
     ///
-    /// [`CallError::WallTime`] where it is not there in time, [`CallError::Trap`] where the component
+    /// [`CallError::WallTime`] where it is not there in time, [`CallError::Trap`] or
+    /// [`CallError::Limit`] where the component
     /// cannot be instantiated within the limits.
     pub async fn instance(&self, variables: &[(String, String)]) -> Result<Instance, CallError> {
         let deadline = Deadline::after(self.limits.wall_time);
-        let result = self.start(variables, &deadline).await;
+        let bounds = Bounds::new(&self.limits);
+        let result = self.start(variables, &deadline, &bounds).await;
         if let Err(error) = &result {
             log_end(&deadline, Some(error));
         }
@@ -236,6 +239,7 @@ impl ClipHost {
             instance,
             exports: self.exports.clone(),
             deadline,
+            bounds,
             _turn: turn,
         })
     }
@@ -244,6 +248,7 @@ impl ClipHost {
         &self,
         variables: &[(String, String)],
         deadline: &Deadline,
+        bounds: &Arc<Bounds>,
     ) -> Result<
         (
             Store<State>,
@@ -256,10 +261,11 @@ impl ClipHost {
         // The semaphore is never closed, so there is always a turn to wait for.
         let turn = deadline.bound(Phase::Waiting, turn).await?.ok();
         let hooks = self.outbound.hooks();
-        let mut store = store::new(self.pre.engine(), &self.limits, hooks, variables);
+        let mut store = store::new(self.pre.engine(), bounds, hooks, variables);
         let starting = self.pre.instantiate_async(&mut store);
         let instance = deadline.bound(Phase::Starting, starting).await?;
-        Ok((store, instance.map_err(CallError::Trap)?, turn))
+        let instance = instance.map_err(|error| bounds.explain(error))?;
+        Ok((store, instance, turn))
     }
 }
 
@@ -273,3 +279,7 @@ fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<InstancePre<State
     )?;
     linker.instantiate_pre(&component)
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

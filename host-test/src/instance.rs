@@ -1,6 +1,7 @@
 //! [`Instance`]: one call.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
@@ -12,19 +13,21 @@ use crate::clip::{
     CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Phase, SavedClip, kind_name,
 };
 use crate::deadline::Deadline;
+use crate::limits::Bounds;
 use crate::store::State;
 
 /// An instance of the component, with a store of its own, for one call.
 ///
 /// It holds one of the host's turns, and its wall time ([`Limits::wall_time`](crate::Limits)) has
 /// been counting since [`ClipHost::instance`](crate::ClipHost::instance) was called, so call it at
-/// once. After [`CallError::WallTime`] or [`CallError::Trap`] it is spent, because the guest was left
+/// once. After [`CallError::WallTime`], [`CallError::Limit`] or [`CallError::Trap`] it is spent, because the guest was left
 /// in the middle of its work: another call of it would only trap.
 pub struct Instance {
     pub(crate) store: Store<State>,
     pub(crate) instance: component::Instance,
     pub(crate) exports: Exports,
     pub(crate) deadline: Deadline,
+    pub(crate) bounds: Arc<Bounds>,
     /// Held for its drop, which lets the next call in.
     pub(crate) _turn: Option<OwnedSemaphorePermit>,
 }
@@ -44,7 +47,9 @@ impl Instance {
         info!(serial, start, end, "call started");
         let clips = self.clips()?;
         let call = clips.call_get_clip(&mut self.store, serial, start, end);
-        run(&self.deadline, call).await.map(ClipUrl::from)
+        run(&self.deadline, &self.bounds, call)
+            .await
+            .map(ClipUrl::from)
     }
 
     /// See [`ClipHost::request_clip`](crate::ClipHost::request_clip).
@@ -62,7 +67,9 @@ impl Instance {
         info!(serial, start, end, imager_id, "call started");
         let clips = self.clips()?;
         let call = clips.call_request_clip(&mut self.store, request);
-        run(&self.deadline, call).await.map(Clip::from)
+        run(&self.deadline, &self.bounds, call)
+            .await
+            .map(Clip::from)
     }
 
     /// See [`ClipHost::get_range`](crate::ClipHost::get_range).
@@ -83,7 +90,7 @@ impl Instance {
         let events = self.events()?;
         info!(serial, start, end, imager_id, "range started");
         let call = events.call_get_range(&mut self.store, request);
-        run(&self.deadline, call).await.map(outcomes)
+        run(&self.deadline, &self.bounds, call).await.map(outcomes)
     }
 
     /// See [`ClipHost::get_incident`](crate::ClipHost::get_incident).
@@ -110,7 +117,9 @@ impl Instance {
             pre_roll_seconds,
             post_roll_seconds,
         );
-        run(&self.deadline, call).await.map(Clip::from)
+        run(&self.deadline, &self.bounds, call)
+            .await
+            .map(Clip::from)
     }
 
     /// See [`ClipHost::get_coverage`](crate::ClipHost::get_coverage).
@@ -130,7 +139,7 @@ impl Instance {
             at, duration_seconds, "coverage started"
         );
         let call = events.call_get_coverage(&mut self.store, serials, at, duration_seconds);
-        run(&self.deadline, call).await.map(outcomes)
+        run(&self.deadline, &self.bounds, call).await.map(outcomes)
     }
 
     /// See [`ClipHost::save_clip`](crate::ClipHost::save_clip).
@@ -152,7 +161,9 @@ impl Instance {
         let transfer = self.transfer()?;
         info!(serial, start, end, imager_id, "transfer started");
         let call = transfer.call_save_clip(&mut self.store, request, destination);
-        run(&self.deadline, call).await.map(SavedClip::from)
+        run(&self.deadline, &self.bounds, call)
+            .await
+            .map(SavedClip::from)
     }
 
     fn clips(&mut self) -> Result<clips::Guest, CallError> {
@@ -195,13 +206,20 @@ fn outcomes(outcomes: Vec<types::ClipOutcome>) -> Vec<ClipOutcome> {
 
 async fn run<T>(
     deadline: &Deadline,
+    bounds: &Bounds,
     call: impl Future<Output = wasmtime::Result<Result<T, ClipError>>>,
 ) -> Result<T, CallError> {
-    let result = match deadline.bound(Phase::Running, call).await {
-        Ok(Ok(result)) => result.map_err(CallError::Clip),
-        Ok(Err(trap)) => Err(CallError::Trap(trap)),
-        Err(wall_time) => Err(wall_time),
+    let bounded = async {
+        tokio::select! {
+            biased;
+            exceeded = bounds.exceeded() => Err(exceeded),
+            result = call => match result {
+                Ok(result) => result.map_err(CallError::Clip),
+                Err(error) => Err(bounds.explain(error)),
+            },
+        }
     };
+    let result = deadline.bound(Phase::Running, bounded).await.flatten();
     log_end(deadline, result.as_ref().err());
     result
 }
@@ -215,6 +233,7 @@ pub(crate) fn log_end(deadline: &Deadline, error: Option<&CallError>) {
         }
         Some(CallError::Clip(ClipError::ExecutionFailed)) => ("execution-failed", None),
         Some(CallError::WallTime { .. }) => ("wall-time", None),
+        Some(CallError::Limit(_)) => ("limit", None),
         Some(CallError::Trap(_)) => ("trap", None),
         Some(CallError::NotExported(_)) => ("not-exported", None),
     };

@@ -57,8 +57,8 @@ pub use clip::{
 pub use file::{ReadError, read as read_component};
 pub use host::ClipHost;
 pub use instance::Instance;
-pub use limits::Limits;
-pub use outbound::{Outbound, Policy, RateLimiter};
+pub use limits::{Limit, Limits};
+pub use outbound::{ApiKey, KeyMode, Outbound, Policy, RateLimiter};
 pub use rate::RateLimit;
 
 /// The README's example compiles.

@@ -1,12 +1,17 @@
 //! The store of one call: what the guest is given, and what holds it to its limits.
 
+use std::sync::Arc;
+
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::limits::{Limits, Meter};
+use crate::limits::{Bounds, Meter};
 use crate::outbound::OutboundHooks;
+
+/// So many random bytes are made at once. The component takes eight.
+const RANDOM_BYTES: u64 = 4 << 10;
 
 pub(crate) struct State {
     /// Before the table: see [`OutboundHooks`].
@@ -38,18 +43,27 @@ impl WasiHttpView for State {
 
 pub(crate) fn new(
     engine: &Engine,
-    limits: &Limits,
+    bounds: &Arc<Bounds>,
     hooks: OutboundHooks,
     variables: &[(String, String)],
 ) -> Store<State> {
+    let limits = bounds.limits();
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(limits.resources);
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(limits.fields);
+    let mut wasi = WasiCtx::builder();
+    wasi.envs(&hooks.settings(variables));
+    wasi.max_random_size(RANDOM_BYTES);
     let state = State {
-        hooks,
-        wasi: WasiCtx::builder().envs(variables).build(),
-        http: WasiHttpCtx::new(),
-        table: ResourceTable::new(),
-        meter: Meter::new(limits),
+        hooks: hooks.within(Arc::clone(&bounds.in_flight)),
+        wasi: wasi.build(),
+        http,
+        table,
+        meter: Meter::new(Arc::clone(bounds)),
     };
     let mut store = Store::new(engine, state);
+    store.set_hostcall_fuel(limits.handover);
     store.limiter(|state| &mut state.meter);
     // Yields at each tick, so that a guest that computes for ever can be stopped at the wall time,
     // and keeps no other call waiting.

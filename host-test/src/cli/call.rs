@@ -5,7 +5,7 @@ use std::time::Duration;
 use host_test::ClipRequest;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::ComponentFile;
+use super::{ComponentFile, KeyHolder};
 
 /// Which clip, and how it is told.
 #[derive(clap::Args)]
@@ -31,6 +31,9 @@ pub(super) struct Call {
 
     #[command(flatten)]
     pub(super) component: ComponentFile,
+
+    #[command(flatten)]
+    pub(super) key: KeyHolder,
 }
 
 impl Call {

@@ -10,7 +10,7 @@ use host_test::{CallError, ClipError, ClipHost, ClipOutcome};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::outcome::{TEMPORARY, error_json};
-use super::{ComponentFile, settings};
+use super::{ComponentFile, KeyHolder, settings};
 
 /// What a shell reports for a command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -29,6 +29,9 @@ pub(super) struct Output {
 
     #[command(flatten)]
     component: ComponentFile,
+
+    #[command(flatten)]
+    key: KeyHolder,
 }
 
 /// What it takes to call the component.
@@ -86,7 +89,7 @@ pub(super) async fn save_all(
 
 async fn fill(output: &Output, source: &impl Source) -> anyhow::Result<Collected> {
     let variables = settings::from_environment()?;
-    let host = settings::host(&output.component, &variables, &[]).await?;
+    let host = settings::host(&output.component, &output.key, &variables, &[]).await?;
     let calls = Calls { host, variables };
     let (host, variables) = (&calls.host, &calls.variables);
     let bars = bars();

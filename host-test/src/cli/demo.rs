@@ -8,7 +8,7 @@ use chrono::{SecondsFormat, TimeDelta, Utc};
 use host_test::mock::{MockConfig, MockMeraki};
 use host_test::{ClipRequest, media, mpegts};
 
-use super::{ComponentFile, settings};
+use super::{ComponentFile, KeyHolder, settings};
 
 const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
 
@@ -23,6 +23,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     component: ComponentFile,
+
+    #[command(flatten)]
+    key: KeyHolder,
 }
 
 /// What to ask, and whom.
@@ -40,7 +43,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
     let started = Instant::now();
     let file = args.component.component.display().to_string();
-    let host = settings::host(&args.component, &target.variables, &[]).await?;
+    let host = settings::host(&args.component, &args.key, &target.variables, &[]).await?;
     step("load", started, &file);
 
     let started = Instant::now();

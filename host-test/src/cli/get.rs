@@ -29,7 +29,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
 async fn get(call: &Call) -> anyhow::Result<Clip> {
     let variables = settings::from_environment()?;
     let waiting = waiting_for(settings::base_url(&variables).to_owned());
-    let host = settings::host(&call.component, &variables, &[]).await?;
+    let host = settings::host(&call.component, &call.key, &variables, &[]).await?;
     let result = host.request_clip(&variables, &call.request()).await;
     waiting.finish_and_clear();
     Ok(result?)

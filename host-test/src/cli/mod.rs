@@ -80,6 +80,25 @@ struct ComponentFile {
     cache: Option<PathBuf>,
 }
 
+/// Who holds the API key while the component runs.
+#[derive(clap::Args)]
+struct KeyHolder {
+    /// What the component gets of MERAKI_DASHBOARD_API_KEY.
+    #[arg(long, value_enum, value_name = "MODE", default_value_t)]
+    key_mode: KeyOption,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum KeyOption {
+    /// The key itself, as a setting.
+    #[default]
+    Environment,
+    /// A random token, which is swapped for the key on its way to the API.
+    Placeholder,
+    /// Nothing: the key is added on the way to the API.
+    Injection,
+}
+
 impl ComponentFile {
     /// Where compiled components are kept; nowhere where that is nobody's cache folder.
     fn cache(&self) -> Option<PathBuf> {

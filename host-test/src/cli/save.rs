@@ -40,7 +40,7 @@ async fn save(args: &Args) -> anyhow::Result<SavedClip> {
     let host = destination.host().unwrap_or("its destination");
     let base_url = settings::base_url(&variables);
     let waiting = waiting_for(format!("a clip from {base_url} to {host}"));
-    let host = settings::host(&call.component, &variables, &[destination]).await?;
+    let host = settings::host(&call.component, &call.key, &variables, &[destination]).await?;
     let result = host.save_clip(&variables, &call.request(), &args.to).await;
     waiting.finish_and_clear();
     Ok(result?)

@@ -7,12 +7,16 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use host_test::outbound::Timeouts;
 use host_test::outbound::policy::Destination;
-use host_test::{ClipHost, CodeCache, Limits, Outbound, Policy, RateLimit, RateLimiter};
+use host_test::{
+    ApiKey, ClipHost, CodeCache, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter,
+};
 
-use super::{CACHE, COMPONENT, ComponentFile};
+use super::{CACHE, COMPONENT, ComponentFile, KeyHolder, KeyOption};
 
 /// The environment variable that says where to save a clip.
 pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
+
+const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
 
 const BASE_URL: &str = "MERAKI_BASE_URL";
 const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";
@@ -68,15 +72,20 @@ pub(super) fn base_url(variables: &[(String, String)]) -> &str {
 /// settings name it may reach the origins of `others`.
 pub(super) async fn host(
     component: &ComponentFile,
+    key: &KeyHolder,
     variables: &[(String, String)],
     others: &[http::Uri],
 ) -> anyhow::Result<ClipHost> {
     let (file, cache) = (component.component.clone(), component.cache());
-    let outbound = Outbound::builder()
-        .policy(policy(variables, others)?)
+    let api = api(variables)?;
+    let mut outbound = Outbound::builder()
+        .policy(policy(api.clone(), others))
         .timeouts(timeouts())
-        .rate_limiter(RateLimiter::new(rate_limit(variables)))
-        .build()?;
+        .rate_limiter(RateLimiter::new(rate_limit(variables)));
+    if let Some(key) = kept_key(key.key_mode, variables, api)? {
+        outbound = outbound.key(key);
+    }
+    let outbound = outbound.build()?;
     // Compiling is no work for a thread that has a spinner, or a mock, to run.
     let load = tokio::task::spawn_blocking(move || {
         let component = host_test::read_component(&file)?;
@@ -124,24 +133,42 @@ fn timeouts() -> Timeouts {
     }
 }
 
-/// What the guest may reach: all of Meraki where the base URL is in one of its regions, since they
-/// redirect to each other's shards; otherwise the base URL's origin alone. A base URL that cannot be
-/// read opens nothing: the guest says what is wrong with it.
-fn policy(variables: &[(String, String)], others: &[http::Uri]) -> anyhow::Result<Policy> {
+/// The key, where it is not the guest's to hold. Without one the API says that it is missing.
+fn kept_key(
+    mode: KeyOption,
+    variables: &[(String, String)],
+    api: Vec<Destination>,
+) -> anyhow::Result<Option<ApiKey>> {
+    let mode = match mode {
+        KeyOption::Environment => return Ok(None),
+        KeyOption::Placeholder => KeyMode::Placeholder,
+        KeyOption::Injection => KeyMode::Injection,
+    };
+    let given = variables.iter().find(|(name, _)| name == KEY);
+    let key = given.map(|(_, key)| ApiKey::new(key, mode, api));
+    key.transpose().context(KEY)
+}
+
+/// Where the API is: all of Meraki where the base URL is in one of its regions, since they redirect to
+/// each other's shards; otherwise the base URL's origin alone. A base URL that cannot be read opens
+/// nothing: the guest says what is wrong with it.
+fn api(variables: &[(String, String)]) -> anyhow::Result<Vec<Destination>> {
     let meraki = MERAKI
         .iter()
         .map(|form| form.parse())
         .collect::<Result<Vec<Destination>, _>>()?;
     let url: http::Uri = base_url(variables).parse().unwrap_or_default();
     let region = Policy::new(meraki.clone()).allows(&url).is_ok();
-    let api = if region {
+    Ok(if region {
         meraki
     } else {
         origin(&url).into_iter().collect()
-    };
-    Ok(Policy::new(
-        api.into_iter().chain(others.iter().filter_map(origin)),
-    ))
+    })
+}
+
+/// What the guest may reach.
+fn policy(api: Vec<Destination>, others: &[http::Uri]) -> Policy {
+    Policy::new(api.into_iter().chain(others.iter().filter_map(origin)))
 }
 
 fn origin(url: &http::Uri) -> Option<Destination> {
@@ -174,18 +201,17 @@ mod tests {
         ];
         for (base_url, expected) in cases {
             let variables = [(BASE_URL.to_owned(), base_url.to_owned())];
-            let policy = policy(&variables, &[]).unwrap();
-            let opened: Vec<_> = policy.destinations().map(ToString::to_string).collect();
+            let api = api(&variables).unwrap();
+            let opened: Vec<_> = api.iter().map(ToString::to_string).collect();
             assert_eq!(opened, expected, "{base_url}");
         }
-        let unset: Vec<_> = policy(&[], &[]).unwrap().destinations().cloned().collect();
-        assert_eq!(unset.len(), MERAKI.len());
+        assert_eq!(api(&[]).unwrap().len(), MERAKI.len());
     }
 
     #[test]
     fn a_destination_opens_its_origin() {
         let destination = "https://b.s3.amazonaws.com/c.ts?X-Amz-Signature=x";
-        let policy = policy(&[], &[destination.parse().unwrap()]).unwrap();
+        let policy = policy(api(&[]).unwrap(), &[destination.parse().unwrap()]);
         let last = policy.destinations().last().unwrap().to_string();
         assert_eq!(last, "https://b.s3.amazonaws.com");
     }

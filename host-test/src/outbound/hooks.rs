@@ -15,14 +15,20 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::body::{OwnedBody, Progress, SentBody, TimedBody};
+use super::body::{CountedBody, OwnedBody, Progress, SentBody, TimedBody};
 use super::client::retire;
+use super::in_flight::InFlight;
+use super::key::CallKey;
 use super::policy::{Denied, Origin};
+use super::redact::{RedactedBody, redact_fields};
 use super::timeouts::Timeouts;
 use super::{Outbound, error};
 
-/// The hooks of one store, made by [`Outbound::hooks`]: the shared [`Outbound`], and the word that the
-/// store is there.
+/// So many bytes of a body are taken from a guest at once, and so many more wait to be sent.
+const CHUNK: usize = 64 << 10;
+
+/// The hooks of one store, made by [`Outbound::hooks`]: the shared [`Outbound`], and what belongs to the
+/// call, such as the word that the store is there.
 ///
 /// In the data of a store they belong before its `ResourceTable`. A request whose body is under way when
 /// the store goes, because the guest trapped or the call was dropped, then breaks off. Otherwise the
@@ -30,15 +36,35 @@ use super::{Outbound, error};
 #[derive(Debug)]
 pub struct OutboundHooks {
     outbound: Outbound,
+    key: Option<Arc<CallKey>>,
+    in_flight: Arc<InFlight>,
     gone: Arc<AtomicBool>,
 }
 
 impl OutboundHooks {
     pub(super) fn new(outbound: Outbound) -> Self {
+        let key = outbound.inner.key.clone();
         Self {
             outbound,
+            key: key.map(|key| Arc::new(CallKey::new(key))),
+            in_flight: Arc::new(InFlight::at_most(usize::MAX)),
             gone: Arc::default(),
         }
+    }
+
+    /// The settings that the guest of this store may have: those `given`, but where the host keeps the
+    /// API key, the placeholder in its place or nothing. See [`key`](super::key).
+    #[must_use]
+    pub fn settings(&self, given: &[(String, String)]) -> Vec<(String, String)> {
+        match &self.key {
+            Some(key) => key.settings(given),
+            None => given.to_vec(),
+        }
+    }
+
+    pub(crate) fn within(mut self, in_flight: Arc<InFlight>) -> Self {
+        self.in_flight = in_flight;
+        self
     }
 }
 
@@ -56,17 +82,26 @@ impl WasiHttpHooks for OutboundHooks {
         false
     }
 
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: Completion,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Completion), Error>> + Send> {
+        let Some(place) = self.in_flight.begin() else {
+            return Box::new(ready(Err(Error::ConnectionLimitReached)));
+        };
         let outbound = self.outbound.clone();
+        let key = self.key.clone();
         let gone = Arc::clone(&self.gone);
         let request = request.map(|body| OwnedBody::new(body, gone).boxed_unsync());
         Box::new(async move {
-            let response = outbound.send(request, options).await?;
+            let response = outbound.dispatch(request, options, key.as_deref()).await?;
+            let response = response.map(|body| CountedBody::new(body, place).boxed_unsync());
             // The client's own tasks drive the connection: nothing is left to be polled.
             Ok((response, Box::new(ready(Ok(()))) as Completion))
         })
@@ -85,7 +120,8 @@ impl Outbound {
     ///
     /// | error | meaning |
     /// | --- | --- |
-    /// | `HttpRequestDenied` | the policy does not allow the destination, or the method is CONNECT |
+    /// | `HttpRequestDenied` | the policy does not allow the destination, the method is CONNECT, or a guest misuses the key |
+    /// | `ConnectionLimitReached` | a guest has as many requests in flight as it may |
     /// | `HttpRequestUriInvalid` | the URI has no usable host or port |
     /// | `DestinationIpProhibited` | the host leads only to addresses that may not be reached |
     /// | `DnsError` | the look-up failed or found nothing |
@@ -102,12 +138,27 @@ impl Outbound {
     /// | `HttpProtocolError` | the reply is not HTTP |
     ///
     /// Errors in the body come from the body.
+    ///
+    /// This is for the host's own requests, so it adds no API key: only [`OutboundHooks`] do.
     pub async fn send(
         &self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<Response<WasiBody>, Error> {
+        self.dispatch(request, options, None).await
+    }
+
+    async fn dispatch(
+        &self,
+        mut request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        key: Option<&CallKey>,
+    ) -> Result<Response<WasiBody>, Error> {
         let origin = self.admit(&request)?;
+        let secret = match key {
+            Some(key) => put_key(key, &mut request, &origin)?,
+            None => None,
+        };
         if let Some(limiter) = &self.inner.limiter
             && request.headers().contains_key(AUTHORIZATION)
         {
@@ -129,7 +180,10 @@ impl Outbound {
                 debug!(%method, %scheme, %host, port, %error, ?elapsed, "outbound failure")
             }
         }
-        result
+        result.map(|response| match secret {
+            Some(secret) => without(response, secret),
+            None => response,
+        })
     }
 
     fn admit(&self, request: &Request<WasiBody>) -> Result<Origin, Error> {
@@ -182,6 +236,25 @@ impl Outbound {
         Ok(response
             .map(|body| TimedBody::new(body, connection, limits.between_bytes).boxed_unsync()))
     }
+}
+
+/// Gives the secret that is in the request now, if one is.
+fn put_key<'a>(
+    key: &'a CallKey,
+    request: &mut Request<WasiBody>,
+    origin: &Origin,
+) -> Result<Option<&'a str>, Error> {
+    let put = key.put_into(request, origin).map_err(|misuse| {
+        debug!(%origin, %misuse, "outbound request denied");
+        Error::HttpRequestDenied
+    })?;
+    Ok(put.then(|| key.secret()))
+}
+
+/// A server may repeat what it was sent.
+fn without(mut response: Response<WasiBody>, secret: &str) -> Response<WasiBody> {
+    redact_fields(response.headers_mut(), secret);
+    response.map(|body| RedactedBody::new(body, secret).boxed_unsync())
 }
 
 /// Awaits a response for as long as the request is being sent, and for `limit` after that. None where

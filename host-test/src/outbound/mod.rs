@@ -12,18 +12,20 @@
 //!    `HTTP-request-denied`: no name is looked up, no socket opened.
 //! 3. The request gets the canonical form of the origin that was judged, in its URI and so in its
 //!    `Host` field, which a guest cannot set.
-//! 4. A request to the API waits for its turn, where there is a [`RateLimiter`].
-//! 5. The guest's timeouts are cut to the host's [`Timeouts`].
-//! 6. The pool may have a connection to that origin. If not, the name is looked up ([`Resolve`]),
+//! 4. Where the host keeps the API key ([`key`]), it is put into a request to the API. A guest that
+//!    brings its own, or takes its placeholder elsewhere, is denied.
+//! 5. A request with a key waits for its turn, where there is a [`RateLimiter`].
+//! 6. The guest's timeouts are cut to the host's [`Timeouts`].
+//! 7. The pool may have a connection to that origin. If not, the name is looked up ([`Resolve`]),
 //!    the addresses are judged ([`address`]), and a connection is made to one of those that pass;
 //!    if none does, the request ends as `destination-IP-prohibited`. TLS verifies the certificate
 //!    and negotiates HTTP/2 or HTTP/1.1. All this is within the connect timeout.
-//! 7. The request is sent, and the header section of the response awaited within the first-byte
-//!    timeout. Redirects are the guest's to follow, so each hop passes step 2.
-//! 8. The guest reads the body frame by frame, each within the between-bytes timeout. At its end
+//! 8. The request is sent, and the header section of the response awaited within the first-byte
+//!    timeout. Redirects are the guest's to follow, so each hop passes steps 2 to 4.
+//! 9. The guest reads the body frame by frame, each within the between-bytes timeout. At its end
 //!    the connection returns to the pool.
-//! 9. A line at debug level says method, scheme, host, port, status, and duration from its turn on.
-//!    Paths, queries, header fields and bodies are never logged: the URL of a clip is a secret.
+//! 10. A line at debug level says method, scheme, host, port, status, and duration from its turn on.
+//!     Paths, queries, header fields and bodies are never logged: the URL of a clip is a secret.
 //!
 //! An error on the way becomes the `wasi:http` error code that says most: see [`Outbound::send`].
 //! A guest that gives up drops the request, which ends it at any step.
@@ -57,8 +59,11 @@ mod destination;
 mod error;
 mod hooks;
 mod host;
+pub(crate) mod in_flight;
+pub mod key;
 mod limiter;
 mod origin;
+mod redact;
 mod resolve;
 mod timeouts;
 pub(crate) mod tls;
@@ -69,6 +74,7 @@ use std::sync::Arc;
 
 pub use hooks::OutboundHooks;
 pub use host::{Host, HostError};
+pub use key::{ApiKey, ApiKeyError, KeyMode};
 pub use limiter::RateLimiter;
 pub use policy::Policy;
 pub use resolve::{Lookup, Resolve, SystemResolver};
@@ -88,6 +94,7 @@ struct Inner {
     policy: Policy,
     timeouts: Timeouts,
     limiter: Option<RateLimiter>,
+    key: Option<ApiKey>,
     client: client::PooledClient,
 }
 
@@ -117,6 +124,7 @@ impl fmt::Debug for Outbound {
             .field("policy", &self.inner.policy)
             .field("timeouts", &self.inner.timeouts)
             .field("limiter", &self.inner.limiter)
+            .field("key", &self.inner.key)
             .finish_non_exhaustive()
     }
 }
@@ -128,6 +136,7 @@ pub struct OutboundBuilder {
     policy: Policy,
     timeouts: Timeouts,
     limiter: Option<RateLimiter>,
+    key: Option<ApiKey>,
     roots: Vec<PathBuf>,
     resolver: Option<Arc<dyn Resolve>>,
 }
@@ -149,6 +158,13 @@ impl OutboundBuilder {
     /// [`RateLimiter`]. By default none waits.
     pub fn rate_limiter(mut self, limiter: RateLimiter) -> Self {
         self.limiter = Some(limiter);
+        self
+    }
+
+    /// Keeps the API key here, so that the guest never holds it: see [`key`]. By default the guest has it,
+    /// among its settings.
+    pub fn key(mut self, key: ApiKey) -> Self {
+        self.key = Some(key);
         self
     }
 
@@ -179,6 +195,7 @@ impl OutboundBuilder {
             policy: self.policy,
             timeouts: self.timeouts,
             limiter: self.limiter,
+            key: self.key,
             client,
         };
         Ok(Outbound {

@@ -108,15 +108,16 @@ impl Policy {
     /// is one that no policy could allow.
     pub fn allows(&self, uri: &Uri) -> Result<Origin, Denied> {
         let origin = Origin::of(uri)?;
-        if self
-            .destinations
-            .iter()
-            .any(|destination| destination.covers(&origin))
-        {
+        if self.covers(&origin) {
             Ok(origin)
         } else {
             Err(Denied::NotListed(Box::new(origin)))
         }
+    }
+
+    pub(super) fn covers(&self, origin: &Origin) -> bool {
+        let covers = |destination: &Destination| destination.covers(origin);
+        self.destinations.iter().any(covers)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use host_test::mock::{CLIP, MockConfig};
+use host_test::mock::{Authorization, CLIP, MockConfig};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
@@ -10,6 +10,8 @@ use tokio::process::Command;
 use crate::support::{CACHE, SERIAL, World, closed_port, component_file, footage};
 use crate::transfer::bucket::{Act, Bucket, SIGNATURE};
 use crate::transfer::destinations::forbidden;
+
+const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
 
 fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_host-test"));
@@ -64,6 +66,32 @@ async fn get_prints_the_url_alone() {
         printed.starts_with("http://127.0.0.1:") && printed.lines().count() == 1,
         "{printed}"
     );
+}
+
+#[tokio::test]
+async fn the_key_may_stay_with_the_host() {
+    for mode in ["environment", "placeholder", "injection"] {
+        let world = World::new().await;
+        let output = get(&world, SERIAL, &["--key-mode", mode, "-vv"]).await;
+        assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+        assert!(!error(&output).contains(world.mock.key()), "{mode}");
+        assert_eq!(
+            world.mock.requests()[0].authorization,
+            Authorization::Right,
+            "{mode}"
+        );
+        // Without a key there is none to keep.
+        let output = get(&world.unset(KEY), SERIAL, &["--key-mode", mode]).await;
+        assert_eq!(output.status.code(), Some(1), "{}", error(&output));
+    }
+    let world = World::new().await.set(KEY, "5ec2e7 key");
+    let output = get(&world, SERIAL, &["--key-mode", "injection"]).await;
+    assert!(
+        error(&output).contains("visible ASCII"),
+        "{}",
+        error(&output)
+    );
+    assert!(!error(&output).contains("5ec2e7"), "{}", error(&output));
 }
 
 #[tokio::test]

@@ -4,8 +4,18 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 /// A component of the world `clip-plugin` whose `get-clip` does what the first letter of its serial
-/// says: `s`pin for ever, `t`rap, `g`row its memory until that is refused. Otherwise, and after growing,
-/// it answers `u`.
+/// says:
+///
+/// - `s`pin for ever, `w`ait for ever, `t`rap, recurse without `e`nd
+/// - `g`row its memory until that is refused, and go on; `d`evour so, and trap
+/// - grow its ta`b`le until that is refused, and trap
+/// - make `l`ists of fields, or `o`pen requests to the authority that its start names, without end
+/// - put fields into one list without end: `h`
+/// - send a me`m`ory of 8 MiB to the host in one call
+/// - `r`equest that authority, with its end as `Authorization`; `k`: with its first setting as a
+///   bearer's token. It answers `Y` where that was answered, or [`failed`] with an error code.
+///
+/// Otherwise, and where it goes on, it answers `u`.
 pub fn obedient() -> Vec<u8> {
     component("")
 }
@@ -15,31 +25,135 @@ pub fn never_starts() -> Vec<u8> {
     component("(start $spin)")
 }
 
+/// A component that is more than the host has room for.
+pub fn too_many(what: &str) -> Vec<u8> {
+    component(&what.repeat(3))
+}
+
+/// What a guest answers for an error code of `wasi:http`, by its place among them.
+pub fn failed(code: u8) -> String {
+    char::from(b'a' + code).to_string()
+}
+
+/// Of `wasi:http`: `HTTP-request-denied`.
+pub const DENIED: u8 = 15;
+
 fn component(start: &str) -> Vec<u8> {
     let text = format!(
         r#"
 (module
+  (import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
+  (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $after (param i64) (result i32)))
+  (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+  (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]fields.append" (func $append (param i32 i32 i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-scheme"
+    (func $scheme (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority"
+    (func $authority (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-path-with-query"
+    (func $path (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]future-incoming-response.subscribe"
+    (func $subscribe (param i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]future-incoming-response.get" (func $get (param i32 i32)))
+  (import "wasi:http/outgoing-handler@0.2.12" "handle" (func $handle (param i32 i32 i32 i32)))
+
   (memory (export "memory") 1)
-  (global $free (mut i32) (i32.const 1024))
+  (table $table 1 funcref)
+  (global $free (mut i32) (i32.const 4096))
   ;; Where the result lies: the case `ok`, and a string of one byte.
   (data (i32.const 16) "\00\00\00\00\20\00\00\00\01\00\00\00")
   (data (i32.const 32) "u")
 
   (func $spin (loop $again (br $again)))
+  (func $recurse (result i32) (i32.add (call $recurse) (call $recurse)))
+  (func $grow-table
+    (loop $again
+      (br_if $again (i32.ne (table.grow $table (ref.null func) (i32.const 64)) (i32.const -1)))))
+
+  (data (i32.const 64) "authorization")
+  (data (i32.const 96) "Bearer ")
+  (data (i32.const 104) "/")
+
+  ;; A request on its way.
+  (func $send (param $fields i32) (param $at i32) (param $length i32) (result i32)
+    (local $request i32)
+    (local.set $request (call $request (local.get $fields)))
+    ;; `some(HTTP)`
+    (drop (call $scheme (local.get $request) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+    (drop (call $authority (local.get $request) (i32.const 1) (local.get $at) (local.get $length)))
+    (drop (call $path (local.get $request) (i32.const 1) (i32.const 104) (i32.const 1)))
+    (call $handle (local.get $request) (i32.const 0) (i32.const 0) (i32.const 128))
+    (if (i32.load8_u (i32.const 128)) (then (unreachable)))
+    (i32.load (i32.const 136)))
+
+  ;; Leaves what became of it as the answer.
+  (func $ask (param $at i32) (param $length i32) (param $value i32) (param $value-length i32)
+    (local $fields i32) (local $future i32)
+    (local.set $fields (call $fields))
+    (if (local.get $value-length) (then
+      (call $append (local.get $fields) (i32.const 64) (i32.const 13)
+        (local.get $value) (local.get $value-length) (i32.const 128))
+      (if (i32.load8_u (i32.const 128)) (then (unreachable)))))
+    (local.set $future (call $send (local.get $fields) (local.get $at) (local.get $length)))
+    (call $block (call $subscribe (local.get $future)))
+    (call $get (local.get $future) (i32.const 256))
+    (i32.store8 (i32.const 32) (i32.const {yes}))
+    (if (i32.load8_u (i32.const 272)) (then
+      (i32.store8 (i32.const 32) (i32.add (i32.const {a}) (i32.load8_u (i32.const 280)))))))
+
+  (func $with-setting (param $at i32) (param $length i32)
+    (local $list i32) (local $token i32)
+    (call $environment (i32.const 128))
+    (local.set $list (i32.load (i32.const 128)))
+    (local.set $token (i32.load offset=12 (local.get $list)))
+    ;; Its name lies somewhere else: there is room in front of a copy.
+    (memory.copy (i32.const 2048) (i32.const 96) (i32.const 7))
+    (memory.copy (i32.const 2055) (i32.load offset=8 (local.get $list)) (local.get $token))
+    (call $ask (local.get $at) (local.get $length)
+      (i32.const 2048) (i32.add (local.get $token) (i32.const 7))))
+
   (func $grow (loop $again (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))))
   {start}
 
   (func (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32)
     (global.get $free)
-    (global.set $free (i32.add (global.get $free) (local.get $size))))
+    (global.set $free
+      (i32.and (i32.add (i32.add (global.get $free) (local.get $size)) (i32.const 7)) (i32.const -8))))
 
   (func (export "meraki-mv:clips/clips@0.1.0#get-clip")
-    (param $serial i32) (param i32 i32 i32 i32 i32) (result i32)
-    (local $order i32)
+    (param $serial i32) (param i32) (param $at i32) (param $length i32)
+    (param $value i32) (param $value-length i32) (result i32)
+    (local $order i32) (local $list i32)
     (local.set $order (i32.load8_u (local.get $serial)))
     (if (i32.eq (local.get $order) (i32.const {spin})) (then (call $spin)))
     (if (i32.eq (local.get $order) (i32.const {trap})) (then (unreachable)))
     (if (i32.eq (local.get $order) (i32.const {grow})) (then (call $grow)))
+    (if (i32.eq (local.get $order) (i32.const {wait})) (then (call $block (call $after (i64.const -1)))))
+    (if (i32.eq (local.get $order) (i32.const {recurse})) (then (drop (call $recurse))))
+    (if (i32.eq (local.get $order) (i32.const {devour})) (then (call $grow) (unreachable)))
+    (if (i32.eq (local.get $order) (i32.const {table})) (then (call $grow-table) (unreachable)))
+    (if (i32.eq (local.get $order) (i32.const {lists})) (then
+      (loop $again (drop (call $fields)) (br $again))))
+    (if (i32.eq (local.get $order) (i32.const {open})) (then
+      (loop $again
+        (drop (call $send (call $fields) (local.get $at) (local.get $length)))
+        (br $again))))
+    (if (i32.eq (local.get $order) (i32.const {headers})) (then
+      (local.set $list (call $fields))
+      (loop $again
+        (call $append (local.get $list) (i32.const 64) (i32.const 13)
+          (i32.const 64) (i32.const 13) (i32.const 128))
+        (br $again))))
+    (if (i32.eq (local.get $order) (i32.const {memory})) (then
+      (drop (memory.grow (i32.const 128)))
+      (call $append (call $fields) (i32.const 64) (i32.const 13)
+        (i32.const 0) (i32.const 0x800000) (i32.const 128))))
+    (if (i32.eq (local.get $order) (i32.const {request})) (then
+      (call $ask (local.get $at) (local.get $length) (local.get $value) (local.get $value-length))))
+    (if (i32.eq (local.get $order) (i32.const {setting})) (then
+      (call $with-setting (local.get $at) (local.get $length))))
     (i32.const 16))
 
   (func (export "meraki-mv:clips/clips@0.1.0#request-clip")
@@ -61,6 +175,18 @@ fn component(start: &str) -> Vec<u8> {
         spin = b's',
         trap = b't',
         grow = b'g',
+        wait = b'w',
+        recurse = b'e',
+        devour = b'd',
+        table = b'b',
+        lists = b'l',
+        open = b'o',
+        headers = b'h',
+        memory = b'm',
+        request = b'r',
+        setting = b'k',
+        yes = b'Y',
+        a = b'a',
     );
     let mut module = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();

@@ -14,6 +14,7 @@ mod evidence;
 mod faults;
 mod guest;
 mod input;
+mod keys;
 mod limiter;
 mod limits;
 mod media;

@@ -6,6 +6,7 @@ mod limiter;
 mod pool;
 pub(crate) mod reach;
 pub mod server;
+mod table;
 pub(crate) mod tls;
 
 use std::time::Duration;

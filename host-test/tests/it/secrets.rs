@@ -1,12 +1,18 @@
 //! The API key and the clip's URL are in no log, error or `Debug`.
 
 use host_test::mock::{MockConfig, Redirect, Scripted};
+use host_test::outbound::{ApiKey, KeyMode, Outbound};
 use http::{Response, StatusCode};
 use tracing::Level;
 
 use crate::support::{Log, SERIAL, World, footage};
 use crate::transfer::bucket::{Act, Bucket, SIGNATURE};
 use crate::transfer::destinations::forbidden;
+
+/// wasmtime's own account of the guest's calls, of which the crate's documentation warns.
+fn is_account(line: &str) -> bool {
+    line.contains("wit-bindgen import{")
+}
 
 /// On one thread, so that all of it is logged to the subscriber of this test.
 #[tokio::test(flavor = "current_thread")]
@@ -54,8 +60,6 @@ async fn are_in_no_log_at_the_most_verbose_level() {
     let instance = world.host.instance(world.variables()).await.unwrap();
 
     let token = clip.url.expose().rsplit('/').next().unwrap();
-    // wasmtime's own account of the guest's calls, of which the crate's documentation warns.
-    let is_account = |line: &&str| line.contains("wit-bindgen import{");
     let log = log.text();
     let log = log.lines().filter(|line| !is_account(line));
     let log = log.collect::<Vec<_>>().join("\n");
@@ -70,4 +74,61 @@ async fn are_in_no_log_at_the_most_verbose_level() {
     );
     assert!(!all.contains(SIGNATURE), "the destination's URL is printed");
     assert!(!all.contains(key), "the API key is printed");
+}
+
+/// The key where the host keeps it, the placeholder, and what is printed of either.
+#[tokio::test(flavor = "current_thread")]
+async fn are_in_no_log_where_the_host_keeps_the_key() {
+    for mode in [KeyMode::Injection, KeyMode::Placeholder] {
+        let log = Log::default();
+        let _guard = log.collect(Level::TRACE);
+        let key = "5ec2e7-0f-s0mebody";
+        let config = MockConfig {
+            key: key.to_owned(),
+            ..MockConfig::default()
+        };
+        let world = World::with(config).await;
+        let echo = format!("Bearer {key}");
+        let host = world.keeping(mode, Outbound::builder());
+        let hooks = host.outbound().hooks();
+        let settings = hooks.settings(world.variables());
+        assert!(settings.iter().all(|(_, value)| value != key));
+        world.mock.script([
+            Scripted::Pass,
+            Scripted::error(StatusCode::UNAUTHORIZED, &echo),
+        ]);
+        let request = footage(SERIAL);
+        host.request_clip(world.variables(), &request)
+            .await
+            .unwrap();
+        let echoed = host.request_clip(world.variables(), &request).await;
+        let echoed = echoed.unwrap_err();
+        let instance = host.instance(world.variables()).await.unwrap();
+        let api = [world.origin().parse().unwrap()];
+        let kept = ApiKey::new(key, mode, api).unwrap();
+        let wrong = ApiKey::new("5ec2e7-0f-s0mebody\n", mode, []).unwrap_err();
+        let builder = Outbound::builder().key(kept.clone());
+        let panicked = std::panic::catch_unwind(|| panic!("{kept:?} {wrong:?}"));
+        let panicked = *panicked.unwrap_err().downcast::<String>().unwrap();
+        let built = builder.build().unwrap();
+
+        let log = log.text();
+        let all = format!(
+            "{log}{echoed}{echoed:?}{kept:?}{wrong}{wrong:?}{hooks:?}{instance:?}{built:?}{host:?}{panicked}"
+        );
+        assert!(log.contains("127.0.0.1"), "nothing was logged");
+        assert!(!all.contains(key), "{mode:?}: the API key is printed");
+        let placeholder = settings
+            .iter()
+            .find(|(name, _)| name == "MERAKI_DASHBOARD_API_KEY");
+        if let Some((_, placeholder)) = placeholder {
+            assert!(!all.contains(placeholder), "the placeholder is printed");
+        }
+        assert_eq!(placeholder.is_some(), mode == KeyMode::Placeholder);
+        // Nor those of the calls, which nobody here knows.
+        let own = log.lines().filter(|line| !is_account(line));
+        let longest = own.flat_map(|line| line.split(|c: char| !c.is_ascii_hexdigit()));
+        let longest = longest.map(str::len).max().unwrap_or(0);
+        assert!(longest < 64, "a placeholder is logged");
+    }
 }

@@ -7,10 +7,11 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use host_test::mock::{MockConfig, MockMeraki};
+use host_test::outbound::OutboundBuilder;
 use host_test::outbound::policy::Destination;
 use host_test::{
-    CallError, Clip, ClipError, ClipHost, ClipRequest, CodeCache, Failure, FailureKind, Limits,
-    Outbound, Policy, RateLimiter, read_component,
+    ApiKey, CallError, Clip, ClipError, ClipHost, ClipRequest, CodeCache, Failure, FailureKind,
+    KeyMode, Limits, Outbound, Policy, RateLimiter, read_component,
 };
 use tokio::net::TcpSocket;
 use tracing::Level;
@@ -109,6 +110,15 @@ impl World {
         let policy = self.host.outbound().policy().clone();
         let outbound = Outbound::builder().policy(policy);
         let outbound = outbound.rate_limiter(limiter.clone()).build().unwrap();
+        self.host.with_outbound(outbound)
+    }
+
+    /// The same host, which keeps the key of the mock for its API.
+    pub fn keeping(&self, mode: KeyMode, builder: OutboundBuilder) -> ClipHost {
+        let api = [self.origin().parse().unwrap()];
+        let key = ApiKey::new(self.mock.key(), mode, api).unwrap();
+        let policy = self.host.outbound().policy().clone();
+        let outbound = builder.policy(policy).key(key).build().unwrap();
         self.host.with_outbound(outbound)
     }
 

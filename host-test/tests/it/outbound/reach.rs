@@ -125,7 +125,7 @@ async fn link_local_and_metadata_are_never_reached() {
 }
 
 /// A server that passes on each header section that it reads.
-async fn recording() -> (Server, mpsc::UnboundedReceiver<String>) {
+pub(crate) async fn recording() -> (Server, mpsc::UnboundedReceiver<String>) {
     let (heads, received) = mpsc::unbounded_channel();
     let server = Server::start(move |mut stream| {
         let heads = heads.clone();

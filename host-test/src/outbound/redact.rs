@@ -1,0 +1,181 @@
+//! Replies that do not repeat the key.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue};
+use http_body::{Body, Frame};
+use memchr::memmem::Finder;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// Puts stars into the fields of a reply where the secret is.
+pub(super) fn redact_fields(fields: &mut HeaderMap, secret: &str) {
+    let finder = Finder::new(secret);
+    for value in fields.values_mut() {
+        if finder.find(value.as_bytes()).is_some() {
+            let mut bytes = BytesMut::from(value.as_bytes());
+            star(&mut bytes, &finder);
+            *value = HeaderValue::from_maybe_shared(bytes.freeze())
+                .unwrap_or_else(|_| HeaderValue::from_static("(hidden)"));
+        }
+    }
+}
+
+/// A reply's body with as many stars in place of the secret, so that its length stays.
+pub(super) struct RedactedBody {
+    body: WasiBody,
+    finder: Finder<'static>,
+    /// What may be the beginning of the secret: its rest would be in the next frame.
+    held: BytesMut,
+    /// What comes once that is out.
+    after: Option<Frame<Bytes>>,
+}
+
+impl RedactedBody {
+    pub(super) fn new(body: WasiBody, secret: &str) -> Self {
+        Self {
+            body,
+            finder: Finder::new(secret).into_owned(),
+            held: BytesMut::new(),
+            after: None,
+        }
+    }
+
+    /// What can go on of the bytes so far.
+    fn pass(&mut self, data: Bytes) -> Bytes {
+        let secret = self.finder.needle();
+        if self.held.is_empty()
+            && self.finder.find(&data).is_none()
+            && beginning_at_end(&data, secret) == 0
+        {
+            return data;
+        }
+        let mut bytes = std::mem::take(&mut self.held);
+        bytes.extend_from_slice(&data);
+        star(&mut bytes, &self.finder);
+        self.held = bytes.split_off(bytes.len() - beginning_at_end(&bytes, secret));
+        bytes.freeze()
+    }
+}
+
+impl Body for RedactedBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(frame) = self.after.take() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        loop {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => {
+                        let data = self.pass(data);
+                        if !data.is_empty() {
+                            return Poll::Ready(Some(Ok(Frame::data(data))));
+                        }
+                    }
+                    Err(mut frame) => {
+                        if let Some(trailers) = frame.trailers_mut() {
+                            let secret = String::from_utf8_lossy(self.finder.needle());
+                            redact_fields(trailers, &secret);
+                        }
+                        if self.held.is_empty() {
+                            return Poll::Ready(Some(Ok(frame)));
+                        }
+                        self.after = Some(frame);
+                        break;
+                    }
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None if self.held.is_empty() => return Poll::Ready(None),
+                None => break,
+            }
+        }
+        let held = std::mem::take(&mut self.held).freeze();
+        Poll::Ready(Some(Ok(Frame::data(held))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.held.is_empty() && self.after.is_none() && self.body.is_end_stream()
+    }
+}
+
+fn star(bytes: &mut [u8], finder: &Finder<'_>) {
+    let length = finder.needle().len();
+    let found: Vec<usize> = finder.find_iter(bytes).collect();
+    for start in found {
+        if let Some(secret) = bytes.get_mut(start..start + length) {
+            secret.fill(b'*');
+        }
+    }
+}
+
+/// How many of the last bytes may be the beginning of the secret.
+fn beginning_at_end(bytes: &[u8], secret: &[u8]) -> usize {
+    let most = bytes.len().min(secret.len() - 1);
+    (1..=most)
+        .rev()
+        .find(|&length| {
+            secret
+                .get(..length)
+                .is_some_and(|beginning| bytes.ends_with(beginning))
+        })
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{StreamExt, stream};
+    use http_body_util::{BodyExt, StreamBody};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECRET: &str = "abab-key";
+
+    async fn through(pieces: Vec<Bytes>) -> Vec<u8> {
+        let frames = stream::iter(pieces).map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+        let body = StreamBody::new(frames).map_err(|never| match never {});
+        let redacted = RedactedBody::new(body.boxed_unsync(), SECRET);
+        redacted.collect().await.unwrap().to_bytes().to_vec()
+    }
+
+    proptest! {
+        /// Wherever a reply is cut, none of the secret passes, and all the rest does.
+        #[test]
+        fn a_secret_is_found_wherever_frames_end(
+            text in prop::collection::vec(
+                prop_oneof![Just("abab-key"), Just("ab"), Just("abab-ke"), Just("x"), Just("-key")], 0..12),
+            cuts in prop::collection::vec(0_usize..100, 0..8),
+        ) {
+            let text = text.concat();
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.sort_unstable();
+            let starts = [0].into_iter().chain(cuts.clone());
+            let ends = cuts.clone().into_iter().chain([text.len()]);
+            let pieces = starts.zip(ends).map(|(start, end)| {
+                Bytes::copy_from_slice(&text.as_bytes()[start..end])
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let passed = runtime.block_on(through(pieces.collect()));
+            prop_assert_eq!(String::from_utf8(passed).unwrap(), text.replace(SECRET, "********"));
+        }
+    }
+
+    #[test]
+    fn fields_do_not_repeat_it_either() {
+        let mut fields = HeaderMap::new();
+        fields.insert("x-echo", format!("Bearer {SECRET}").parse().unwrap());
+        fields.insert("x-other", "abab".parse().unwrap());
+        redact_fields(&mut fields, SECRET);
+        assert_eq!(fields["x-echo"], "Bearer ********");
+        assert_eq!(fields["x-other"], "abab");
+    }
+}

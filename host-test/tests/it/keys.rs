@@ -1,0 +1,206 @@
+//! The API key where the host keeps it: through the real component, and with guests that misuse it.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use host_test::mock::{Authorization, MockConfig, RecordedRequest, Redirect, Scripted, Target};
+use host_test::{
+    ApiKey, ClipHost, FailureKind, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter,
+};
+use http::StatusCode;
+
+use crate::guest::{self, DENIED, failed};
+use crate::outbound::reach::recording;
+use crate::support::{SERIAL, World, footage, permanent};
+use crate::transfer::bucket::Bucket;
+
+const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
+
+const MODES: [KeyMode; 2] = [KeyMode::Injection, KeyMode::Placeholder];
+
+fn keeping(world: &World, mode: KeyMode) -> ClipHost {
+    world.keeping(mode, Outbound::builder())
+}
+
+fn api_requests(world: &World) -> Vec<RecordedRequest> {
+    let mut requests = world.mock.requests();
+    requests.retain(|request| request.target == Target::Api);
+    requests
+}
+
+#[tokio::test]
+async fn the_key_arrives_whoever_holds_it() {
+    let plain = World::new().await;
+    plain.get().await.unwrap();
+    assert_eq!(api_requests(&plain)[0].authorization, Authorization::Right);
+    for mode in MODES {
+        // With a key among the settings, which the host takes out, and without.
+        for world in [World::new().await, World::new().await.unset(KEY)] {
+            let host = keeping(&world, mode);
+            let result = host.request_clip(world.variables(), &footage(SERIAL)).await;
+            result.unwrap_or_else(|error| panic!("{mode:?}: {error}"));
+            assert_eq!(api_requests(&world)[0].authorization, Authorization::Right);
+        }
+    }
+}
+
+/// The mock refuses a key at the URL of a clip, though that is on the host of its API.
+#[tokio::test]
+async fn clips_and_destinations_get_no_key() {
+    for mode in MODES {
+        let bucket = Bucket::new([]).await;
+        let world = World::new().await.also(&bucket.origin()).unset(KEY);
+        let host = keeping(&world, mode);
+        let request = footage(SERIAL);
+        let saved = host
+            .save_clip(world.variables(), &request, &bucket.url())
+            .await;
+        saved.unwrap_or_else(|error| panic!("{mode:?}: {error}"));
+        assert!(!bucket.puts()[0].headers.contains_key("authorization"));
+        for request in world.mock.requests() {
+            let expected = match request.target {
+                Target::Api => Authorization::Right,
+                _ => Authorization::Missing,
+            };
+            assert_eq!(request.authorization, expected, "{mode:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_key_follows_a_redirect_within_the_api_and_no_other() {
+    for mode in MODES {
+        let config = MockConfig {
+            redirect: Some(Redirect::SamePort),
+            ..MockConfig::default()
+        };
+        let world = World::with(config).await.unset(KEY);
+        let host = keeping(&world, mode);
+        let request = footage(SERIAL);
+        host.request_clip(world.variables(), &request)
+            .await
+            .unwrap();
+        let requests = api_requests(&world);
+        assert_eq!(requests.len(), 2);
+        assert!(
+            requests
+                .iter()
+                .all(|request| request.authorization == Authorization::Right)
+        );
+
+        let (foreign, mut heads) = recording().await;
+        let world = World::new().await.also(&foreign.origin()).unset(KEY);
+        let host = keeping(&world, mode);
+        let elsewhere = format!("{}/devices/Q2XX-ABCD-1234/camera/clip", foreign.origin());
+        let redirect = http::Response::builder()
+            .status(307)
+            .header("location", elsewhere);
+        world
+            .mock
+            .script([Scripted::Reply(redirect.body(bytes::Bytes::new()).unwrap())]);
+        let result = host.request_clip(world.variables(), &request).await;
+        // Whether the component follows or not: no key, and no placeholder.
+        let came = heads.try_recv().unwrap_or_default().to_ascii_lowercase();
+        assert!(
+            !came.contains("authorization"),
+            "{mode:?}: {came} {result:?}"
+        );
+    }
+}
+
+/// A guest that does what it is told, on a host that keeps a key for `api` and reaches `other` too.
+async fn hostile(mode: KeyMode, api: &str, others: &[String]) -> ClipHost {
+    let destinations = [api.parse().unwrap()];
+    let key = ApiKey::new("5ec2e7-key", mode, destinations.clone()).unwrap();
+    let others = others.iter().map(|other| other.parse().unwrap());
+    let policy = Policy::new(destinations.into_iter().chain(others));
+    let outbound = Outbound::builder().policy(policy).key(key).build().unwrap();
+    ClipHost::new(&guest::obedient(), outbound, Limits::default()).unwrap()
+}
+
+async fn order(host: &ClipHost, order: &str, authority: &str, value: &str) -> String {
+    let answer = host.get_clip(&[], order, authority, value).await.unwrap();
+    answer.expose().to_owned()
+}
+
+#[tokio::test]
+async fn in_injection_mode_a_guest_that_sets_authorization_is_denied() {
+    let (api, mut heads) = recording().await;
+    let (other, mut others) = recording().await;
+    let host = hostile(KeyMode::Injection, &api.origin(), &[other.origin()]).await;
+    for server in [&api, &other] {
+        let authority = server.address.to_string();
+        let answer = order(&host, "request", &authority, "Bearer mine").await;
+        assert_eq!(answer, failed(DENIED));
+    }
+    assert_eq!((api.accepted(), other.accepted()), (0, 0));
+    // Without one it is sent, and gets no key for what is not the component's operation.
+    for (server, heads) in [(&api, &mut heads), (&other, &mut others)] {
+        let authority = server.address.to_string();
+        assert_eq!(order(&host, "request", &authority, "").await, "Y");
+        let head = heads.recv().await.unwrap();
+        assert!(!head.contains("authorization"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn in_placeholder_mode_a_guest_that_takes_its_token_elsewhere_is_denied() {
+    let (api, _) = recording().await;
+    let (other, mut heads) = recording().await;
+    let host = hostile(KeyMode::Placeholder, &api.origin(), &[other.origin()]).await;
+    for server in [&api, &other] {
+        let answer = order(&host, "k", &server.address.to_string(), "").await;
+        assert_eq!(answer, failed(DENIED));
+    }
+    assert_eq!((api.accepted(), other.accepted()), (0, 0));
+    // Its own word is no secret.
+    let authority = other.address.to_string();
+    assert_eq!(
+        order(&host, "request", &authority, "Bearer mine").await,
+        "Y"
+    );
+    let head = heads.recv().await.unwrap();
+    assert!(head.contains("authorization: Bearer mine"), "{head}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_with_a_kept_key_keep_the_pace() {
+    for mode in MODES {
+        let world = World::new().await.unset(KEY);
+        let one = NonZeroU32::MIN;
+        let limit = RateLimit {
+            per_second: one,
+            burst: one,
+        };
+        let limiter = RateLimiter::new(limit);
+        let host = world.keeping(mode, Outbound::builder().rate_limiter(limiter));
+        let started = Instant::now();
+        for _ in 0..3 {
+            let result = host.request_clip(world.variables(), &footage(SERIAL)).await;
+            result.unwrap();
+        }
+        let took = started.elapsed();
+        assert!(took >= Duration::from_millis(1_950), "{mode:?}: {took:?}");
+    }
+}
+
+/// The component takes out a key that it knows: here it knows none.
+#[tokio::test]
+async fn a_server_that_repeats_the_key_does_not_tell_the_guest() {
+    for mode in MODES {
+        let world = World::new().await.unset(KEY);
+        let host = keeping(&world, mode);
+        let echo = format!("What is Bearer {}?", world.mock.key());
+        world
+            .mock
+            .script([Scripted::error(StatusCode::FORBIDDEN, &echo)]);
+        let result = host.request_clip(world.variables(), &footage(SERIAL)).await;
+        let failure = permanent(result, FailureKind::Forbidden);
+        assert!(
+            !failure.message.contains(world.mock.key()),
+            "{}",
+            failure.message
+        );
+        assert!(failure.message.contains("What is"), "{}", failure.message);
+    }
+}
