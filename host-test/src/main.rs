@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[tokio::main]
+/// One thread is enough to wait on, and the sooner there; what computes for long has threads of its own.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     cli::run(cli::Cli::parse()).await
 }
