@@ -29,8 +29,8 @@ pub struct Url(Uri<String>);
 /// Why a text is no [`Url`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlError {
-    /// Not an absolute URL as RFC 3986 has it, with an address or a host's name of letters, digits and
-    /// hyphens.
+    /// Not an absolute URL as RFC 3986 has it, with an address or a host's name of letters, digits,
+    /// hyphens and underscores.
     Malformed,
     /// Neither https nor, to a loopback address, http.
     Insecure,

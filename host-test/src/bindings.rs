@@ -11,8 +11,9 @@ wasmtime::component::bindgen!({
     },
 });
 
-use wasmtime::Result;
 use wasmtime::component::InstancePre;
+
+use crate::clip::CallError;
 
 use self::exports::meraki_mv::clips::{clips, events, transfer};
 
@@ -23,15 +24,34 @@ use self::exports::meraki_mv::clips::{clips, events, transfer};
 #[derive(Clone)]
 pub(crate) struct Exports {
     pub(crate) clips: clips::GuestIndices,
-    pub(crate) events: Option<events::GuestIndices>,
-    pub(crate) transfer: Option<transfer::GuestIndices>,
+    events: Option<events::GuestIndices>,
+    transfer: Option<transfer::GuestIndices>,
 }
 
 const EVENTS: &str = "meraki-mv:clips/events@0.1.0";
 const TRANSFER: &str = "meraki-mv:clips/transfer@0.1.0";
 
 impl Exports {
-    pub(crate) fn of<T>(component: &InstancePre<T>) -> Result<Self> {
+    /// Where `events` is.
+    ///
+    /// # Errors
+    ///
+    /// The component has it not.
+    pub(crate) fn events(&self) -> Result<&events::GuestIndices, CallError> {
+        self.events.as_ref().ok_or(CallError::NotExported("events"))
+    }
+
+    /// Where `transfer` is.
+    ///
+    /// # Errors
+    ///
+    /// The component has it not.
+    pub(crate) fn transfer(&self) -> Result<&transfer::GuestIndices, CallError> {
+        let transfer = self.transfer.as_ref();
+        transfer.ok_or(CallError::NotExported("transfer"))
+    }
+
+    pub(crate) fn of<T>(component: &InstancePre<T>) -> wasmtime::Result<Self> {
         Ok(Self {
             clips: clips::GuestIndices::new(component)?,
             events: exported(component, EVENTS, events::GuestIndices::new)?,
@@ -44,8 +64,8 @@ impl Exports {
 fn exported<T, I>(
     component: &InstancePre<T>,
     interface: &str,
-    indices: impl FnOnce(&InstancePre<T>) -> Result<I>,
-) -> Result<Option<I>> {
+    indices: impl FnOnce(&InstancePre<T>) -> wasmtime::Result<I>,
+) -> wasmtime::Result<Option<I>> {
     let found = component.component().get_export_index(None, interface);
     found.map(|_| indices(component)).transpose()
 }

@@ -45,9 +45,9 @@ pub(crate) fn new(limits: &Limits, cache: Option<&CodeCache>) -> Result<Engine> 
         .cache(cache.map(|CodeCache(cache)| cache.clone()))
         .epoch_interruption(true)
         // What tells where in the guest a trap struck. The component has no names to tell it with, and
-        // without it there is less to load.
+        // without it there is less to load. Windows insists on the latter.
         .generate_address_map(false)
-        .native_unwind_info(false)
+        .native_unwind_info(cfg!(windows))
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     let engine = Engine::new(&config)?;
     tick(engine.weak())?;

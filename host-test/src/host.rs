@@ -164,6 +164,7 @@ impl ClipHost {
         variables: &[(String, String)],
         request: &ClipRequest,
     ) -> Result<Vec<ClipOutcome>, CallError> {
+        self.exports.events()?;
         self.instance(variables).await?.get_range(request).await
     }
 
@@ -180,6 +181,7 @@ impl ClipHost {
         pre_roll_seconds: Option<u32>,
         post_roll_seconds: Option<u32>,
     ) -> Result<Clip, CallError> {
+        self.exports.events()?;
         let mut instance = self.instance(variables).await?;
         instance
             .get_incident(serial, at, pre_roll_seconds, post_roll_seconds)
@@ -198,6 +200,7 @@ impl ClipHost {
         at: &str,
         duration_seconds: Option<u32>,
     ) -> Result<Vec<ClipOutcome>, CallError> {
+        self.exports.events()?;
         let mut instance = self.instance(variables).await?;
         instance.get_coverage(serials, at, duration_seconds).await
     }
@@ -214,6 +217,7 @@ impl ClipHost {
         request: &ClipRequest,
         destination: &str,
     ) -> Result<SavedClip, CallError> {
+        self.exports.transfer()?;
         let mut instance = self.instance(variables).await?;
         instance.save_clip(request, destination).await
     }

@@ -87,8 +87,8 @@ impl Instance {
             end,
             imager_id,
         } = request;
-        let events = self.events()?;
         info!(serial, start, end, imager_id, "range started");
+        let events = self.events()?;
         let call = events.call_get_range(&mut self.store, request);
         run(&self.deadline, &self.bounds, call).await.map(outcomes)
     }
@@ -105,11 +105,11 @@ impl Instance {
         pre_roll_seconds: Option<u32>,
         post_roll_seconds: Option<u32>,
     ) -> Result<Clip, CallError> {
-        let events = self.events()?;
         info!(
             serial,
             at, pre_roll_seconds, post_roll_seconds, "incident started"
         );
+        let events = self.events()?;
         let call = events.call_get_incident(
             &mut self.store,
             serial,
@@ -133,11 +133,11 @@ impl Instance {
         at: &str,
         duration_seconds: Option<u32>,
     ) -> Result<Vec<ClipOutcome>, CallError> {
-        let events = self.events()?;
         info!(
             cameras = serials.len(),
             at, duration_seconds, "coverage started"
         );
+        let events = self.events()?;
         let call = events.call_get_coverage(&mut self.store, serials, at, duration_seconds);
         run(&self.deadline, &self.bounds, call).await.map(outcomes)
     }
@@ -158,8 +158,8 @@ impl Instance {
             end,
             imager_id,
         } = request;
-        let transfer = self.transfer()?;
         info!(serial, start, end, imager_id, "transfer started");
+        let transfer = self.transfer()?;
         let call = transfer.call_save_clip(&mut self.store, request, destination);
         run(&self.deadline, &self.bounds, call)
             .await
@@ -172,16 +172,15 @@ impl Instance {
     }
 
     fn events(&mut self) -> Result<events::Guest, CallError> {
-        let events = self.exports.events.as_ref();
-        let events = events.ok_or(CallError::NotExported("events"))?;
-        let found = events.load(&mut self.store, &self.instance);
+        let found = self.exports.events()?.load(&mut self.store, &self.instance);
         found.map_err(CallError::Trap)
     }
 
     fn transfer(&mut self) -> Result<transfer::Guest, CallError> {
-        let transfer = self.exports.transfer.as_ref();
-        let transfer = transfer.ok_or(CallError::NotExported("transfer"))?;
-        let found = transfer.load(&mut self.store, &self.instance);
+        let found = self
+            .exports
+            .transfer()?
+            .load(&mut self.store, &self.instance);
         found.map_err(CallError::Trap)
     }
 
@@ -214,7 +213,7 @@ async fn run<T>(
             biased;
             exceeded = bounds.exceeded() => Err(exceeded),
             result = call => match result {
-                Ok(result) => result.map_err(CallError::Clip),
+                Ok(result) => bounds.check().and_then(|()| result.map_err(CallError::Clip)),
                 Err(error) => Err(bounds.explain(error)),
             },
         }

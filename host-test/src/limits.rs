@@ -126,6 +126,22 @@ impl Bounds {
     /// Waits until the guest goes beyond a limit that does not make it trap.
     pub(crate) async fn exceeded(&self) -> CallError {
         self.in_flight.exceeded().await;
+        self.too_many_requests()
+    }
+
+    /// Whether the guest stayed within those limits.
+    ///
+    /// # Errors
+    ///
+    /// It did not, and came to its end before anybody noticed.
+    pub(crate) fn check(&self) -> Result<(), CallError> {
+        match self.in_flight.is_exceeded() {
+            true => Err(self.too_many_requests()),
+            false => Ok(()),
+        }
+    }
+
+    fn too_many_requests(&self) -> CallError {
         CallError::Limit(Limit::Requests(self.limits.requests))
     }
 
@@ -236,6 +252,29 @@ mod tests {
         let mut meter = meter(300);
         assert!(meter.table_growing(0, 4_096, None).unwrap());
         assert!(!meter.table_growing(0, 4_097, None).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_request_too_many_is_not_forgotten() {
+        let limits = Limits {
+            requests: 1,
+            ..Limits::default()
+        };
+        let bounds = Bounds::new(&Arc::new(limits));
+        let first = bounds.in_flight.begin();
+        assert!(first.is_some() && bounds.check().is_ok());
+        assert!(bounds.in_flight.begin().is_none());
+        drop(first);
+        for error in [
+            bounds.check().unwrap_err(),
+            bounds.exceeded().await,
+            bounds.exceeded().await,
+        ] {
+            assert!(
+                matches!(error, CallError::Limit(Limit::Requests(1))),
+                "{error:?}"
+            );
+        }
     }
 
     #[test]

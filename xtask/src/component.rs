@@ -22,9 +22,9 @@ const MEMORY: u32 = 320 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct World {
     /// Its file beside [`Workspace::component`].
-    file: &'static str,
+    pub(crate) file: &'static str,
     /// How cargo is told to build it.
-    options: &'static [&'static str],
+    pub(crate) options: &'static [&'static str],
 }
 
 /// The worlds `clip-plugin` and `clips-only`.
@@ -50,7 +50,7 @@ pub(crate) fn build(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
         let wasm = about.write_into(&compile(workspace, compiler, world)?)?;
         let file = workspace.component().with_file_name(world.file);
         write_atomically(&file, &wasm)?;
-        write_atomically(&sbom::beside(&file), &sbom::of(workspace, &wasm)?)?;
+        write_atomically(&sbom::beside(&file), &sbom::of(workspace, world, &wasm)?)?;
         eprintln!("    {}: {} bytes", file.display(), wasm.len());
     }
     Ok(())

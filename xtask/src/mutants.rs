@@ -50,7 +50,7 @@ pub(crate) fn command(workspace: &Workspace, of: Of) -> Command {
                 "--package",
                 "host-test",
             ]);
-            command.args(files).args(["--", "--lib"])
+            command.args(files).args(["--", "--lib", "outbound::"])
         }
     };
     command

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::component::{self, WORLDS};
+use crate::component::{self, WORLDS, World};
 use crate::process;
 use crate::setup::Compiler;
 use crate::workspace::Workspace;
@@ -23,22 +23,23 @@ pub(crate) fn check(workspace: &Workspace, compiler: &Compiler) -> Result<()> {
     let there = Workspace::at(&copy)?;
     for world in WORLDS {
         let here = component::compile(workspace, compiler, world)?;
-        same(&here, &component::compile(&there, compiler, world)?)?;
+        same(world, &here, &component::compile(&there, compiler, world)?)?;
     }
     Ok(())
 }
 
-fn same(here: &[u8], there: &[u8]) -> Result<()> {
+fn same(world: World, here: &[u8], there: &[u8]) -> Result<()> {
     let differs = here.iter().zip(there).position(|(a, b)| a != b);
     ensure!(
         here == there,
-        "two builds of the same sources differ: {} bytes and {}, from byte {}. \
+        "two builds of {} from the same sources differ: {} bytes and {}, from byte {}. \
          A path, a time or the order of a map got into one of them.",
+        world.file,
         here.len(),
         there.len(),
         differs.unwrap_or(here.len().min(there.len())),
     );
-    eprintln!("    {} bytes, twice the same", here.len());
+    eprintln!("    {}: {} bytes, twice the same", world.file, here.len());
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use cyclonedx_bom::models::license::{LicenseChoice, Licenses};
 use cyclonedx_bom::prelude::{Bom, NormalizedString, Purl, SpdxExpression, SpecVersion, Validate};
 use sha2::{Digest, Sha256};
 
+use crate::component::World;
 use crate::process;
 use crate::setup::SHIPPED;
 use crate::workspace::Workspace;
@@ -28,19 +29,21 @@ pub(crate) fn beside(file: &Path) -> PathBuf {
 /// # Errors
 ///
 /// Cargo cannot tell what the guest depends on.
-pub(crate) fn of(workspace: &Workspace, wasm: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn of(workspace: &Workspace, world: World, wasm: &[u8]) -> Result<Vec<u8>> {
     let mut cargo = workspace.cargo(["metadata", "--locked", "--format-version", "1"]);
-    cargo.args(["--filter-platform", SHIPPED]);
+    cargo
+        .args(["--filter-platform", SHIPPED])
+        .args(world.options);
     let metadata = MetadataCommand::parse(process::read(&mut cargo)?)
         .context("cannot make sense of what `cargo metadata` says")?;
-    let bom = bom(&metadata, workspace.guest()?, wasm)?;
+    let bom = bom(&metadata, workspace.guest()?, world, wasm)?;
     let mut json = Vec::new();
     bom.output_as_json(&mut json, SpecVersion::V1_5)?;
     writeln!(json)?;
     Ok(json)
 }
 
-fn bom(metadata: &Metadata, guest: &Package, wasm: &[u8]) -> Result<Bom> {
+fn bom(metadata: &Metadata, guest: &Package, world: World, wasm: &[u8]) -> Result<Bom> {
     let nodes = metadata.resolve.as_ref().map(|resolve| &resolve.nodes);
     let nodes = nodes.context("`cargo metadata` left the dependencies out")?;
     let nodes: BTreeMap<&PackageId, &Node> = nodes.iter().map(|node| (&node.id, node)).collect();
@@ -55,13 +58,14 @@ fn bom(metadata: &Metadata, guest: &Package, wasm: &[u8]) -> Result<Bom> {
     let mut next = vec![&guest.id];
     while let Some(id) = next.pop() {
         let package = packages.get(id).context("a dependency has no manifest")?;
-        if !inside.insert(reference(package)) {
+        if runs_in_the_compiler(package) || !inside.insert(reference(package)) {
             continue;
         }
         let needed = nodes.get(id).map(|node| linked(node)).unwrap_or_default();
         let mut needs: Vec<_> = needed
             .iter()
             .filter_map(|id| packages.get(id))
+            .filter(|package| !runs_in_the_compiler(package))
             .map(|package| reference(package))
             .collect();
         needs.sort();
@@ -80,6 +84,7 @@ fn bom(metadata: &Metadata, guest: &Package, wasm: &[u8]) -> Result<Bom> {
     let mut crates = crates.map(library).collect::<Result<Vec<_>>>()?;
     crates.sort_by(|a, b| a.bom_ref.cmp(&b.bom_ref));
     let mut component = described(guest, Classification::Application);
+    component.name = NormalizedString::new(world.file);
     component.hashes = Some(Hashes(vec![Hash {
         alg: HashAlgorithm::SHA_256,
         content: HashValue(hex::encode(Sha256::digest(wasm))),
@@ -100,6 +105,11 @@ fn bom(metadata: &Metadata, guest: &Package, wasm: &[u8]) -> Result<Bom> {
         .passed()
         .then_some(bom)
         .with_context(|| format!("the bill of materials is not valid: {valid:?}"))
+}
+
+/// Whether nothing of this crate, or of what it needs, gets into the component.
+fn runs_in_the_compiler(package: &Package) -> bool {
+    package.targets.iter().any(|target| target.is_proc_macro())
 }
 
 /// What is linked into the component: neither what builds it nor what tests it.
@@ -152,11 +162,12 @@ fn described(package: &Package, classification: Classification) -> Component {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::WORLDS;
     use crate::workspace::GUEST;
 
     fn made() -> Bom {
         let workspace = Workspace::load().unwrap();
-        Bom::parse_from_json(of(&workspace, b"wasm").unwrap().as_slice()).unwrap()
+        Bom::parse_from_json(of(&workspace, WORLDS[0], b"wasm").unwrap().as_slice()).unwrap()
     }
 
     fn names(bom: &Bom) -> Vec<String> {
@@ -176,7 +187,7 @@ mod tests {
                 "{inside} of {names:?}"
             );
         }
-        for outside in [GUEST, "proptest", "wasmtime"] {
+        for outside in [GUEST, "proptest", "wasmtime", "syn", "wit-parser"] {
             assert!(
                 names.iter().all(|name| name != outside),
                 "{outside} of {names:?}"
@@ -203,8 +214,8 @@ mod tests {
     fn it_is_the_same_each_time() {
         let workspace = Workspace::load().unwrap();
         assert_eq!(
-            of(&workspace, b"wasm").unwrap(),
-            of(&workspace, b"wasm").unwrap()
+            of(&workspace, WORLDS[0], b"wasm").unwrap(),
+            of(&workspace, WORLDS[0], b"wasm").unwrap()
         );
     }
 }

@@ -120,8 +120,7 @@ impl Outbound {
     ///
     /// | error | meaning |
     /// | --- | --- |
-    /// | `HttpRequestDenied` | the policy does not allow the destination, the method is CONNECT, or a guest misuses the key |
-    /// | `ConnectionLimitReached` | a guest has as many requests in flight as it may |
+    /// | `HttpRequestDenied` | the policy does not allow the destination, or the method is CONNECT |
     /// | `HttpRequestUriInvalid` | the URI has no usable host or port |
     /// | `DestinationIpProhibited` | the host leads only to addresses that may not be reached |
     /// | `DnsError` | the look-up failed or found nothing |

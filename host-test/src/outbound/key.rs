@@ -3,17 +3,18 @@
 //! | mode | the guest has | the host |
 //! | --- | --- | --- |
 //! | none: no [`ApiKey`] | the key, as a setting | passes on what the guest sends |
-//! | [`KeyMode::Injection`] | nothing | adds `Authorization` to each request to the API |
+//! | [`KeyMode::Injection`] | nothing | adds `Authorization` to a request for a clip |
 //! | [`KeyMode::Placeholder`] | a token, another one in each call | puts the key in its place |
 //!
 //! Either way the key goes to the given destinations alone, wherever a redirect may lead a guest, and
 //! for the one operation that the component is for: `GET …/devices/{serial}/camera/clip`. So a guest
-//! can do nothing else with it, and clips that are on a host of the API's are fetched without. A reply
-//! that repeats the key reaches the guest with stars in its place.
+//! can do nothing else with it, and clips that are on a host of the API's are fetched without. Of the
+//! guest's other fields only `Accept` and `User-Agent` go along. A reply that repeats the key reaches the
+//! guest with stars in its place.
 
 use std::fmt;
 
-use http::header::AUTHORIZATION;
+use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use memchr::memmem;
 use rand::RngCore;
@@ -28,12 +29,13 @@ const SCHEME: &str = "Bearer ";
 /// How a guest comes to send the key without having it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyMode {
-    /// The host adds `Authorization` to each request to the API's destinations. A request in which the
-    /// guest sets that field itself is denied, wherever it goes.
+    /// The host adds `Authorization` to each request for a clip to the API's destinations. A request in
+    /// which the guest sets that field itself is denied, wherever it goes.
     Injection,
     /// The guest gets a random token in place of the key, which is worth nothing outside of its call.
-    /// The host swaps it for the key in `Authorization`, on the way to the API's destinations. A
-    /// request that has the token elsewhere in its URI or fields, or goes elsewhere, is denied.
+    /// The host swaps it for the key in `Authorization` of a request for a clip to the API's
+    /// destinations. A request that has the token elsewhere in its URI or fields, or takes it to another
+    /// host or another operation, is denied.
     Placeholder,
 }
 
@@ -53,6 +55,8 @@ pub enum KeyMode {
 #[derive(Clone)]
 pub struct ApiKey {
     key: String,
+    /// The value of `Authorization`.
+    authorization: HeaderValue,
     mode: KeyMode,
     destinations: Policy,
 }
@@ -77,8 +81,12 @@ impl ApiKey {
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ApiKeyError);
         }
+        let bearer = HeaderValue::try_from(format!("{SCHEME}{key}"));
+        let mut authorization = bearer.map_err(|_| ApiKeyError)?;
+        authorization.set_sensitive(true);
         Ok(Self {
             key: key.to_owned(),
+            authorization,
             mode,
             destinations: Policy::new(destinations),
         })
@@ -153,10 +161,10 @@ impl CallKey {
                 bears
             }
         };
-        if wanted && let Ok(mut value) = HeaderValue::try_from(format!("{SCHEME}{}", self.key.key))
-        {
-            value.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, value);
+        if wanted {
+            let mut fields = beside_the_key(request.headers());
+            fields.insert(AUTHORIZATION, self.key.authorization.clone());
+            *request.headers_mut() = fields;
         }
         Ok(wanted)
     }
@@ -171,6 +179,14 @@ impl fmt::Debug for CallKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.key.fmt(f)
     }
+}
+
+/// What of a guest's fields goes along with the key. Others might ask for a reply in which the key would
+/// not be found again, compressed or in parts, or for another operation than the method says.
+fn beside_the_key(fields: &HeaderMap) -> HeaderMap {
+    let kept = [ACCEPT, USER_AGENT].into_iter();
+    kept.filter_map(|name| Some((name.clone(), fields.get(&name)?.clone())))
+        .collect()
 }
 
 /// Whether this is `clipDeviceCamera`, on the API itself or on a shard that it redirects to.

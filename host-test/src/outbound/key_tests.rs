@@ -33,6 +33,23 @@ fn sent(call: &CallKey, uri: &str, fields: &[(&str, &str)]) -> Result<Option<Str
 }
 
 #[test]
+fn no_field_goes_along_that_could_hide_the_key_in_a_reply_or_change_the_operation() {
+    let call = call(KeyMode::Injection);
+    let asked = Request::get(API)
+        .header("accept", "application/json")
+        .header("user-agent", "mv-clip")
+        .header("accept-encoding", "gzip")
+        .header("range", "bytes=0-7")
+        .header("x-http-method-override", "DELETE");
+    let mut request = asked.body(()).unwrap();
+    let origin = Origin::of(request.uri()).unwrap();
+    assert_eq!(call.put_into(&mut request, &origin), Ok(true));
+    let mut names: Vec<_> = request.headers().keys().map(|name| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["accept", "authorization", "user-agent"]);
+}
+
+#[test]
 fn injection_is_for_the_api_alone() {
     let call = call(KeyMode::Injection);
     let bearer = Some(format!("Bearer {KEY}"));

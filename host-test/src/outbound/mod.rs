@@ -12,8 +12,9 @@
 //!    `HTTP-request-denied`: no name is looked up, no socket opened.
 //! 3. The request gets the canonical form of the origin that was judged, in its URI and so in its
 //!    `Host` field, which a guest cannot set.
-//! 4. Where the host keeps the API key ([`key`]), it is put into a request to the API. A guest that
-//!    brings its own, or takes its placeholder elsewhere, is denied.
+//! 4. Where the host keeps the API key ([`key`]), it is put into a request for a clip to the
+//!    API. A guest that brings its own, where the host adds it, or takes its placeholder elsewhere, is
+//!    denied.
 //! 5. A request with a key waits for its turn, where there is a [`RateLimiter`].
 //! 6. The guest's timeouts are cut to the host's [`Timeouts`].
 //! 7. The pool may have a connection to that origin. If not, the name is looked up ([`Resolve`]),
