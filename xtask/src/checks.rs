@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::bench;
-use crate::component;
+use crate::component::{self, WORLDS};
 use crate::fuzz;
 use crate::harness::COMPONENT_VARIABLE;
 use crate::mutants;
@@ -294,16 +294,19 @@ pub(crate) fn lint(runner: &mut Runner, workspace: &Workspace, targets: &Targets
             ],
         )),
     })?;
-    let guest = ["clippy", "--package", GUEST, "--lib", "--target", SHIPPED];
-    wasm_only(
-        runner,
-        Step {
-            name: "clippy-wasm",
-            reason: "lints, in the code that only the component has",
-            command: warnings_denied(workspace.cargo(guest)),
-        },
-        targets.refusal(SHIPPED),
-    )?;
+    for world in WORLDS {
+        let mut guest = workspace.cargo(["clippy", "--package", GUEST, "--lib"]);
+        guest.args(["--target", SHIPPED]).args(world.options);
+        wasm_only(
+            runner,
+            Step {
+                name: "clippy-wasm",
+                reason: "lints, in the code that only the component has",
+                command: warnings_denied(guest),
+            },
+            targets.refusal(SHIPPED),
+        )?;
+    }
     let mut doc = workspace.cargo(["doc", "--no-deps", "--workspace"]);
     doc.env("RUSTDOCFLAGS", "-Dwarnings");
     runner.run(Step {

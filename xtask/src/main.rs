@@ -65,7 +65,7 @@ enum Task {
     Test,
     /// Check form, lints and documentation; warnings are errors
     Lint,
-    /// Everything that a change must pass: lint, then test
+    /// Everything that a change must pass: lint, reproducible and test
     ///
     /// As root where apt-get is, it installs ffmpeg and Chromium if they are missing.
     Ci,
