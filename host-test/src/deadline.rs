@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::clip::{CallError, Phase};
 
 /// When a call has to be over. Counts from its making.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     started: Instant,
     limit: Duration,

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tracing::info;
-use wasmtime::component::{self, Component, InstancePre, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 
 use crate::bindings::Exports;
@@ -232,44 +232,34 @@ impl ClipHost {
     /// cannot be instantiated within the limits.
     pub async fn instance(&self, variables: &[(String, String)]) -> Result<Instance, CallError> {
         let deadline = Deadline::after(self.limits.wall_time);
-        let bounds = Bounds::new(&self.limits);
-        let result = self.start(variables, &deadline, &bounds).await;
+        let result = self.start(variables, deadline).await;
         if let Err(error) = &result {
             log_end(&deadline, Some(error));
         }
-        let (store, instance, turn) = result?;
-        Ok(Instance {
-            store,
-            instance,
-            exports: self.exports.clone(),
-            deadline,
-            bounds,
-            _turn: turn,
-        })
+        result
     }
 
     async fn start(
         &self,
         variables: &[(String, String)],
-        deadline: &Deadline,
-        bounds: &Arc<Bounds>,
-    ) -> Result<
-        (
-            Store<State>,
-            component::Instance,
-            Option<OwnedSemaphorePermit>,
-        ),
-        CallError,
-    > {
+        deadline: Deadline,
+    ) -> Result<Instance, CallError> {
         let turn = Arc::clone(&self.turns).acquire_owned();
         // The semaphore is never closed, so there is always a turn to wait for.
         let turn = deadline.bound(Phase::Waiting, turn).await?.ok();
+        let bounds = Bounds::new(&self.limits);
         let hooks = self.outbound.hooks();
-        let mut store = store::new(self.pre.engine(), bounds, hooks, variables);
+        let mut store = store::new(self.pre.engine(), &bounds, hooks, variables);
         let starting = self.pre.instantiate_async(&mut store);
         let instance = deadline.bound(Phase::Starting, starting).await?;
-        let instance = instance.map_err(|error| bounds.explain(error))?;
-        Ok((store, instance, turn))
+        Ok(Instance {
+            instance: instance.map_err(|error| bounds.explain(error))?,
+            store,
+            exports: self.exports.clone(),
+            deadline,
+            bounds,
+            _turn: turn,
+        })
     }
 }
 

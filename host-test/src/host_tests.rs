@@ -4,10 +4,10 @@ use chrono::{SecondsFormat, TimeDelta, Utc};
 
 use super::*;
 use crate::mock::{MockConfig, MockMeraki};
+use crate::outbound::key::VARIABLE;
 use crate::outbound::{ApiKey, KeyMode, Policy};
 
 const KEY: &str = "5ec2e70b9f41d7a3c877e1";
-const VARIABLE: &str = "MERAKI_DASHBOARD_API_KEY";
 
 /// The component, with one more export: `dump`, all of its memory.
 fn dumping() -> Vec<u8> {

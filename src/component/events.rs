@@ -9,13 +9,13 @@ use crate::request::{ClipRequest, Window};
 
 impl events::Guest for Component {
     fn get_range(request: types::ClipRequest) -> Result<Vec<types::ClipOutcome>, types::ClipError> {
-        let types::ClipRequest {
-            serial,
-            start,
-            end,
-            imager_id,
-        } = request;
-        let requests = range(&serial, &start, &end, imager_id).map_err(permanent)?;
+        let requests = range(
+            &request.serial,
+            &request.start,
+            &request.end,
+            request.imager_id,
+        );
+        let requests = requests.map_err(permanent)?;
         let asked = requests.clone();
         let results = many(requests.into_iter().map(Ok).collect())?;
         let outcome = |(request, result): (&ClipRequest, _)| outcome(request.into(), result);

@@ -64,13 +64,12 @@ fn permanent(failure: Failure) -> types::ClipError {
 }
 
 fn parsed(request: &types::ClipRequest) -> Result<ClipRequest, Failure> {
-    let types::ClipRequest {
-        serial,
-        start,
-        end,
-        imager_id,
-    } = request;
-    ClipRequest::parse(serial, start, end, *imager_id)
+    ClipRequest::parse(
+        &request.serial,
+        &request.start,
+        &request.end,
+        request.imager_id,
+    )
 }
 
 /// The call's time runs from here.

@@ -197,10 +197,14 @@ pub(crate) fn fuzz(
     seconds: u64,
     chosen: &[String],
 ) -> Result<()> {
-    let step = |name, reason| Step {
-        name,
-        reason,
-        command: workspace.cargo(["xtask", "fuzz"]),
+    let step = |name, reason| {
+        let mut command = workspace.cargo(["xtask", "fuzz", "--seconds"]);
+        command.arg(seconds.to_string()).args(chosen);
+        Step {
+            name,
+            reason,
+            command,
+        }
     };
     let targets = runner.work(
         step("fuzz-setup", "a nightly toolchain and cargo-fuzz"),

@@ -23,6 +23,8 @@ const MEMORY: u32 = 320 << 10;
 pub(crate) struct World {
     /// Its file beside [`Workspace::component`].
     pub(crate) file: &'static str,
+    /// Its profile, which is also the folder that cargo builds it in.
+    profile: &'static str,
     /// How cargo is told to build it.
     pub(crate) options: &'static [&'static str],
 }
@@ -31,10 +33,12 @@ pub(crate) struct World {
 pub(crate) const WORLDS: [World; 2] = [
     World {
         file: "mv-clip.wasm",
+        profile: "guest",
         options: &[],
     },
     World {
         file: "mv-clip-clips.wasm",
+        profile: "guest-clips",
         options: &["--no-default-features"],
     },
 ];
@@ -69,7 +73,7 @@ pub(crate) fn compile(workspace: &Workspace, compiler: &Compiler, world: World) 
         "--crate-type",
         "cdylib",
         "--profile",
-        "guest",
+        world.profile,
         "--target",
         SHIPPED,
         "--package",
@@ -91,8 +95,8 @@ pub(crate) fn compile(workspace: &Workspace, compiler: &Compiler, world: World) 
         .arg("--config")
         .arg(format!("target.{SHIPPED}.rustflags={rustflags:?}"));
     process::run(&mut cargo)?;
-    // The next world's file takes its place.
-    let built = workspace.target().join(SHIPPED).join("guest/mv_clip.wasm");
+    let folder = workspace.target().join(SHIPPED).join(world.profile);
+    let built = folder.join("mv_clip.wasm");
     let wasm = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     strip::names(&wasm)
 }

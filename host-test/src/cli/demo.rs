@@ -8,9 +8,8 @@ use chrono::{SecondsFormat, TimeDelta, Utc};
 use host_test::mock::{MockConfig, MockMeraki};
 use host_test::{ClipRequest, media, mpegts};
 
+use super::settings::KEY;
 use super::{ComponentFile, KeyHolder, settings};
-
-const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
 
 /// Gets a two-minute clip and checks that it is MPEG-TS, saying how long each step takes.
 ///

@@ -16,7 +16,7 @@ use super::{CACHE, COMPONENT, ComponentFile, KeyHolder, KeyOption};
 /// The environment variable that says where to save a clip.
 pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
 
-const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
+pub(super) const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
 
 const BASE_URL: &str = "MERAKI_BASE_URL";
 const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";

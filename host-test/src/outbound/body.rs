@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::CaptureConnection;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -109,42 +108,6 @@ impl Body for OwnedBody {
             }
             frame => Poll::Ready(frame),
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A reply's body whose request counts as in flight until it is dropped.
-pub(super) struct CountedBody {
-    body: WasiBody,
-    /// Held for its drop.
-    _place: OwnedSemaphorePermit,
-}
-
-impl CountedBody {
-    pub(super) fn new(body: WasiBody, place: OwnedSemaphorePermit) -> Self {
-        Self {
-            body,
-            _place: place,
-        }
-    }
-}
-
-impl Body for CountedBody {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {

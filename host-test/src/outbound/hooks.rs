@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::body::{CountedBody, OwnedBody, Progress, SentBody, TimedBody};
+use super::body::{OwnedBody, Progress, SentBody, TimedBody};
 use super::client::retire;
-use super::in_flight::InFlight;
+use super::in_flight::{self, InFlight};
 use super::key::CallKey;
 use super::policy::{Denied, Origin};
 use super::redact::{RedactedBody, redact_fields};
@@ -101,7 +101,7 @@ impl WasiHttpHooks for OutboundHooks {
         let request = request.map(|body| OwnedBody::new(body, gone).boxed_unsync());
         Box::new(async move {
             let response = outbound.dispatch(request, options, key.as_deref()).await?;
-            let response = response.map(|body| CountedBody::new(body, place).boxed_unsync());
+            let response = response.map(|body| in_flight::counted(body, place));
             // The client's own tasks drive the connection: nothing is left to be polled.
             Ok((response, Box::new(ready(Ok(()))) as Completion))
         })

@@ -22,7 +22,7 @@ use rand::RngCore;
 use super::policy::{Destination, Origin, Policy};
 
 /// The setting in which the component looks for the key.
-const VARIABLE: &str = "MERAKI_DASHBOARD_API_KEY";
+pub(crate) const VARIABLE: &str = "MERAKI_DASHBOARD_API_KEY";
 
 const SCHEME: &str = "Bearer ";
 
