@@ -37,7 +37,7 @@ pub fn clips_only_file() -> PathBuf {
 /// Where the tests keep the compiled component.
 pub const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache");
 
-static HOST: LazyLock<ClipHost> = LazyLock::new(|| load(&component_file()));
+pub static HOST: LazyLock<ClipHost> = LazyLock::new(|| load(&component_file()));
 
 /// A host that may reach nothing, with the component in this file.
 pub fn load(component: &Path) -> ClipHost {

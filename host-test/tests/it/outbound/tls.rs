@@ -30,7 +30,7 @@ pub(crate) fn certificate(name: &str) -> CertifiedKey<KeyPair> {
 }
 
 /// Writes a file that only the named test uses.
-fn file(test: &str, content: &str) -> PathBuf {
+pub(crate) fn file(test: &str, content: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("outbound-{test}.pem"));
     std::fs::write(&path, content).unwrap();
     path
@@ -61,7 +61,7 @@ pub(crate) async fn serve(certified: &CertifiedKey<KeyPair>, protocols: &[&str])
     .await
 }
 
-fn acceptor(certified: &CertifiedKey<KeyPair>, protocols: &[&str]) -> TlsAcceptor {
+pub(crate) fn acceptor(certified: &CertifiedKey<KeyPair>, protocols: &[&str]) -> TlsAcceptor {
     let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)

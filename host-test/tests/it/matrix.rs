@@ -1,0 +1,153 @@
+//! Every fault, in every place, at every attempt: each ends by the deadline, with the clip or with the
+//! error that it is specified to have, and leaves no connection behind.
+//!
+//! The cells are generated. Some of them alone, by the beginning of their names:
+//! `MV_CLIP_CELL=handshake/stall cargo test -p host-test --test it matrix -- --nocapture`.
+
+mod blow;
+mod cell;
+mod connections;
+mod destiny;
+mod listener;
+mod reply;
+mod resolver;
+mod server;
+mod site;
+
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, stream};
+use host_test::mock::CLIP;
+use host_test::{CallError, ClipError, ClipHost};
+
+use self::cell::Cell;
+use self::destiny::{Destiny, destiny};
+use self::site::{SECRETS, Site};
+use crate::support::{HOST, SERIAL, footage};
+
+/// Long enough for a healthy attempt beside all the others on a busy machine.
+const ATTEMPT: Duration = Duration::from_secs(4);
+
+const ATTEMPTS: u32 = 3;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// For what a busy machine adds.
+const SLACK: Duration = Duration::from_secs(3);
+
+const AT_ONCE: usize = 64;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_ends_as_specified() {
+    let started = Instant::now();
+    let wanted = std::env::var("MV_CLIP_CELL").unwrap_or_default();
+    let mut cells = Vec::new();
+    for (cell, impossible) in Cell::all().filter(|(cell, _)| cell.to_string().starts_with(&wanted))
+    {
+        match impossible {
+            Some(reason) => println!("{cell} cannot be: {reason}"),
+            None => cells.push(cell),
+        }
+    }
+    assert!(!cells.is_empty(), "there is no cell {wanted}");
+    let results: Vec<_> = stream::iter(cells)
+        .map(|cell| async move { (cell, tokio::spawn(cell_ends_as_specified(cell)).await) })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+
+    let mut broken = Vec::new();
+    let (mut clips, mut errors) = (0, 0);
+    for (cell, result) in &results {
+        match result {
+            Ok(Ok(true)) => clips += 1,
+            Ok(Ok(false)) => errors += 1,
+            Ok(Err(rule)) => broken.push(format!("{cell}: {rule}")),
+            Err(panic) => broken.push(format!("{cell}: {panic}")),
+        }
+    }
+    println!(
+        "{} cells: {clips} clips, {errors} errors as specified, {} broken, in {:.1} s",
+        results.len(),
+        broken.len(),
+        started.elapsed().as_secs_f64()
+    );
+    broken.sort();
+    assert!(
+        broken.is_empty(),
+        "{}\nEach runs alone: MV_CLIP_CELL=name cargo test -p host-test --test it matrix -- --nocapture",
+        broken.join("\n")
+    );
+}
+
+/// Whether there was a clip in the end.
+async fn cell_ends_as_specified(cell: Cell) -> Result<bool, String> {
+    let site = Site::open(cell).await;
+    let host = HOST.with_outbound(site.outbound());
+    let started = Instant::now();
+    let result = call(&host, &site).await;
+    let took = started.elapsed();
+    if took > DEADLINE + SLACK {
+        return Err(format!("it took {took:?}: {result:?}"));
+    }
+    let arrivals = site.arrivals();
+    let is_a_clip = judge(cell, result, arrivals)?;
+    if is_a_clip && cell.place.is_transfer() && site.stored() != CLIP {
+        return Err("the clip that is said to be saved is not at its destination".to_owned());
+    }
+    connections::none_but_healthy(&site).await?;
+    drop(host);
+    connections::none(&site).await?;
+    Ok(is_a_clip)
+}
+
+/// Which error, if any, after making sure that it holds no secret.
+async fn call(host: &ClipHost, site: &Site) -> Result<(), CallError> {
+    let request = footage(SERIAL);
+    let variables = site.variables();
+    if site.cell().place.is_transfer() {
+        let destination = site.destination();
+        let saved = host.save_clip(&variables, &request, &destination).await;
+        saved.map(drop)
+    } else {
+        let clip = host.request_clip(&variables, &request).await;
+        clip.map(|clip| assert_eq!(clip.url.expose(), site.clip_url()))
+    }
+}
+
+/// Whether there is a clip, where the cell's destiny agrees.
+fn judge(cell: Cell, result: Result<(), CallError>, arrivals: u32) -> Result<bool, String> {
+    let destiny = destiny(cell);
+    let struck = cell.when.attempt();
+    let (found, attempts, message) = match &result {
+        Ok(()) => (None, arrivals, ""),
+        Err(CallError::Clip(ClipError::Permanent(failure))) => (
+            Some((true, failure.kind)),
+            failure.attempts,
+            failure.message.as_str(),
+        ),
+        Err(CallError::Clip(ClipError::Transient(failure))) => (
+            Some((false, failure.kind)),
+            failure.attempts,
+            failure.message.as_str(),
+        ),
+        Err(other) => return Err(format!("{other:?}")),
+    };
+    let expected = match destiny {
+        Destiny::Harmless => (None, struck),
+        Destiny::Permanent(kind) => (Some((true, kind)), struck),
+        Destiny::Final(kind) => (Some((false, kind)), struck),
+        Destiny::Retried(kind) if struck == ATTEMPTS => (Some((false, kind)), struck),
+        Destiny::Retried(_) => (None, struck + 1),
+    };
+    if (found, attempts) != expected || arrivals != attempts {
+        return Err(format!(
+            "{destiny:?} is specified, so {expected:?}; but {arrivals} attempts were seen, and \
+             {result:?}"
+        ));
+    }
+    match SECRETS.iter().find(|secret| message.contains(*secret)) {
+        Some(secret) => Err(format!("the message holds {secret}: {message}")),
+        None => Ok(found.is_none()),
+    }
+}

@@ -1,0 +1,70 @@
+//! Which connections a host still holds, by the system's account.
+
+#[cfg(target_os = "linux")]
+pub use self::linux::{none, none_but_healthy};
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::time::Duration;
+
+    use procfs::net::TcpState;
+    use tokio::time::sleep;
+
+    use crate::matrix::site::Site;
+
+    /// Closing takes a moment on both sides.
+    const MOMENT: Duration = Duration::from_millis(20);
+    const MOMENTS: usize = 150;
+
+    /// Waits until only connections are left that no fault has struck: the pool keeps those.
+    pub async fn none_but_healthy(site: &Site) -> Result<(), String> {
+        settle(site, |site, held| held.len() <= site.healthy()).await
+    }
+
+    /// Waits until no connection is left.
+    pub async fn none(site: &Site) -> Result<(), String> {
+        settle(site, |_, held| held.is_empty()).await
+    }
+
+    async fn settle(site: &Site, is_settled: fn(&Site, &[TcpState]) -> bool) -> Result<(), String> {
+        let mut held = held(site);
+        for _ in 0..MOMENTS {
+            if is_settled(site, &held) {
+                return Ok(());
+            }
+            sleep(MOMENT).await;
+            held = self::held(site);
+        }
+        Err(format!(
+            "connections are left: {held:?}, of which {} healthy",
+            site.healthy()
+        ))
+    }
+
+    /// The client's connections to the site that it has not closed.
+    fn held(site: &Site) -> Vec<TcpState> {
+        let all = [procfs::net::tcp(), procfs::net::tcp6()];
+        let all = all.into_iter().flat_map(Result::unwrap);
+        let fillers = site.fillers();
+        let held = all.filter(|entry| {
+            let is_open = matches!(
+                entry.state,
+                TcpState::Established | TcpState::SynSent | TcpState::CloseWait
+            );
+            is_open
+                && entry.remote_address.port() == site.port()
+                && !fillers.contains(&entry.local_address)
+        });
+        held.map(|entry| entry.state).collect()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub async fn none_but_healthy(_: &super::site::Site) -> Result<(), String> {
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub async fn none(_: &super::site::Site) -> Result<(), String> {
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! The API, the media host and the destination of one cell, behind TLS, in the hands of its fault.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::ServerConnection;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::blow::{Blow, DRIP, End, Sent, garbage, strike};
+use super::cell::{Place, What};
+use super::reply::{self, Reply};
+use super::site::{State, Turn};
+use crate::outbound::server::{read_head, read_until};
+
+pub async fn accept(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
+        // A client that goes away is no event.
+        tokio::spawn(async move { drop(serve(stream, acceptor, state).await) });
+    }
+}
+
+async fn serve(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>) -> io::Result<()> {
+    if state.cell.place == Place::Handshake && state.arrive() == Turn::Struck {
+        return strike_handshake(stream, &acceptor, state.cell.what).await;
+    }
+    let mut stream = acceptor.accept(stream).await?;
+    let healthy = state.healthy();
+    while let Some(next) = read(&mut stream, &state).await? {
+        match next {
+            Next::Reply(reply) => stream.write_all(&reply.whole()).await?,
+            Next::Blow(blow) => {
+                drop(healthy);
+                return strike(stream, blow).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The fault strikes what the server says first: its hello, its certificate, and the rest.
+async fn strike_handshake(
+    mut stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    what: What,
+) -> io::Result<()> {
+    let mut tls = ServerConnection::new(Arc::clone(acceptor.config())).map_err(io::Error::other)?;
+    let mut hello = [0; 1 << 12];
+    while !tls.wants_write() {
+        let count = stream.read(&mut hello).await?;
+        tls.read_tls(&mut &hello[..count])?;
+        tls.process_new_packets().map_err(io::Error::other)?;
+    }
+    let mut flight = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut flight)?;
+    }
+    let blow = reply::handshake(flight).struck_by(what);
+    strike(stream, blow).await
+}
+
+/// What comes after a request.
+enum Next {
+    /// A reply, and the next request on the same connection.
+    Reply(Reply),
+    Blow(Blow),
+}
+
+/// Reads one request and says what comes after it. None where the client has closed the connection.
+async fn read(stream: &mut TlsStream<TcpStream>, state: &State) -> io::Result<Option<Next>> {
+    let cell = state.cell;
+    if cell.place == Place::Request {
+        // Its first byte says that there is one.
+        let Ok(_) = stream.read_u8().await else {
+            return Ok(None);
+        };
+        if state.arrive() == Turn::Struck {
+            return strike_request(stream, cell.what).await.map(Some);
+        }
+    }
+    let Some(head) = read_head(stream).await else {
+        return Ok(None);
+    };
+    let place = place(&head, cell.place);
+    let turn = match cell.place {
+        Place::Lookup | Place::Connect | Place::Handshake | Place::Request => state.turn_then(),
+        struck if struck == place => state.arrive(),
+        _ => Turn::Healthy,
+    };
+    if place == Place::Destination && !(turn == Turn::Struck && is_early(cell.what)) {
+        let clip = read_body(stream, &head).await?;
+        state.store(if turn == Turn::Busy { Vec::new() } else { clip });
+    }
+    Ok(Some(match turn {
+        Turn::Struck => Next::Blow(reply::forms(place, &state.clip_url).struck_by(cell.what)),
+        // So that the next attempt needs another connection.
+        Turn::Busy if cell.place.is_before_http() => Next::Blow(Blow {
+            sent: Sent::AtOnce(Reply::busy().closing().whole()),
+            end: End::Close,
+        }),
+        Turn::Busy => Next::Reply(Reply::busy()),
+        Turn::Healthy => Next::Reply(reply::healthy(place, &state.clip_url)),
+    }))
+}
+
+/// Whose a request is: the media host's, the destination's, or the API's, with whichever of its places
+/// the cell is about.
+fn place(head: &str, of_cell: Place) -> Place {
+    if head.starts_with("PUT ") {
+        Place::Destination
+    } else if head.starts_with("GET /media/") {
+        Place::Media
+    } else if of_cell.is_transfer() || of_cell.is_before_http() {
+        Place::Body
+    } else {
+        of_cell
+    }
+}
+
+/// Whether it strikes in the middle of the clip, not at its end.
+fn is_early(what: What) -> bool {
+    matches!(what, What::Reset | What::Close | What::Stall)
+}
+
+async fn read_body(stream: &mut TlsStream<TcpStream>, head: &str) -> io::Result<Vec<u8>> {
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    match length {
+        Some(length) => {
+            let mut body = vec![0; length.parse().unwrap()];
+            stream.read_exact(&mut body).await?;
+            Ok(body)
+        }
+        None => {
+            let chunks = read_until(stream, b"\r\n0\r\n\r\n").await;
+            chunks.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+}
+
+/// The fault strikes while the request is read.
+async fn strike_request(stream: &mut TlsStream<TcpStream>, what: What) -> io::Result<Next> {
+    let refusal = |status| Reply::new(status, "", b"").closing().whole();
+    let (sent, end) = match what {
+        What::Refuse => (refusal("408 Request Timeout"), End::Close),
+        What::WrongLength => (refusal("411 Length Required"), End::Close),
+        What::Oversize => (refusal("431 Request Header Fields Too Large"), End::Close),
+        What::Garbage => (garbage(64), End::Close),
+        What::Reset => (Vec::new(), End::Reset),
+        What::Close => (Vec::new(), End::Close),
+        What::Stall => (Vec::new(), End::Stay),
+        What::Truncation => {
+            read_until(stream, b"\r\n").await;
+            (Vec::new(), End::Cut)
+        }
+        What::Drip => {
+            while stream.read_u8().await.is_ok() {
+                sleep(DRIP).await;
+            }
+            (Vec::new(), End::Close)
+        }
+    };
+    let sent = Sent::AtOnce(sent);
+    Ok(Next::Blow(Blow { sent, end }))
+}
