@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::bench;
 use crate::component::{self, WORLDS};
+use crate::deny;
 use crate::fuzz;
 use crate::harness::COMPONENT_VARIABLE;
 use crate::mutants;
@@ -318,6 +319,39 @@ pub(crate) fn lint(runner: &mut Runner, workspace: &Workspace, targets: &Targets
         reason: "the documentation and its links",
         command: doc,
     })
+}
+
+/// What is depended on: its licences, versions and sources, and its known vulnerabilities; each skipped
+/// where what it needs cannot be had.
+///
+/// # Errors
+///
+/// cargo-deny cannot be installed, or it finds something that `deny.toml` does not allow.
+pub(crate) fn deny(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
+    let step = |name, reason| Step {
+        name,
+        reason,
+        command: workspace.cargo(["xtask", "deny"]),
+    };
+    let setup = step("deny-setup", "cargo-deny");
+    let cargo_deny = match runner.work(setup, |_| deny::install(workspace))? {
+        Tool::Ready(cargo_deny) => cargo_deny,
+        Tool::Unavailable(why) => {
+            runner.skip("deny", &why);
+            return Ok(());
+        }
+    };
+    let reason = "licences, versions and sources of all dependencies";
+    runner.work(step("deny", reason), |_| {
+        deny::check(workspace, &cargo_deny, &["licenses", "bans", "sources"])
+    })?;
+    with_tool(
+        runner,
+        step("advisories-setup", "RustSec's database of advisories"),
+        || Ok(deny::advisories(workspace, &cargo_deny)),
+        step("advisories", "known vulnerabilities of all dependencies"),
+        |()| deny::check(workspace, &cargo_deny, &["advisories"]),
+    )
 }
 
 /// Everything that a change must pass beside [`lint`].

@@ -13,7 +13,8 @@ use crate::cargo_tool::{self, CargoTool};
 use crate::process;
 use crate::workspace::Workspace;
 
-const MANIFEST: &str = "fuzz/Cargo.toml";
+/// The manifest of the targets, from the workspace's root.
+pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
 
 const CARGO_FUZZ: CargoTool = CargoTool {
     subcommand: "fuzz",

@@ -7,6 +7,7 @@ mod cargo_tool;
 mod checks;
 mod component;
 mod debian;
+mod deny;
 mod fuzz;
 mod harness;
 mod mock;
@@ -65,7 +66,11 @@ enum Task {
     Test,
     /// Check form, lints and documentation; warnings are errors
     Lint,
-    /// Everything that a change must pass: lint, reproducible and test
+    /// Check what is depended on: licences, versions, sources and known vulnerabilities (a part of `ci`)
+    ///
+    /// deny.toml says what is allowed, and why.
+    Deny,
+    /// Everything that a change must pass: lint, deny, reproducible and test
     ///
     /// As root where apt-get is, it installs ffmpeg and Chromium if they are missing.
     Ci,
@@ -145,9 +150,11 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             let targets = checks::lint_setup(runner, workspace)?;
             checks::lint(runner, workspace, &targets)
         }
+        Task::Deny => checks::deny(runner, workspace),
         Task::Ci => {
             let (targets, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::lint(runner, workspace, &targets)?;
+            checks::deny(runner, workspace)?;
             checks::reproducible(runner, workspace, &compiler)?;
             checks::programs(runner, workspace);
             checks::test(runner, workspace, &targets, &compiler)
