@@ -73,7 +73,7 @@ async fn accept(listener: TcpListener, what: What) {
             What::Close => (Vec::new(), End::Close),
             What::Garbage => (garbage(64), End::Close),
             What::Oversize => (garbage(1 << 20), End::Close),
-            other => unreachable!("connecting does not {other:?}"),
+            other => panic!("connecting does not {other:?}"),
         };
         let blow = Blow {
             sent: Sent::AtOnce(sent),

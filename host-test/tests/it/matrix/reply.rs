@@ -65,7 +65,7 @@ pub fn forms(place: Place, clip_url: &str) -> Forms {
         Place::Body => body(reply),
         Place::Media => media(reply),
         Place::Destination => destination(reply),
-        other => unreachable!("{other:?} is not in a reply"),
+        other => panic!("{other:?} is not in a reply"),
     }
 }
 

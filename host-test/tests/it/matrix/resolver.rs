@@ -46,7 +46,7 @@ fn lookup(what: What) -> Lookup {
         What::Close => Ok(Vec::new()),
         What::Garbage => Ok(vec![PRIVATE]),
         What::Oversize => Ok([vec![PRIVATE; MANY], vec![HEALTHY]].concat()),
-        What::Drip | What::Truncation | What::WrongLength => unreachable!("no look-up does this"),
+        What::Drip | What::Truncation | What::WrongLength => panic!("no look-up does this"),
     };
     Box::pin(ready(answer))
 }
