@@ -158,6 +158,13 @@ pub enum CallError {
         /// How far the call had come.
         phase: Phase,
     },
+    /// The host was told to shut down ([`ClipHost::shut_down`](crate::ClipHost::shut_down)) before the call came
+    /// to its end. It is not known to have stored anything; the same call may succeed elsewhere, or later.
+    #[error(
+        "the host shut down before the call came to its end; make the call again where a host runs, or once \
+         this one is back"
+    )]
+    ShuttingDown,
     /// The guest wanted more than one of the [`Limits`](crate::Limits) gives it, which ended the call.
     #[error("the component was stopped: it wanted more than {0}")]
     Limit(Limit),

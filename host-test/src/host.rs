@@ -3,9 +3,8 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tracing::info;
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -13,6 +12,7 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 
 use crate::bindings::Exports;
 use crate::cache::CodeCache;
+use crate::calls::{Calls, Shutdown};
 use crate::clip::{
     CallError, Clip, ClipOutcome, ClipRequest, ClipUrl, LoadError, Phase, SavedClip,
 };
@@ -33,7 +33,7 @@ pub struct ClipHost {
     exports: Exports,
     outbound: Outbound,
     limits: Arc<Limits>,
-    turns: Arc<Semaphore>,
+    calls: Calls,
 }
 
 impl fmt::Debug for ClipHost {
@@ -101,12 +101,12 @@ impl ClipHost {
             exports,
             outbound,
             limits: Arc::new(limits),
-            turns: Arc::new(Semaphore::new(turns.min(Semaphore::MAX_PERMITS))),
+            calls: Calls::at_most(turns),
         })
     }
 
     /// The same component, compiled once, under another policy: for a second tenant. Turns are
-    /// shared.
+    /// shared, and [`ClipHost::shut_down`] is for all.
     #[must_use]
     pub fn with_outbound(&self, outbound: Outbound) -> Self {
         Self {
@@ -222,14 +222,33 @@ impl ClipHost {
         instance.save_clip(request, destination).await
     }
 
+    /// Lets no call in any more, and gives those that are under way `grace` to end by themselves. What is left
+    /// then is ended: its requests break off, as they do when a call is dropped; a destination that has not
+    /// got all of a clip stores none of it. Calls that are ended, that waited for their turn, or that come later are answered with
+    /// [`CallError::ShuttingDown`]. Done when no call is left; after that, the process can end.
+    ///
+    /// It is for all clones of the host and for those with another policy ([`ClipHost::with_outbound`]), and
+    /// for good: load the component anew to go on. Dropping the future leaves the host closed, and does not end
+    /// what is under way. Called more than once, the shortest grace counts, and each says the same.
+    ///
+    /// With a grace as long as [`Limits::wall_time`] every call that is under way comes to its own end. An
+    /// [`Instance`] is under way until it is dropped: who holds one holds this up.
+    pub async fn shut_down(&self, grace: Duration) -> Shutdown {
+        info!(?grace, "shutting down");
+        let done = self.calls.shut_down(grace).await;
+        let Shutdown { ended, cut } = done;
+        info!(ended, cut, "shut down");
+        done
+    }
+
     /// A fresh instance for one call, once it is its turn ([`Limits::concurrent_calls`]). The wall
     /// time of that call counts from here: see [`Instance`].
     ///
     /// # Errors
     ///
-    /// [`CallError::WallTime`] where it is not there in time, [`CallError::Trap`] or
-    /// [`CallError::Limit`] where the component
-    /// cannot be instantiated within the limits.
+    /// [`CallError::WallTime`] where it is not there in time, [`CallError::ShuttingDown`] where the host shuts
+    /// down before it is, [`CallError::Trap`] or [`CallError::Limit`] where the component cannot be
+    /// instantiated within the limits.
     pub async fn instance(&self, variables: &[(String, String)]) -> Result<Instance, CallError> {
         let deadline = Deadline::after(self.limits.wall_time);
         let result = self.start(variables, deadline).await;
@@ -244,21 +263,18 @@ impl ClipHost {
         variables: &[(String, String)],
         deadline: Deadline,
     ) -> Result<Instance, CallError> {
-        let turn = Arc::clone(&self.turns).acquire_owned();
-        // The semaphore is never closed, so there is always a turn to wait for.
-        let turn = deadline.bound(Phase::Waiting, turn).await?.ok();
+        let call = self.calls.begin(deadline).await?;
         let bounds = Bounds::new(&self.limits);
         let hooks = self.outbound.hooks();
         let mut store = store::new(self.pre.engine(), &bounds, hooks, variables);
         let starting = self.pre.instantiate_async(&mut store);
-        let instance = deadline.bound(Phase::Starting, starting).await?;
+        let instance = call.bound(Phase::Starting, starting).await?;
         Ok(Instance {
             instance: instance.map_err(|error| bounds.explain(error))?,
             store,
             exports: self.exports.clone(),
-            deadline,
             bounds,
-            _turn: turn,
+            call,
         })
     }
 }

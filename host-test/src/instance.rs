@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 use wasmtime::{Store, component};
 
 use crate::bindings::Exports;
 use crate::bindings::exports::meraki_mv::clips::{clips, events, transfer, types};
+use crate::calls::Call;
 use crate::clip::{
     CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Phase, SavedClip, kind_name,
 };
@@ -21,15 +21,15 @@ use crate::store::State;
 /// It holds one of the host's turns, and its wall time ([`Limits::wall_time`](crate::Limits)) has
 /// been counting since [`ClipHost::instance`](crate::ClipHost::instance) was called, so call it at
 /// once. After [`CallError::WallTime`], [`CallError::Limit`] or [`CallError::Trap`] it is spent, because the guest was left
-/// in the middle of its work: another call of it would only trap.
+/// in the middle of its work: another call of it would only trap. Until it is dropped it counts as a call under
+/// way, which [`ClipHost::shut_down`](crate::ClipHost::shut_down) waits for.
 pub struct Instance {
     pub(crate) store: Store<State>,
     pub(crate) instance: component::Instance,
     pub(crate) exports: Exports,
-    pub(crate) deadline: Deadline,
     pub(crate) bounds: Arc<Bounds>,
-    /// Held for its drop, which lets the next call in.
-    pub(crate) _turn: Option<OwnedSemaphorePermit>,
+    /// After the store: a call is over when what it had under way is.
+    pub(crate) call: Call,
 }
 
 impl Instance {
@@ -47,9 +47,7 @@ impl Instance {
         info!(serial, start, end, "call started");
         let clips = self.clips()?;
         let call = clips.call_get_clip(&mut self.store, serial, start, end);
-        run(&self.deadline, &self.bounds, call)
-            .await
-            .map(ClipUrl::from)
+        run(&self.call, &self.bounds, call).await.map(ClipUrl::from)
     }
 
     /// See [`ClipHost::request_clip`](crate::ClipHost::request_clip).
@@ -67,9 +65,7 @@ impl Instance {
         info!(serial, start, end, imager_id, "call started");
         let clips = self.clips()?;
         let call = clips.call_request_clip(&mut self.store, request);
-        run(&self.deadline, &self.bounds, call)
-            .await
-            .map(Clip::from)
+        run(&self.call, &self.bounds, call).await.map(Clip::from)
     }
 
     /// See [`ClipHost::get_range`](crate::ClipHost::get_range).
@@ -90,7 +86,7 @@ impl Instance {
         info!(serial, start, end, imager_id, "range started");
         let events = self.events()?;
         let call = events.call_get_range(&mut self.store, request);
-        run(&self.deadline, &self.bounds, call).await.map(outcomes)
+        run(&self.call, &self.bounds, call).await.map(outcomes)
     }
 
     /// See [`ClipHost::get_incident`](crate::ClipHost::get_incident).
@@ -117,9 +113,7 @@ impl Instance {
             pre_roll_seconds,
             post_roll_seconds,
         );
-        run(&self.deadline, &self.bounds, call)
-            .await
-            .map(Clip::from)
+        run(&self.call, &self.bounds, call).await.map(Clip::from)
     }
 
     /// See [`ClipHost::get_coverage`](crate::ClipHost::get_coverage).
@@ -139,7 +133,7 @@ impl Instance {
         );
         let events = self.events()?;
         let call = events.call_get_coverage(&mut self.store, serials, at, duration_seconds);
-        run(&self.deadline, &self.bounds, call).await.map(outcomes)
+        run(&self.call, &self.bounds, call).await.map(outcomes)
     }
 
     /// See [`ClipHost::save_clip`](crate::ClipHost::save_clip).
@@ -161,7 +155,7 @@ impl Instance {
         info!(serial, start, end, imager_id, "transfer started");
         let transfer = self.transfer()?;
         let call = transfer.call_save_clip(&mut self.store, request, destination);
-        run(&self.deadline, &self.bounds, call)
+        run(&self.call, &self.bounds, call)
             .await
             .map(SavedClip::from)
     }
@@ -194,7 +188,7 @@ impl fmt::Debug for Instance {
     /// Not its store, which holds the settings of the call, and so the API key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instance")
-            .field("deadline", &self.deadline)
+            .field("deadline", &self.call.deadline)
             .finish_non_exhaustive()
     }
 }
@@ -204,22 +198,22 @@ fn outcomes(outcomes: Vec<types::ClipOutcome>) -> Vec<ClipOutcome> {
 }
 
 async fn run<T>(
-    deadline: &Deadline,
+    call: &Call,
     bounds: &Bounds,
-    call: impl Future<Output = wasmtime::Result<Result<T, ClipError>>>,
+    work: impl Future<Output = wasmtime::Result<Result<T, ClipError>>>,
 ) -> Result<T, CallError> {
     let bounded = async {
         tokio::select! {
             biased;
             exceeded = bounds.exceeded() => Err(exceeded),
-            result = call => match result {
+            result = work => match result {
                 Ok(result) => bounds.check().and_then(|()| result.map_err(CallError::Clip)),
                 Err(error) => Err(bounds.explain(error)),
             },
         }
     };
-    let result = deadline.bound(Phase::Running, bounded).await.flatten();
-    log_end(deadline, result.as_ref().err());
+    let result = call.bound(Phase::Running, bounded).await.flatten();
+    log_end(&call.deadline, result.as_ref().err());
     result
 }
 
@@ -232,6 +226,7 @@ pub(crate) fn log_end(deadline: &Deadline, error: Option<&CallError>) {
         }
         Some(CallError::Clip(ClipError::ExecutionFailed)) => ("execution-failed", None),
         Some(CallError::WallTime { .. }) => ("wall-time", None),
+        Some(CallError::ShuttingDown) => ("shutting-down", None),
         Some(CallError::Limit(_)) => ("limit", None),
         Some(CallError::Trap(_)) => ("trap", None),
         Some(CallError::NotExported(_)) => ("not-exported", None),

@@ -33,6 +33,7 @@
 
 mod bindings;
 mod cache;
+mod calls;
 pub mod clip;
 mod deadline;
 mod engine;
@@ -50,6 +51,7 @@ mod rate;
 mod store;
 
 pub use cache::{CacheError, CodeCache};
+pub use calls::Shutdown;
 pub use clip::{
     CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Failure, FailureKind, LoadError,
     Phase, SavedClip,

@@ -66,7 +66,9 @@ pub(super) async fn run(output: &Output, source: &impl Source) -> ExitCode {
                 eprintln!("error: {error:#}");
             }
             match error.downcast_ref() {
-                Some(CallError::Clip(ClipError::Transient(_))) => TEMPORARY.into(),
+                Some(CallError::Clip(ClipError::Transient(_)) | CallError::ShuttingDown) => {
+                    TEMPORARY.into()
+                }
                 _ if error.is::<Interrupted>() => INTERRUPTED.into(),
                 _ => ExitCode::FAILURE,
             }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
 use host_test::RateLimit;
-use host_test::mock::{Camera, DEFAULT_KEY, MockConfig, MockMeraki, Redirect};
+use host_test::mock::{Camera, DEFAULT_KEY, Faults, MockConfig, MockMeraki, Redirect};
 use tokio::sync::oneshot;
 
 /// Runs the mock Meraki API until Ctrl-C
@@ -48,6 +48,12 @@ pub(crate) struct MockArgs {
     /// Send clients on to a shard (302) first, as Meraki does
     #[arg(long)]
     redirect: bool,
+    /// Let so many of a hundred replies go wrong: errors, broken replies, connections that break off or go silent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
+    faults: Option<u8>,
+    /// Another sequence of faults than that of seed 0
+    #[arg(long, value_name = "N", requires = "faults", default_value_t = 0)]
+    seed: u64,
     /// Print one line of JSON, with base_url and serials, in place of instructions
     #[arg(long)]
     json: bool,
@@ -86,6 +92,10 @@ impl MockArgs {
             media_ttl: seconds(self.media_ttl, default.media_ttl),
             redirect: self.redirect.then_some(Redirect::SamePort),
             clip,
+            faults: self.faults.map(|percent| Faults {
+                percent,
+                seed: self.seed,
+            }),
             ..default
         })
     }
@@ -230,6 +240,10 @@ mod tests {
             "--media-ttl",
             "60",
             "--redirect",
+            "--faults",
+            "20",
+            "--seed",
+            "7",
         ]);
         assert_eq!(config.key, "k");
         let serials = ["Q2AA-AAAA-AAAA", "Q2BB-BBBB-BBBB"];
@@ -239,6 +253,8 @@ mod tests {
         assert_eq!((limit.per_second.get(), limit.burst.get()), (3, 4));
         assert_eq!(config.media_ttl, Duration::from_secs(60));
         assert_eq!(config.redirect, Some(Redirect::SamePort));
+        let (percent, seed) = (20, 7);
+        assert_eq!(config.faults, Some(Faults { percent, seed }));
     }
 
     #[test]

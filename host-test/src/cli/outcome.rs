@@ -26,7 +26,9 @@ pub(super) fn tell<T>(
                 eprintln!("error: {error:#}");
             }
             return match error.downcast_ref() {
-                Some(CallError::Clip(ClipError::Transient(_))) => TEMPORARY.into(),
+                Some(CallError::Clip(ClipError::Transient(_)) | CallError::ShuttingDown) => {
+                    TEMPORARY.into()
+                }
                 _ => ExitCode::FAILURE,
             };
         }

@@ -27,6 +27,7 @@ impl Failed {
                 ClipError::Transient(failure) => (true, kind_name(failure.kind)),
                 ClipError::ExecutionFailed => (true, "component-failed"),
             },
+            Self::Call(CallError::ShuttingDown) => (true, "shutting-down"),
             Self::Call(_) => (false, "component-failed"),
             Self::Download(error) => {
                 let here = matches!(error, DownloadError::File { .. });

@@ -77,7 +77,7 @@ pub struct Missing {
     pub footage: Footage,
     /// Whether another run may get it.
     pub transient: bool,
-    /// One of the kinds of `wit/clips.wit`, or `download-failed` or `component-failed`.
+    /// One of the kinds of `wit/clips.wit`, or `download-failed`, `component-failed` or `shutting-down`.
     pub kind: String,
     /// What happened, and what to do.
     pub message: String,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::faults::Faults;
 use crate::RateLimit;
 
 /// The API key of a mock that was given no other. Not a secret: no real Meraki key looks like it.
@@ -58,6 +59,8 @@ pub struct MockConfig {
     pub media_length: bool,
     /// How long every reply takes. Default: 0.
     pub latency: Duration,
+    /// What goes wrong by chance, of replies that no script has a say in. Default: `None`.
+    pub faults: Option<Faults>,
 }
 
 impl Default for MockConfig {
@@ -87,6 +90,7 @@ impl Default for MockConfig {
             clip: Bytes::from_static(super::CLIP),
             media_length: true,
             latency: Duration::ZERO,
+            faults: None,
         }
     }
 }
@@ -108,6 +112,7 @@ impl fmt::Debug for MockConfig {
             .field("clip_bytes", &self.clip.len())
             .field("media_length", &self.media_length)
             .field("latency", &self.latency)
+            .field("faults", &self.faults)
             .finish_non_exhaustive()
     }
 }

@@ -36,12 +36,15 @@
 //! written, and then writes what the fault says. So a fault strikes on a new connection and on a kept
 //! one alike, and never a request that it was not meant for.
 //!
+//! Where no script has a say, [`MockConfig::faults`] lets replies go wrong by chance.
+//!
 //! A script must be used up: [`MockMeraki::finish`] says what is left, and a mock that is dropped with
 //! entries left panics, unless its thread is panicking already.
 
 mod api;
 mod config;
 mod crowd;
+mod faults;
 mod media;
 mod rate;
 mod record;
@@ -60,6 +63,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 pub use config::{Camera, DEFAULT_KEY, MockConfig, Redirect};
+pub use faults::Faults;
 pub use media::CLIP;
 pub use record::{Authorization, RecordedRequest, Target};
 pub use script::{Scripted, UnusedScript};
@@ -83,6 +87,7 @@ struct Shared {
     bucket: Option<Mutex<rate::TokenBucket>>,
     media: media::MediaUrls,
     script: Mutex<script::Script>,
+    chance: Option<faults::Chance>,
     log: record::Log,
     in_hand: crowd::Crowd,
 }
@@ -125,6 +130,7 @@ impl MockMeraki {
             bucket: bucket.map(Mutex::new),
             media: media::MediaUrls::new(&config),
             script: Mutex::default(),
+            chance: config.faults.map(faults::Chance::new),
             log: record::Log::default(),
             in_hand: crowd::Crowd::default(),
             config,
@@ -161,10 +167,17 @@ impl MockMeraki {
     }
 
     /// Every request so far, in the order of their arrival, scripted or not. They are kept for as
-    /// long as the mock lives.
+    /// long as the mock lives, or until they are taken.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.log.snapshot()
+    }
+
+    /// Takes the requests that are not in hand any more out of the record, in the order of their arrival, so that
+    /// a mock that lives long does not grow. Those that are in hand stay for the next time.
+    #[must_use = "what is taken is not kept"]
+    pub fn take_requests(&self) -> Vec<RecordedRequest> {
+        self.shared.log.take()
     }
 
     /// The greatest number of requests that were in hand at once so far: arrived, and not answered yet.

@@ -1,5 +1,6 @@
 //! What reached the mock, for tests to look at.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -31,6 +32,8 @@ pub struct RecordedRequest {
     /// The status of the reply. `None` where there was none: a [`WireFault`](super::WireFault) took
     /// the connection, or the client was gone before the reply.
     pub status: Option<StatusCode>,
+    /// Whether its reply went wrong by chance: see [`Faults`](super::Faults).
+    pub mishap: bool,
 }
 
 /// Which part of the mock a request is for.
@@ -99,13 +102,31 @@ impl Authorization {
     }
 }
 
-/// The requests so far, in the order of their arrival.
+/// The requests that were not taken yet, by the order of their arrival.
 #[derive(Debug, Default)]
-pub(super) struct Log(Mutex<Vec<RecordedRequest>>);
+pub(super) struct Log(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_number: BTreeMap<u64, Entry>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    request: RecordedRequest,
+    in_hand: bool,
+}
+
+/// The entry of a request in hand, until this is dropped.
+pub(super) struct InHand<'a> {
+    log: &'a Log,
+    number: u64,
+}
 
 impl Log {
-    /// Enters a request that has no reply yet, and gives its place.
-    pub(super) fn arrived<B>(&self, request: &Request<B>, key: &str) -> usize {
+    /// Enters a request that has no reply yet.
+    pub(super) fn arrived<B>(&self, request: &Request<B>, key: &str, mishap: bool) -> InHand<'_> {
         let uri = request.uri();
         let target = Target::of(uri.path());
         let path = match target {
@@ -116,8 +137,7 @@ impl Log {
             let value = request.headers().get(name)?;
             value.to_str().ok().map(str::to_owned)
         };
-        let mut log = lock(&self.0);
-        log.push(RecordedRequest {
+        let request = RecordedRequest {
             target,
             method: request.method().clone(),
             path,
@@ -127,20 +147,45 @@ impl Log {
             accept: text(ACCEPT),
             at: Instant::now(),
             status: None,
-        });
-        log.len() - 1
-    }
-
-    /// Enters the reply to the request at `place`, and gives the finished entry.
-    pub(super) fn answered(&self, place: usize, status: StatusCode) -> Option<RecordedRequest> {
-        let mut log = lock(&self.0);
-        let entry = log.get_mut(place)?;
-        entry.status = Some(status);
-        Some(entry.clone())
+            mishap,
+        };
+        let in_hand = true;
+        let mut entries = lock(&self.0);
+        let number = entries.next;
+        entries.next += 1;
+        entries.by_number.insert(number, Entry { request, in_hand });
+        InHand { log: self, number }
     }
 
     pub(super) fn snapshot(&self) -> Vec<RecordedRequest> {
-        lock(&self.0).clone()
+        let entries = lock(&self.0);
+        let requests = entries.by_number.values().map(|entry| &entry.request);
+        requests.cloned().collect()
+    }
+
+    /// Takes those out that are not in hand.
+    pub(super) fn take(&self) -> Vec<RecordedRequest> {
+        let mut entries = lock(&self.0);
+        let done = entries.by_number.extract_if(.., |_, entry| !entry.in_hand);
+        done.map(|(_, entry)| entry.request).collect()
+    }
+}
+
+impl InHand<'_> {
+    /// Enters the reply, and gives the finished entry.
+    pub(super) fn answered(&self, status: StatusCode) -> Option<RecordedRequest> {
+        let mut entries = lock(&self.log.0);
+        let entry = entries.by_number.get_mut(&self.number)?;
+        entry.request.status = Some(status);
+        Some(entry.request.clone())
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = lock(&self.log.0).by_number.get_mut(&self.number) {
+            entry.in_hand = false;
+        }
     }
 }
 
@@ -201,7 +246,32 @@ mod tests {
         let request = Request::get("http://127.0.0.1/media/5ec2e7")
             .body(())
             .unwrap();
-        log.arrived(&request, "key");
+        log.arrived(&request, "key", false);
         assert!(!format!("{:?}", log.snapshot()).contains("5ec2e7"));
+    }
+
+    #[test]
+    fn what_is_in_hand_is_not_taken_and_gets_its_status_later() {
+        let log = Log::default();
+        let arrived = |path: &str| {
+            let request = Request::get(path).body(()).unwrap();
+            log.arrived(&request, "key", false)
+        };
+        let [first, second, third] = ["/1", "/2", "/3"].map(arrived);
+        drop(first);
+        third.answered(StatusCode::OK).unwrap();
+        drop(third);
+        let paths = |requests: Vec<RecordedRequest>| {
+            let paths = requests.into_iter().map(|request| request.path);
+            paths.collect::<Vec<_>>()
+        };
+        assert_eq!(paths(log.take()), ["/1", "/3"]);
+        assert_eq!(paths(log.take()), [""; 0]);
+        second.answered(StatusCode::NOT_FOUND).unwrap();
+        drop(second);
+        let requests = log.take();
+        assert_eq!(requests[0].status, Some(StatusCode::NOT_FOUND));
+        assert_eq!(paths(requests), ["/2"]);
+        assert!(log.snapshot().is_empty());
     }
 }

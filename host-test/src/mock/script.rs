@@ -76,14 +76,13 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// What happens to the next request for `target`.
-    pub(super) fn next(&mut self, target: Target) -> Scripted {
-        let entry = match target {
+    /// What happens to the next request for `target`, if the script has a say in it.
+    pub(super) fn next(&mut self, target: Target) -> Option<Scripted> {
+        match target {
             Target::Api => self.api.pop_front(),
             Target::Media => self.media.pop_front(),
             Target::Other => None,
-        };
-        entry.unwrap_or(Scripted::Pass)
+        }
     }
 
     /// Empties the script.

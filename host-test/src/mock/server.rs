@@ -109,19 +109,26 @@ async fn oversee(
     next: Next,
 ) -> Response {
     let _in_hand = shared.in_hand.enter();
-    let place = shared.log.arrived(&request, &shared.config.key);
     let target = Target::of(request.uri().path());
     let scripted = lock(&shared.script).next(target);
+    let chance = shared.chance.as_ref().filter(|_| scripted.is_none());
+    let mishap = chance.and_then(|chance| chance.draw(target));
+    let entry = shared
+        .log
+        .arrived(&request, &shared.config.key, mishap.is_some());
     if !shared.config.latency.is_zero() {
         // tokio rounds up to its next millisecond, even from zero.
         tokio::time::sleep(shared.config.latency).await;
     }
 
-    let (mut reply, fault) = match scripted {
-        Scripted::Pass => (next.run(request).await, None),
-        Scripted::Reply(reply) => (reply.map(Body::from), None),
-        Scripted::Fault(fault) => (next.run(request).await, Some(fault)),
+    let (mut reply, mut fault) = match scripted {
+        Some(Scripted::Reply(reply)) => (reply.map(Body::from), None),
+        Some(Scripted::Fault(fault)) => (next.run(request).await, Some(fault)),
+        Some(Scripted::Pass) | None => (next.run(request).await, None),
     };
+    if let Some(mishap) = mishap {
+        (reply, fault) = mishap.befall(reply).await;
+    }
     if target == Target::Api {
         reply
             .headers_mut()
@@ -134,7 +141,7 @@ async fn oversee(
         let _ = takeover.send((fault, reply)).await;
         return future::pending().await;
     }
-    if let Some(done) = shared.log.answered(place, reply.status()) {
+    if let Some(done) = entry.answered(reply.status()) {
         tracing::info!(
             method = %done.method,
             path = done.path,

@@ -22,5 +22,6 @@ mod media;
 mod mock;
 mod outbound;
 mod secrets;
+mod shutdown;
 mod support;
 mod transfer;

@@ -42,7 +42,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// The fixture so many times over: a transport stream all the same.
-fn long_clip(times: usize) -> bytes::Bytes {
+pub fn long_clip(times: usize) -> bytes::Bytes {
     CLIP.repeat(times).into()
 }
 

@@ -1,12 +1,19 @@
 //! Scripted replies.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
-use host_test::mock::{CLIP, Scripted, WireFault};
-use http::header::RETRY_AFTER;
-use http::{Response, StatusCode};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use host_test::mock::{CLIP, Faults, MockConfig, MockMeraki, Scripted, WireFault};
+use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tokio::time::timeout;
 
-use super::{ask, errors, get, good, media_url, unlimited};
+use super::{ask, errors, get, good, media_url, start, unlimited};
 
 #[tokio::test]
 async fn a_script_answers_api_requests_in_order_and_then_the_mock_is_itself() {
@@ -70,4 +77,47 @@ async fn a_script_cannot_be_left_unused_in_silence() {
     let mock = unlimited().await;
     mock.script([Scripted::Pass]);
     catch_unwind(AssertUnwindSafe(|| drop(mock))).unwrap_err();
+}
+
+/// Whether the mock gives a clip's URL in good time.
+async fn gets_a_url(mock: &MockMeraki) -> bool {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let mut request = Request::get(format!("{}{}", mock.base_url(), good()));
+    request = request.header(AUTHORIZATION, format!("Bearer {}", mock.key()));
+    let got = async {
+        let reply = client.request(request.body(Empty::new()).unwrap()).await;
+        let reply = reply.ok().filter(|reply| reply.status().is_success())?;
+        let body = reply.into_body().collect().await.ok()?.to_bytes();
+        serde_json::from_slice::<serde_json::Value>(&body).ok()
+    };
+    let got = timeout(Duration::from_millis(300), got).await;
+    got.is_ok_and(|body| body.is_some_and(|body| body["url"].is_string()))
+}
+
+#[tokio::test]
+async fn a_script_goes_first_and_what_it_leaves_goes_wrong_by_chance() {
+    let (percent, seed) = (100, 7);
+    let mock = start(MockConfig {
+        faults: Some(Faults { percent, seed }),
+        rate_limit: None,
+        ..MockConfig::default()
+    })
+    .await;
+    mock.script([Scripted::Pass, Scripted::Pass]);
+    assert!(gets_a_url(&mock).await && gets_a_url(&mock).await);
+    let faults = (0..60).map(|_| gets_a_url(&mock));
+    assert!(!join_all(faults).await.contains(&true));
+
+    let requests = mock.take_requests();
+    let mishaps: Vec<_> = requests.iter().map(|request| request.mishap).collect();
+    assert_eq!(mishaps, [[false; 2].as_slice(), &[true; 60]].concat());
+    let with = |status: u16| {
+        let statuses = requests.iter().filter_map(|request| request.status);
+        statuses.filter(|found| *found == status).count()
+    };
+    for status in [200, 429, 500, 502, 503, 504] {
+        assert!(with(status) > 0, "{status}");
+    }
+    assert!(mock.requests().is_empty());
+    mock.finish().unwrap();
 }

@@ -1,0 +1,136 @@
+//! A host that shuts down, from end to end: every call is answered, and nothing of it goes on.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use host_test::mock::MockConfig;
+use host_test::{CallError, ClipHost, Limits, Policy, Shutdown};
+
+use crate::guest;
+use crate::support::{SERIAL, World, component_file, footage, load, outbound};
+use crate::transfer::bucket::{Act, Bucket};
+use crate::transfer::long_clip;
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[track_caller]
+fn assert_shutting_down<T>(result: Result<T, CallError>) {
+    let error = result.map(drop).unwrap_err();
+    assert!(matches!(error, CallError::ShuttingDown), "{error:?}");
+}
+
+/// A world whose host is its own, and can be shut down without the other tests.
+async fn world(config: MockConfig) -> World {
+    let mut world = World::with(config).await;
+    let allowed = world.host.outbound().clone();
+    world.host = load(&component_file()).with_outbound(allowed);
+    world
+}
+
+#[tokio::test]
+async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_their_policy() {
+    let config = MockConfig {
+        latency: Duration::from_secs(1),
+        ..MockConfig::default()
+    };
+    let world = world(config).await;
+    let other = world.host.with_outbound(outbound(Policy::default()));
+    let later = async {
+        while world.mock.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let done = world.host.shut_down(LONG);
+        let late = async {
+            assert_shutting_down(world.get().await);
+            assert_shutting_down(other.request_clip(&[], &footage(SERIAL)).await);
+        };
+        tokio::join!(done, late).0
+    };
+    let (clip, done) = tokio::join!(world.get(), later);
+    clip.unwrap();
+    assert_eq!(done, Shutdown { ended: 1, cut: 0 });
+    assert_eq!(world.mock.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
+    let slowly = Act::StoreSlowly(Duration::from_millis(20));
+    let bucket = Bucket::new([slowly]).await;
+    let config = MockConfig {
+        clip: long_clip(400),
+        ..MockConfig::default()
+    };
+    let world = World::with(config).await.also(&bucket.origin());
+    let allowed = world.host.outbound().clone();
+    let host = load(&component_file()).with_outbound(allowed);
+    let (request, url) = (footage(SERIAL), bucket.url());
+    let saving = host.save_clip(world.variables(), &request, &url);
+    let shutting_down = async {
+        while bucket.puts().first().is_none_or(|put| put.body.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        host.shut_down(Duration::from_millis(50)).await
+    };
+    let (saved, done) = tokio::join!(saving, shutting_down);
+    assert_shutting_down(saved);
+    assert_eq!(done, Shutdown { ended: 0, cut: 1 });
+    // What was sent is still read.
+    let read = async || {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        bucket.puts()[0].body.len()
+    };
+    let mut before = read().await;
+    loop {
+        let now = read().await;
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    assert!(!bucket.puts()[0].whole, "{before} bytes");
+}
+
+/// On one thread, so that the guest computes in the way of everything else.
+#[tokio::test(flavor = "current_thread")]
+async fn calls_that_run_or_wait_or_never_start_are_all_answered_in_time() {
+    let limits = Limits {
+        concurrent_calls: NonZeroU32::new(2).unwrap(),
+        ..Limits::default()
+    };
+    let host = ClipHost::new(&guest::obedient(), outbound(Policy::default()), limits).unwrap();
+    let call = |order: &'static str| {
+        let host = host.clone();
+        tokio::spawn(async move { host.get_clip(&[], order, "", "").await })
+    };
+    let calls = ["spin", "wait", "answer", "spin"].map(call);
+    // For the first two to start.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let started = Instant::now();
+    let done = host.shut_down(Duration::from_millis(200)).await;
+    let took = started.elapsed();
+    assert_eq!(done, Shutdown { ended: 0, cut: 2 });
+    for call in calls {
+        assert_shutting_down(call.await.unwrap());
+    }
+    assert!(took < Duration::from_secs(5), "{took:?}");
+
+    let limits = Limits::default();
+    let host = ClipHost::new(&guest::never_starts(), outbound(Policy::default()), limits).unwrap();
+    let starting = host.get_clip(&[], "", "", "");
+    let (result, done) = tokio::join!(starting, host.shut_down(Duration::from_millis(200)));
+    assert_shutting_down(result);
+    assert_eq!(done, Shutdown { ended: 0, cut: 1 });
+}
+
+#[tokio::test]
+async fn an_instance_is_under_way_until_it_is_dropped() {
+    let limits = Limits::default();
+    let host = ClipHost::new(&guest::obedient(), outbound(Policy::default()), limits).unwrap();
+    let mut instance = host.instance(&[]).await.unwrap();
+    let short = Duration::from_millis(100);
+    let early = tokio::time::timeout(3 * short, host.shut_down(short)).await;
+    assert!(early.is_err(), "{early:?}");
+    assert_shutting_down(instance.get_clip("answer", "", "").await);
+    drop(instance);
+    assert_eq!(host.shut_down(LONG).await, Shutdown { ended: 0, cut: 1 });
+}
