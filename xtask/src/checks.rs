@@ -9,6 +9,7 @@ use crate::component::{self, WORLDS};
 use crate::deny;
 use crate::fuzz;
 use crate::harness::COMPONENT_VARIABLE;
+use crate::load;
 use crate::mutants;
 use crate::peers;
 use crate::process;
@@ -228,6 +229,19 @@ pub(crate) fn fuzz(
             fuzz::report(workspace, &outcomes)
         },
     )
+}
+
+/// Lives through so many minutes of simulated traffic.
+///
+/// # Errors
+///
+/// A call is lost, the API is asked too fast or for nothing, or something is left behind.
+pub(crate) fn load(runner: &mut Runner, workspace: &Workspace, minutes: u64) -> Result<()> {
+    runner.run(Step {
+        name: "load",
+        reason: "simulated traffic, an hour of it in three minutes",
+        command: load::command(workspace, minutes),
+    })
 }
 
 /// Asks the tests whether they notice changes of the code.

@@ -10,6 +10,7 @@ mod debian;
 mod deny;
 mod fuzz;
 mod harness;
+mod load;
 mod mock;
 mod mutants;
 mod npm;
@@ -100,6 +101,15 @@ enum Task {
         /// The targets: all, where none is named
         targets: Vec<String>,
     },
+    /// Build the component and let it live through simulated traffic, with a fifth of all replies going wrong and a
+    /// shutdown in the middle (some minutes of it are a part of `test`)
+    ///
+    /// An hour takes three minutes: all rates are twenty times as high.
+    Load {
+        /// For how many simulated minutes
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        minutes: u64,
+    },
     /// Change the guest's code in one place at a time, and ask its tests whether they notice
     ///
     /// It takes an hour or more. .cargo/mutants.toml says which changes are left out, and why.
@@ -171,6 +181,11 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             checks::bench(runner, workspace)
         }
         Task::Fuzz { seconds, targets } => checks::fuzz(runner, workspace, *seconds, targets),
+        Task::Load { minutes } => {
+            let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::build(runner, workspace, &compiler)?;
+            checks::load(runner, workspace, *minutes)
+        }
         Task::Mutants { policy } => {
             let of = if *policy { Of::Policy } else { Of::Guest };
             checks::mutants(runner, workspace, of)

@@ -17,6 +17,7 @@ mod input;
 mod keys;
 mod limiter;
 mod limits;
+mod load;
 mod matrix;
 mod media;
 mod mock;

@@ -1,0 +1,154 @@
+//! Simulated traffic of one organisation on a bad day, with a shutdown in the middle: every call has one answer,
+//! what reaches the API keeps to the limit and belongs to a call, and nothing is left behind.
+
+mod call;
+mod day;
+mod ledger;
+mod process;
+mod sink;
+mod totals;
+mod traffic;
+
+use std::pin::pin;
+use std::process::Command;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::poll;
+use host_test::{ClipHost, Shutdown};
+use tokio::time::{Instant, sleep, timeout};
+
+use self::day::{Day, FACTOR, FAULTS, MOST_ATTEMPTS, PATIENCE, rate_limit};
+use self::process::Held;
+use self::traffic::Arrival;
+
+/// So many simulated minutes: `cargo xtask load` sets it.
+const MINUTES: &str = "MV_CLIP_LOAD_MINUTES";
+const FEW_MINUTES: u64 = 2;
+
+/// Tells the child process that it is one.
+const CHILD: &str = "MV_CLIP_LOAD_CHILD";
+const NAME: &str = "load::every_call_is_answered_once_and_nothing_is_left_behind";
+
+/// What calls under way have in the middle of the day: too short for those that meet a silent server.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A call's deadline is 15 s; the rest is for its turn, and for a busy machine.
+const SLOW: Duration = Duration::from_secs(40);
+
+/// So many descriptors may be those of idle connections: 32 to each of two servers, which are in this process too.
+const IDLE: usize = 2 * 2 * 32;
+/// By so many MiB the memory may grow after the first quarter, until each of the host's 100 places for a call was used.
+/// Measured are 6 in an hour and 3 in three hours; 2.5 KiB left behind by each call of the hour would be more.
+const WARMING_UP: f64 = 12.0;
+
+/// In a process of its own, so that what the tests beside it hold does not count.
+#[test]
+fn every_call_is_answered_once_and_nothing_is_left_behind() {
+    if std::env::var_os(CHILD).is_some() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        return runtime.block_on(live_through());
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let words = [child.stdout, child.stderr].concat();
+    let words = String::from_utf8_lossy(&words);
+    eprintln!("{words}");
+    // The latter, because no test at all is a success too.
+    assert!(child.status.success() && words.contains("calls lost: 0"));
+}
+
+async fn live_through() {
+    let minutes = std::env::var(MINUTES).map_or(FEW_MINUTES, |minutes| minutes.parse().unwrap());
+    let length = Duration::from_secs(60 * minutes);
+    let all = traffic::draw(length);
+    let mut day = Day::start(all.len(), length).await;
+    let before = Held::now();
+
+    let first = day.host();
+    let arrivals = &mut all.as_slice();
+    let second_half = all.partition_point(|arrival| arrival.at < length / 2);
+    let second_half = all.len() - second_half;
+    day.begin();
+    while arrivals.len() > second_half {
+        day.step(arrivals, &first).await;
+    }
+    let Shutdown { ended, cut } = shut_down(&mut day, arrivals, first, GRACE).await;
+    let (overtaken, late) = (day.overtaken, day.late);
+
+    let second = day.host();
+    while !arrivals.is_empty() {
+        day.step(arrivals, &second).await;
+    }
+    let last = shut_down(&mut day, arrivals, second, Duration::MAX).await;
+
+    let (quarter, end) = (day.after_a_quarter.held(), day.in_the_second_half.held());
+    let (ledger, sink) = day.end().await;
+    let lost = ledger.lost();
+    let totals = ledger.settle(MOST_ATTEMPTS, &sink);
+    let after = settled(before).await;
+
+    eprintln!("{minutes} simulated minutes, {FACTOR} times as fast: {totals}");
+    eprintln!(
+        "shutdown in the middle: {ended} calls ended, {cut} were cut, {} got no turn, {late} came later",
+        overtaken - cut
+    );
+    eprintln!("calls lost: {lost}");
+    assert_eq!(lost, 0);
+    let is_hard = cut > 0 && overtaken > cut && late > 0;
+    assert!(is_hard && ended > 0, "not much of a shutdown");
+    assert_eq!(last.cut, 0, "none has to be cut where there is time");
+    totals.assert_within(rate_limit(), FAULTS, SLOW);
+    match (before, quarter, end, after) {
+        (Some(before), Some(quarter), Some(end), Some(after)) => {
+            eprintln!(
+                "held before: {before}; after a quarter: {quarter}; in the second half: {end}; after: {after}"
+            );
+            for later in [end, after] {
+                let more = later.memory - quarter.memory;
+                assert!(more < WARMING_UP, "memory is not flat");
+            }
+            let more = end.descriptors.saturating_sub(quarter.descriptors);
+            assert!(more <= IDLE, "descriptors are not flat");
+            assert_eq!(after.descriptors, before.descriptors, "left open");
+        }
+        _ => eprintln!("skipped here: memory and descriptors, which are read from Linux's /proc"),
+    }
+}
+
+/// Shuts a host down, while traffic to it goes on, and drops it.
+async fn shut_down(
+    day: &mut Day,
+    arrivals: &mut &[Arrival],
+    host: ClipHost,
+    grace: Duration,
+) -> Shutdown {
+    let mut shutting_down = pin!(timeout(SLOW, host.shut_down(grace)));
+    let done = loop {
+        // The first time, this closes the door.
+        let done = poll!(&mut shutting_down);
+        day.closing();
+        if let Poll::Ready(done) = done {
+            break done;
+        }
+        day.step(arrivals, &host).await;
+    };
+    day.drain().await;
+    done.expect("the shutdown comes to an end")
+}
+
+/// What is held once connections have closed, which takes a moment.
+async fn settled(before: Option<Held>) -> Option<Held> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let now = Held::now();
+        let descriptors = |held: Option<Held>| held.map(|held| held.descriptors);
+        if descriptors(now) <= descriptors(before) || Instant::now() > until {
+            return now;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}

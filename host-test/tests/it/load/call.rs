@@ -1,0 +1,280 @@
+//! One call: what it asks for, and what its answer may be.
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use host_test::clip::kind_name;
+use host_test::mock::Camera;
+use host_test::{
+    CallError, Clip, ClipError, ClipHost, ClipOutcome, ClipRequest, Failure, FailureKind, SavedClip,
+};
+
+use super::traffic::Kind;
+
+/// So many cameras has the organisation, and one that is offline.
+pub const CAMERAS: usize = 100;
+pub const OFFLINE: &str = "Q2LD-DEAD-0000";
+const UNKNOWN: &str = "Q2LD-NONE-0000";
+
+/// Each call asks for footage of an hour of its own, so that a request tells whose it is.
+pub const HOUR: TimeDelta = TimeDelta::hours(1);
+/// The longest clip, of which ranges are made.
+const FIVE: TimeDelta = TimeDelta::minutes(5);
+
+pub fn serial(camera: usize) -> String {
+    format!("Q2LD-CAME-{:04}", camera % CAMERAS)
+}
+
+pub fn cameras() -> Vec<Camera> {
+    let offline = Camera {
+        online: false,
+        ..Camera::new(OFFLINE)
+    };
+    let online = (0..CAMERAS).map(|camera| Camera::new(serial(camera)));
+    online.chain([offline]).collect()
+}
+
+pub fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// A call with all that it takes.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub number: usize,
+    pub kind: Kind,
+    /// The start of the footage: that of its hour, unless it is recent.
+    pub start: DateTime<Utc>,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub enum Answer {
+    Clip(Result<Clip, CallError>),
+    Clips(Result<Vec<ClipOutcome>, CallError>),
+    Saved(Result<SavedClip, CallError>),
+}
+
+/// An answer in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All that was asked for.
+    Whole,
+    /// Clips, and failures that may pass.
+    Part,
+    Failed(FailureKind),
+    ShuttingDown,
+}
+
+impl Outcome {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "answered",
+            Self::Part => "answered in part",
+            Self::Failed(kind) => kind_name(kind),
+            Self::ShuttingDown => "shutting-down",
+        }
+    }
+}
+
+impl Call {
+    pub fn serial(&self) -> String {
+        match self.kind {
+            Kind::Unknown => UNKNOWN.to_owned(),
+            Kind::Offline => OFFLINE.to_owned(),
+            Kind::BadSerial => "Q2LD".to_owned(),
+            _ => serial(self.number),
+        }
+    }
+
+    /// The cameras of a coverage.
+    fn serials(&self, cameras: usize) -> Vec<String> {
+        (0..cameras)
+            .map(|camera| serial(self.number + camera))
+            .collect()
+    }
+
+    /// The footage that is asked for, clip by clip: camera, start and end.
+    pub fn wanted(&self) -> Vec<[String; 3]> {
+        let serial = self.serial();
+        let clip = |serial, start, length| [serial, text(start), text(start + length)];
+        match self.kind {
+            Kind::Coverage(cameras) => {
+                let of = |serial| clip(serial, self.start, TimeDelta::seconds(120));
+                self.serials(cameras).into_iter().map(of).collect()
+            }
+            Kind::Range(clips) => {
+                let starts = std::iter::successors(Some(self.start), |start| Some(*start + FIVE));
+                let of = |start| clip(serial.clone(), start, FIVE);
+                starts.take(clips).map(of).collect()
+            }
+            _ => vec![clip(serial, self.start, self.end() - self.start)],
+        }
+    }
+
+    /// The end of the footage of a call for one clip.
+    fn end(&self) -> DateTime<Utc> {
+        let seconds = match self.kind {
+            Kind::Incident | Kind::Recent => 60,
+            _ => 30 + i64::try_from(self.number % 271).unwrap(),
+        };
+        self.start + TimeDelta::seconds(seconds)
+    }
+
+    fn request(&self) -> ClipRequest {
+        let (mut start, mut end) = (text(self.start), text(self.end()));
+        match self.kind {
+            Kind::Range(clips) => {
+                end = text(self.start + FIVE * i32::try_from(clips).unwrap());
+            }
+            Kind::BadTime => start = start.replace('Z', ""),
+            Kind::BadWindow => (start, end) = (end, start),
+            _ => {}
+        }
+        ClipRequest {
+            serial: self.serial(),
+            start,
+            end,
+            imager_id: None,
+        }
+    }
+
+    pub async fn make(
+        &self,
+        host: &ClipHost,
+        variables: &[(String, String)],
+        destination: &str,
+    ) -> Answer {
+        let request = self.request();
+        match self.kind {
+            Kind::Incident | Kind::Recent => {
+                let at = text(self.start + TimeDelta::seconds(30));
+                let clip = host.get_incident(variables, &request.serial, &at, None, None);
+                Answer::Clip(clip.await)
+            }
+            Kind::Range(_) => Answer::Clips(host.get_range(variables, &request).await),
+            Kind::Coverage(cameras) => {
+                let at = text(self.start + TimeDelta::seconds(60));
+                let serials = self.serials(cameras);
+                Answer::Clips(host.get_coverage(variables, &serials, &at, None).await)
+            }
+            Kind::Save => Answer::Saved(host.save_clip(variables, &request, destination).await),
+            Kind::BadDestination => {
+                let saved = host.save_clip(variables, &request, "http://bucket.example/clip.ts");
+                Answer::Saved(saved.await)
+            }
+            _ => Answer::Clip(host.request_clip(variables, &request).await),
+        }
+    }
+
+    /// What the answer comes to, and how many attempts it took where it says so.
+    ///
+    /// Panics where it is none that this call may have.
+    pub fn judge(&self, answer: &Answer) -> (Outcome, Option<u32>) {
+        match answer {
+            Answer::Clip(Ok(clip)) => self.assert_is_wanted(clip),
+            Answer::Saved(Ok(saved)) => self.assert_is_wanted(&saved.clip),
+            Answer::Clips(Ok(outcomes)) => return (self.judge_all(outcomes), None),
+            Answer::Clip(Err(error)) | Answer::Saved(Err(error)) | Answer::Clips(Err(error)) => {
+                return self.judge_error(error);
+            }
+        }
+        (Outcome::Whole, None)
+    }
+
+    #[track_caller]
+    fn assert_is_wanted(&self, clip: &Clip) {
+        let found = [&clip.serial, &clip.start, &clip.end].map(String::clone);
+        assert!(self.wanted().contains(&found), "{self:?}: {clip:?}");
+        assert_eq!(self.expected(), None, "{self:?}: {clip:?}");
+    }
+
+    fn judge_all(&self, outcomes: &[ClipOutcome]) -> Outcome {
+        let of = |ClipOutcome { request, .. }: &ClipOutcome| {
+            [&request.serial, &request.start, &request.end].map(String::clone)
+        };
+        let found: Vec<_> = outcomes.iter().map(of).collect();
+        assert_eq!(found, self.wanted(), "{self:?}");
+        let mut outcome = Outcome::Whole;
+        for one in outcomes {
+            match &one.outcome {
+                Ok(clip) => {
+                    let found = [&clip.serial, &clip.start, &clip.end].map(String::clone);
+                    assert_eq!(found, of(one), "{self:?}");
+                }
+                Err(ClipError::Transient(failure)) if may_pass(failure.kind) => {
+                    outcome = Outcome::Part;
+                }
+                Err(error) => panic!("{self:?}: {error:?}"),
+            }
+        }
+        outcome
+    }
+
+    fn judge_error(&self, error: &CallError) -> (Outcome, Option<u32>) {
+        let of = |failure: &Failure| (Outcome::Failed(failure.kind), Some(failure.attempts));
+        match error {
+            CallError::ShuttingDown => (Outcome::ShuttingDown, None),
+            CallError::Clip(ClipError::Permanent(failure))
+                if self.expected() == Some(failure.kind) =>
+            {
+                of(failure)
+            }
+            CallError::Clip(ClipError::Transient(failure))
+                if !self.is_refused_unasked()
+                    && (may_pass(failure.kind)
+                        || self.kind == Kind::Recent && failure.kind == FailureKind::TooEarly) =>
+            {
+                of(failure)
+            }
+            _ => panic!("{self:?} may not end like this: {error:?}"),
+        }
+    }
+
+    /// The permanent error that this call is to have, sooner or later.
+    fn expected(&self) -> Option<FailureKind> {
+        Some(match self.kind {
+            Kind::Unknown => FailureKind::NotFound,
+            Kind::Offline => FailureKind::Rejected,
+            Kind::Revoked => FailureKind::Unauthorized,
+            Kind::BadSerial => FailureKind::InvalidSerial,
+            Kind::BadTime => FailureKind::InvalidTime,
+            Kind::BadWindow => FailureKind::InvalidWindow,
+            Kind::BadDestination => FailureKind::InvalidDestination,
+            _ => return None,
+        })
+    }
+
+    /// Whether nothing may be asked for this call.
+    pub fn is_refused_unasked(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::BadSerial | Kind::BadTime | Kind::BadWindow | Kind::BadDestination
+        )
+    }
+
+    /// Whether this call is for one clip, and each attempt one request.
+    pub fn is_single(&self) -> bool {
+        !matches!(self.kind, Kind::Range(_) | Kind::Coverage(_) | Kind::Save)
+    }
+
+    /// How many clips may be asked for.
+    pub fn clips(&self) -> u32 {
+        match self.kind {
+            Kind::Range(clips) | Kind::Coverage(clips) => u32::try_from(clips).unwrap(),
+            _ => 1,
+        }
+    }
+}
+
+/// What a bad day makes of a call that nothing is wrong with.
+fn may_pass(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::RateLimited
+            | FailureKind::Unavailable
+            | FailureKind::ConnectionFailed
+            | FailureKind::TimedOut
+            | FailureKind::BadResponse
+    )
+}

@@ -1,0 +1,232 @@
+//! One organisation with a bad day: its mock, its destination, its hosts, and all calls of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use host_test::mock::{Faults, MockConfig, MockMeraki};
+use host_test::{ClipHost, Outbound, Policy, RateLimit, RateLimiter};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+
+use super::call::{Answer, Outcome, cameras};
+use super::ledger::Ledger;
+use super::process::{Held, Least};
+use super::sink::Sink;
+use super::traffic::{Arrival, Kind};
+use crate::support::{component_file, load};
+
+/// All rates are so many times as high: an hour takes three minutes. Waits inside the guest stay as they are, which
+/// is harder than real.
+pub const FACTOR: u32 = 20;
+
+/// Of a hundred replies.
+pub const FAULTS: u8 = 20;
+const SEED: u64 = 1;
+
+/// How often the component asks, unless told otherwise.
+pub const MOST_ATTEMPTS: u32 = 5;
+/// A call of the component ends by its deadline, once it has its turn.
+const DEADLINE_SECONDS: &str = "15";
+
+/// How often memory and descriptors are looked at.
+const SAMPLE: Duration = Duration::from_millis(50);
+
+/// For what is left when nothing should be.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct Day {
+    pub ledger: Ledger,
+    pub sink: Arc<Sink>,
+    /// Once the first rush is over, and before the second one.
+    pub after_a_quarter: Least,
+    /// Under the second host, up to the end.
+    pub in_the_second_half: Least,
+    /// How many calls were made before their host was told to shut down, and answered with that.
+    pub overtaken: usize,
+    /// How many were made after it.
+    pub late: usize,
+    mock: MockMeraki,
+    limiter: RateLimiter,
+    variables: Arc<[(String, String)]>,
+    calls: JoinSet<Returned>,
+    length: Duration,
+    started: Instant,
+    sampled: Instant,
+    tick: Interval,
+    is_closing: bool,
+}
+
+/// What comes back of a call.
+struct Returned {
+    number: usize,
+    /// Whether the call was made after its host was told to shut down.
+    late: bool,
+    answer: Answer,
+    took: Duration,
+}
+
+impl Day {
+    /// For so many calls in so long a time.
+    pub async fn start(calls: usize, length: Duration) -> Self {
+        let limit = rate_limit();
+        let mock = MockMeraki::start(MockConfig {
+            cameras: cameras(),
+            lag: Duration::from_millis(500),
+            retention: Duration::from_secs(10 * 365 * 24 * 3600),
+            rate_limit: Some(limit),
+            media_ttl: Duration::from_secs(30),
+            faults: Some(Faults {
+                percent: FAULTS,
+                seed: SEED,
+            }),
+            ..MockConfig::default()
+        });
+        let mock = mock.await.unwrap();
+        let base_url = mock.base_url();
+        let variables = [
+            ("MERAKI_BASE_URL", base_url.as_str()),
+            ("MERAKI_DASHBOARD_API_KEY", mock.key()),
+            ("MV_CLIP_DEADLINE_SECONDS", DEADLINE_SECONDS),
+            ("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "2"),
+            ("MV_CLIP_LAG_SECONDS", "1"),
+            ("MV_CLIP_REQUESTS_PER_SECOND", "100"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let started = Instant::now();
+        let mut tick = interval(Duration::from_millis(5));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            ledger: Ledger::with_room_for(calls),
+            sink: Arc::new(Sink::start().await),
+            after_a_quarter: Least::within(0.2..0.45),
+            in_the_second_half: Least::within(0.6..1.0),
+            sampled: started,
+            overtaken: 0,
+            late: 0,
+            mock,
+            limiter: RateLimiter::new(limit),
+            variables: variables.into(),
+            calls: JoinSet::new(),
+            length,
+            started,
+            tick,
+            is_closing: false,
+        }
+    }
+
+    /// A host of its own, with the organisation's limiter.
+    pub fn host(&mut self) -> ClipHost {
+        let base_url = self.mock.base_url();
+        let api = base_url.trim_end_matches("/api/v1");
+        let allowed = [api, &self.sink.origin()].map(|origin| origin.parse().unwrap());
+        let outbound = Outbound::builder().policy(Policy::new(allowed));
+        let outbound = outbound.rate_limiter(self.limiter.clone()).build();
+        self.is_closing = false;
+        load(&component_file()).with_outbound(outbound.unwrap())
+    }
+
+    /// The host is told to shut down about now.
+    pub fn closing(&mut self) {
+        self.is_closing = true;
+    }
+
+    /// Begins the day now.
+    pub fn begin(&mut self) {
+        self.started = Instant::now();
+    }
+
+    /// Makes the calls that are due, and enters what came back. Done after a moment.
+    pub async fn step(&mut self, arrivals: &mut &[Arrival], host: &ClipHost) {
+        self.tick.tick().await;
+        let now = self.started.elapsed() * FACTOR;
+        while let Some((next, rest)) = arrivals.split_first()
+            && next.at <= now
+        {
+            self.make(next.kind, host);
+            *arrivals = rest;
+        }
+        while let Some(returned) = self.calls.try_join_next() {
+            self.enter(returned.unwrap());
+        }
+        for request in self.mock.take_requests() {
+            self.ledger.requested(&request);
+        }
+        if self.sampled.elapsed() >= SAMPLE
+            && let Some(held) = Held::now()
+        {
+            self.sampled = Instant::now();
+            let part = now.div_duration_f64(self.length);
+            self.after_a_quarter.see(part, held);
+            self.in_the_second_half.see(part, held);
+        }
+    }
+
+    fn make(&mut self, kind: Kind, host: &ClipHost) {
+        let call = self.ledger.open(kind);
+        let (host, sink, late) = (host.clone(), Arc::clone(&self.sink), self.is_closing);
+        let mut variables = self.variables.to_vec();
+        if kind == Kind::Revoked {
+            variables.push(("MERAKI_DASHBOARD_API_KEY".into(), "revoked".into()));
+        }
+        self.calls.spawn(async move {
+            let started = Instant::now();
+            let answer = call.make(&host, &variables, &sink.url(call.number)).await;
+            Returned {
+                number: call.number,
+                late,
+                answer,
+                took: started.elapsed(),
+            }
+        });
+    }
+
+    fn enter(&mut self, returned: Returned) {
+        let Returned {
+            number,
+            late,
+            answer,
+            took,
+        } = returned;
+        let outcome = self.ledger.close(number, &answer, took);
+        let turned_away = outcome == Outcome::ShuttingDown;
+        assert!(
+            turned_away || !late,
+            "let in after the shutdown: {outcome:?}"
+        );
+        assert!(!turned_away || self.is_closing, "turned away before it");
+        self.overtaken += usize::from(turned_away && !late);
+        self.late += usize::from(late);
+    }
+
+    /// Waits for all answers, once the host says that no call is left.
+    pub async fn drain(&mut self) {
+        while let Ok(Some(returned)) = timeout(PATIENCE, self.calls.join_next()).await {
+            self.enter(returned.unwrap());
+        }
+        assert_eq!(self.ledger.lost(), 0, "calls without an answer");
+    }
+
+    /// Ends the day: what is still to be entered is entered.
+    pub async fn end(mut self) -> (Ledger, Arc<Sink>) {
+        self.drain().await;
+        // A request whose call was cut is in hand for a moment longer.
+        let until = Instant::now() + PATIENCE;
+        while !self.mock.requests().is_empty() && Instant::now() < until {
+            self.tick.tick().await;
+            for request in self.mock.take_requests() {
+                self.ledger.requested(&request);
+            }
+        }
+        (self.ledger, self.sink)
+    }
+}
+
+/// What the organisation may ask.
+pub fn rate_limit() -> RateLimit {
+    let RateLimit { per_second, burst } = RateLimit::default();
+    let factor = FACTOR.try_into().unwrap();
+    RateLimit {
+        per_second: per_second.saturating_mul(factor),
+        burst: burst.saturating_mul(factor),
+    }
+}

@@ -1,0 +1,226 @@
+//! What was asked, what became of it, and what reached the mock for it.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use axum::extract::Query;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use host_test::mock::{RecordedRequest, Target};
+use http::{StatusCode, Uri};
+
+use super::call::{Answer, Call, HOUR, Outcome};
+use super::sink::Sink;
+use super::totals::Totals;
+use super::traffic::Kind;
+
+pub struct Ledger {
+    entries: Vec<Entry>,
+    /// The hour of the first call's footage.
+    epoch: DateTime<Utc>,
+    /// Calls by the footage that they ask for, where it is not of an hour of their own.
+    recent: HashMap<[String; 3], usize>,
+    /// When the API was asked.
+    instants: Vec<Instant>,
+    totals: Totals,
+}
+
+struct Entry {
+    call: Call,
+    requests: u32,
+    /// Those that the mock answered with a URL.
+    granted: u32,
+    answer: Option<(Outcome, Option<u32>)>,
+}
+
+impl Ledger {
+    /// For so many calls. Room for all of them is made and used now, so that the ledger does not grow.
+    pub fn with_room_for(calls: usize) -> Self {
+        let entry = || Entry {
+            call: Call {
+                number: 0,
+                kind: Kind::Clip,
+                start: DateTime::UNIX_EPOCH,
+            },
+            requests: 0,
+            granted: 0,
+            answer: None,
+        };
+        let mut entries = Vec::from_iter(std::iter::repeat_with(entry).take(calls));
+        entries.clear();
+        let mut instants = vec![Instant::now(); 2 * calls];
+        instants.clear();
+        Self {
+            entries,
+            epoch: (Utc::now() - TimeDelta::days(5 * 365)).trunc_subsecs(0),
+            recent: HashMap::new(),
+            instants,
+            totals: Totals::default(),
+        }
+    }
+
+    /// Enters a call that is about to be made.
+    pub fn open(&mut self, kind: Kind) -> Call {
+        let number = self.entries.len();
+        let start = match kind {
+            // The end of the footage is now, so it is there in a moment.
+            Kind::Recent => Utc::now().trunc_subsecs(3) - TimeDelta::seconds(60),
+            _ => self.epoch + HOUR * i32::try_from(number).unwrap(),
+        };
+        let call = Call {
+            number,
+            kind,
+            start,
+        };
+        if kind == Kind::Recent {
+            for wanted in call.wanted() {
+                let other = self.recent.insert(wanted, number);
+                assert_eq!(other, None, "two calls for the same: {call:?}");
+            }
+        }
+        self.entries.push(Entry {
+            call: call.clone(),
+            requests: 0,
+            granted: 0,
+            answer: None,
+        });
+        call
+    }
+
+    /// Enters the answer of a call, which is its only one and one that it may have.
+    pub fn close(&mut self, number: usize, answer: &Answer, took: Duration) -> Outcome {
+        let entry = &mut self.entries[number];
+        let judged = entry.call.judge(answer);
+        let other = entry.answer.replace(judged);
+        assert_eq!(other, None, "answered twice: {:?}", entry.call);
+        self.totals.slowest = self.totals.slowest.max(took);
+        judged.0
+    }
+
+    /// Enters what reached the mock. Each request for the API is one of a call.
+    pub fn requested(&mut self, request: &RecordedRequest) {
+        self.totals.mishaps += usize::from(request.mishap);
+        match request.target {
+            Target::Api => {}
+            Target::Media => {
+                self.totals.media += 1;
+                return;
+            }
+            Target::Other => panic!("nobody asks for this: {request:?}"),
+        }
+        self.totals.api += 1;
+        self.instants.push(request.at);
+        let own = request.status.filter(|_| !request.mishap);
+        assert_ne!(own, Some(StatusCode::TOO_MANY_REQUESTS), "{request:?}");
+        let wanted = wanted(request);
+        let number = self.recent.get(&wanted).copied();
+        let number = number.or_else(|| self.by_hour(&wanted[1]));
+        let entry = number.and_then(|number| self.entries.get_mut(number));
+        let entry = entry.filter(|entry| entry.call.wanted().contains(&wanted));
+        let entry = entry.unwrap_or_else(|| panic!("a request without a call: {request:?}"));
+        entry.requests += 1;
+        entry.granted += u32::from(own == Some(StatusCode::OK));
+    }
+
+    /// The call whose hour it is.
+    fn by_hour(&self, start: &str) -> Option<usize> {
+        let start = start.parse::<DateTime<Utc>>().unwrap();
+        let hours = (start - self.epoch).num_hours();
+        usize::try_from(hours).ok()
+    }
+
+    /// How many calls have no answer.
+    pub fn lost(&self) -> usize {
+        let unanswered = |entry: &&Entry| entry.answer.is_none();
+        self.entries.iter().filter(unanswered).count()
+    }
+
+    /// Holds requests against answers, once all of both are entered.
+    pub fn settle(mut self, most_attempts: u32, sink: &Sink) -> Totals {
+        let mut totals = self.totals;
+        totals.calls = self.entries.len();
+        let (mut saves, mut unsent) = (0, 0);
+        for entry in &self.entries {
+            let (outcome, attempts) = entry.answer.expect("a call without an answer");
+            let stored = sink.stored(entry.call.number);
+            entry.assert_settled(outcome, attempts, most_attempts, stored);
+            *totals.outcomes.entry(outcome.name()).or_default() += 1;
+            totals.stored += stored.min(1);
+            totals.stored_again += stored.saturating_sub(1);
+            saves += usize::from(entry.call.kind == Kind::Save);
+            unsent += entry.unsent(attempts);
+        }
+        assert!(totals.media <= saves * most_attempts as usize);
+        // On a busy machine an attempt may be given up while it waits for the limiter.
+        let rare = u32::try_from(totals.api / 1_000).unwrap();
+        assert!(unsent <= rare, "{unsent} attempts without a request");
+        self.instants.sort_unstable();
+        totals.most_in_a_second = most_in_a_second(&self.instants);
+        totals
+    }
+}
+
+impl Entry {
+    /// How many attempts of a call for one clip did not reach the mock.
+    fn unsent(&self, attempts: Option<u32>) -> u32 {
+        let attempts = attempts.filter(|_| self.call.is_single());
+        attempts.map_or(0, |attempts| attempts - self.requests)
+    }
+
+    /// What reached the mock is not more than the answer says, and what the answer says is there.
+    fn assert_settled(&self, outcome: Outcome, attempts: Option<u32>, most: u32, stored: u32) {
+        let Self {
+            call,
+            requests,
+            granted,
+            ..
+        } = self;
+        let context = format!("{call:?}: {outcome:?}, {attempts:?} attempts, {requests} requests");
+        let most = match call.kind {
+            _ if call.is_refused_unasked() => 0,
+            // Each try to save may begin with a new URL.
+            Kind::Save => most * most,
+            _ => most * call.clips(),
+        };
+        assert!(*requests <= most, "{context}");
+        match outcome {
+            Outcome::Whole => assert!(*granted >= call.clips(), "{context}"),
+            Outcome::Part | Outcome::ShuttingDown => {}
+            Outcome::Failed(_) if !call.is_single() => {}
+            Outcome::Failed(_) => {
+                assert!(Some(*requests) <= attempts, "{context}");
+                assert_eq!(*granted, 0, "{context}");
+            }
+        }
+        match (call.kind, outcome) {
+            // More than once where an answer was taken for an early one: storing twice is storing.
+            (Kind::Save, Outcome::Whole) => assert!(stored >= 1, "{context}"),
+            (Kind::Save, Outcome::ShuttingDown) => assert!(stored <= 1, "{context}"),
+            _ => assert_eq!(stored, 0, "{context}"),
+        }
+    }
+}
+
+/// The footage that a request is for: camera, start and end.
+fn wanted(request: &RecordedRequest) -> [String; 3] {
+    let query = request.query.as_deref().unwrap_or_default();
+    let uri = Uri::try_from(format!("/?{query}")).unwrap();
+    let Query(query) = Query::<HashMap<String, String>>::try_from_uri(&uri).unwrap();
+    let field = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let serial = request.path.split('/').nth(4).unwrap_or_default();
+    [
+        serial.to_owned(),
+        field("startTimestamp"),
+        field("endTimestamp"),
+    ]
+}
+
+/// The most of these instants, which are in their order, that any second holds.
+fn most_in_a_second(instants: &[Instant]) -> usize {
+    let second = Duration::from_secs(1);
+    let within = |(index, first): (usize, &Instant)| {
+        let rest = &instants[index..];
+        rest.partition_point(|at| at.duration_since(*first) < second)
+    };
+    let counts = instants.iter().enumerate().map(within);
+    counts.max().unwrap_or_default()
+}

@@ -1,0 +1,70 @@
+//! What this process holds of the system.
+
+use std::fmt;
+use std::ops::Range;
+
+/// What is held at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    /// Resident memory in MiB.
+    pub memory: f64,
+    /// Open file descriptors.
+    pub descriptors: usize,
+}
+
+impl Held {
+    #[cfg(target_os = "linux")]
+    pub fn now() -> Option<Self> {
+        use procfs_core::FromRead;
+        use procfs_core::process::Status;
+
+        let status = Status::from_file("/proc/self/status").unwrap();
+        let kib = u32::try_from(status.vmrss.unwrap()).unwrap();
+        Some(Self {
+            memory: f64::from(kib) / 1024.0,
+            // Without the one that reads the folder.
+            descriptors: std::fs::read_dir("/proc/self/fd").unwrap().count() - 1,
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn now() -> Option<Self> {
+        None
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.1} MiB, {} descriptors",
+            self.memory, self.descriptors
+        )
+    }
+}
+
+/// The least that was held within a part of the time: what calls come and go with is not in it, and what they leave
+/// behind is.
+#[derive(Debug)]
+pub struct Least {
+    part: Range<f64>,
+    held: Option<Held>,
+}
+
+impl Least {
+    pub fn within(part: Range<f64>) -> Self {
+        Self { part, held: None }
+    }
+
+    pub fn see(&mut self, now: f64, held: Held) {
+        if self.part.contains(&now) {
+            let least = self.held.get_or_insert(held);
+            least.memory = least.memory.min(held.memory);
+            least.descriptors = least.descriptors.min(held.descriptors);
+        }
+    }
+
+    pub fn held(&self) -> Option<Held> {
+        self.held
+    }
+}

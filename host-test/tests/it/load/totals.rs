@@ -1,0 +1,67 @@
+//! What it all comes to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use host_test::RateLimit;
+
+#[derive(Debug, Default)]
+pub struct Totals {
+    pub calls: usize,
+    /// How many calls came to what.
+    pub outcomes: BTreeMap<&'static str, usize>,
+    /// Requests for the API.
+    pub api: usize,
+    /// Requests for clips.
+    pub media: usize,
+    /// Requests whose reply went wrong.
+    pub mishaps: usize,
+    /// Requests for the API, in the second that saw most of them.
+    pub most_in_a_second: usize,
+    pub slowest: Duration,
+    pub stored: u32,
+    /// How often a clip was stored that was stored already.
+    pub stored_again: u32,
+}
+
+impl Totals {
+    /// The calls took no longer than this, the API was asked no faster, and as many of a hundred replies went wrong.
+    pub fn assert_within(&self, limit: RateLimit, mishaps: u8, slowest: Duration) {
+        assert!(self.slowest < slowest, "{:?}", self.slowest);
+        let (rate, burst) = (limit.per_second.get() as usize, limit.burst.get() as usize);
+        let most = self.most_in_a_second;
+        assert!(most <= rate + burst, "too fast: {most} in a second");
+        if most <= rate {
+            eprintln!("this machine was too busy to meet the limit");
+        }
+        let percent = 100 * self.mishaps / (self.api + self.media);
+        let off = percent.abs_diff(mishaps.into());
+        assert!(off <= 5, "{percent} % went wrong");
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            calls,
+            outcomes,
+            api,
+            media,
+            mishaps,
+            most_in_a_second,
+            slowest,
+            stored,
+            stored_again,
+        } = self;
+        let outcomes = outcomes.iter();
+        let outcomes = outcomes.map(|(name, count)| format!("{count} {name}"));
+        let outcomes = outcomes.collect::<Vec<_>>().join(", ");
+        write!(
+            f,
+            "{calls} calls, the slowest in {slowest:.1?}: {outcomes}\n\
+             {api} API requests, at most {most_in_a_second} in a second; {media} media requests; \
+             {mishaps} replies went wrong; {stored} clips stored, {stored_again} of them again"
+        )
+    }
+}
