@@ -80,6 +80,7 @@ pub(crate) fn drive(
                 continue;
             }
             Step::Wait(until) if until < next_reply => {
+                assert!(until > now, "no end of waits");
                 now = until;
                 continue;
             }

@@ -149,7 +149,9 @@ impl Simulation {
             step = match step {
                 Step::Wait(until) => {
                     call.took = call.took.max(until) + self.late_by;
-                    fetch.resume(call.took)
+                    let next = fetch.resume(call.took);
+                    assert!(!matches!(next, Step::Wait(_)), "no end of waits");
+                    next
                 }
                 Step::Send(request) => {
                     assert!(call.sent.len() < 1_000, "no end of requests");

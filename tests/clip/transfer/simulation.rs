@@ -156,7 +156,9 @@ pub(crate) fn drive(
         step = match step {
             Step::Wait(until) => {
                 now = now.max(until);
-                transfer.resume(now)
+                let next = transfer.resume(now);
+                assert!(!matches!(next, Step::Wait(_)), "no end of waits");
+                next
             }
             Step::Get(get) => {
                 assert!(asked.len() < 1_000, "no end of requests");
@@ -174,6 +176,7 @@ pub(crate) fn drive(
             }
             Step::Put(put) => {
                 puts += 1;
+                assert!(puts < 1_000, "no end of tries");
                 let (takes, mut outcome) = store(now, &put);
                 if now.saturating_add(takes) >= put.give_up_at {
                     let late = TransportError::TimedOut;
