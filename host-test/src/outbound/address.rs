@@ -224,9 +224,9 @@ fn classify_v4(address: Ipv4Addr) -> Class {
 /// The IPv4 address that a translator or tunnel would send to (RFC 4291, 2.5.5; RFC 6052, 2.1;
 /// RFC 3056, 2).
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [_, first, second, .., before_last, last] = address.segments();
-    let [high, low] = if SIX_TO_FOUR.contains(&address) {
-        [first, second]
+    let [_, _, a, b, c, d, .., w, x, y, z] = address.octets();
+    let octets = if SIX_TO_FOUR.contains(&address) {
+        [a, b, c, d]
     } else if address.is_loopback() || address.is_unspecified() {
         // These lie in the IPv4-compatible range without being IPv4-compatible.
         return None;
@@ -234,11 +234,11 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         .iter()
         .any(|range| range.contains(&address))
     {
-        [before_last, last]
+        [w, x, y, z]
     } else {
         return None;
     };
-    Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+    Some(octets.into())
 }
 
 #[cfg(test)]

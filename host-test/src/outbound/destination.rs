@@ -105,7 +105,7 @@ impl Hosts {
             (Self::Only(only), host) => only == host,
             (Self::Under(domain), Host::Name(name)) => name
                 .strip_suffix(domain.as_str())
-                .is_some_and(|labels| labels.len() > 1 && labels.ends_with('.')),
+                .is_some_and(|labels| labels.ends_with('.')),
             (Self::Under(_), Host::Ip(_)) => false,
         }
     }

@@ -113,6 +113,8 @@ mod tests {
 
     #[test]
     fn a_host_has_one_spelling() {
+        let long_label = format!("{}.com", "a".repeat(63));
+        let long_name = format!("{}abcde", "abcdefg.".repeat(31));
         let cases = [
             ("a name", "api.meraki.com", "api.meraki.com"),
             ("upper case", "API.Meraki.COM", "api.meraki.com"),
@@ -121,6 +123,8 @@ mod tests {
             ("an underscore", "_svc.example.com", "_svc.example.com"),
             ("punycode", "xn--bcher-kva.example", "xn--bcher-kva.example"),
             ("digits within a name", "1.example2.com", "1.example2.com"),
+            ("a label of 63", &long_label, &long_label),
+            ("a name of 253", &long_name, &long_name),
             ("IPv4", "127.0.0.1", "127.0.0.1"),
             ("IPv6", "[::1]", "[::1]"),
             (
@@ -138,7 +142,7 @@ mod tests {
     #[test]
     fn what_is_no_host_is_refused() {
         let long_label = format!("{}.com", "a".repeat(64));
-        let long_name = format!("{}com", "abcdefg.".repeat(32));
+        let long_name = format!("{}abcdef", "abcdefg.".repeat(31));
         let cases = [
             ("nothing", "", HostError::Missing),
             ("a dot", ".", HostError::Missing),
@@ -146,7 +150,7 @@ mod tests {
             ("an empty label", "api..meraki.com", HostError::Name),
             ("a leading dot", ".meraki.com", HostError::Name),
             ("a label of 64", &long_label, HostError::Name),
-            ("a name of 259", &long_name, HostError::Name),
+            ("a name of 254", &long_name, HostError::Name),
             ("a leading hyphen", "-api.meraki.com", HostError::Name),
             ("a trailing hyphen", "api-.meraki.com", HostError::Name),
             ("a percent escape", "api%2emeraki.com", HostError::Name),

@@ -221,12 +221,20 @@ fn a_key_is_visible_ascii() {
 }
 
 #[test]
+fn what_must_not_come_back_is_the_key() {
+    for mode in [KeyMode::Injection, KeyMode::Placeholder] {
+        assert_eq!(call(mode).secret(), KEY, "{mode:?}");
+    }
+}
+
+#[test]
 fn debug_hides_the_key_and_its_placeholder() {
     let call = call(KeyMode::Placeholder);
-    let printed = format!("{call:?}{:?}{:?}", call.key, Misuse::PlaceholderElsewhere);
-    assert!(printed.contains("Placeholder"), "{printed}");
-    assert!(
-        !printed.contains(KEY) && !printed.contains(&token(&call)),
-        "{printed}"
-    );
+    for printed in [format!("{call:?}"), format!("{:?}", call.key)] {
+        assert!(printed.contains("mode: Placeholder"), "{printed}");
+        assert!(
+            !printed.contains(KEY) && !printed.contains(&token(&call)),
+            "{printed}"
+        );
+    }
 }

@@ -359,6 +359,16 @@ fn any_of_several_destinations_suffices() {
 }
 
 #[test]
+fn a_policy_tells_what_it_allows_in_the_order_given() {
+    let given = ["https://*.meraki.com", "http://127.0.0.1:8080"];
+    let told: Vec<_> = policy(&given)
+        .destinations()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told, given);
+}
+
+#[test]
 fn a_denial_names_the_origin_and_nothing_else() {
     let uri = "https://media.example.net/secret-path?token=secret"
         .parse()

@@ -117,7 +117,7 @@ fn star(bytes: &mut [u8], finder: &Finder<'_>) {
 
 /// How many of the last bytes may be the beginning of the secret.
 fn beginning_at_end(bytes: &[u8], secret: &[u8]) -> usize {
-    let most = bytes.len().min(secret.len() - 1);
+    let most = bytes.len().min(secret.len());
     (1..=most)
         .rev()
         .find(|&length| {
@@ -130,21 +130,48 @@ fn beginning_at_end(bytes: &[u8], secret: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
+    use std::collections::VecDeque;
 
-    use futures_util::{StreamExt, stream};
-    use http_body_util::{BodyExt, StreamBody};
+    use http_body_util::BodyExt;
     use proptest::prelude::*;
 
     use super::*;
 
     const SECRET: &str = "abab-key";
 
-    async fn through(pieces: Vec<Bytes>) -> Vec<u8> {
-        let frames = stream::iter(pieces).map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
-        let body = StreamBody::new(frames).map_err(|never| match never {});
-        let redacted = RedactedBody::new(body.boxed_unsync(), SECRET);
-        redacted.collect().await.unwrap().to_bytes().to_vec()
+    /// A reply that knows where it ends.
+    struct Reply(VecDeque<Frame<Bytes>>);
+
+    impl Body for Reply {
+        type Data = Bytes;
+        type Error = Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.0.is_empty()
+        }
+    }
+
+    fn redacted(frames: impl IntoIterator<Item = Frame<Bytes>>) -> RedactedBody {
+        let reply = Reply(frames.into_iter().collect());
+        RedactedBody::new(reply.boxed_unsync(), SECRET)
+    }
+
+    fn data(text: &'static str) -> Frame<Bytes> {
+        Frame::data(Bytes::from_static(text.as_bytes()))
+    }
+
+    fn echo() -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        fields.insert("x-echo", format!("Bearer {SECRET}").parse().unwrap());
+        fields.insert("x-other", "abab".parse().unwrap());
+        fields
     }
 
     proptest! {
@@ -164,18 +191,55 @@ mod tests {
                 Bytes::copy_from_slice(&text.as_bytes()[start..end])
             });
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let passed = runtime.block_on(through(pieces.collect()));
-            prop_assert_eq!(String::from_utf8(passed).unwrap(), text.replace(SECRET, "********"));
+            let passed = runtime.block_on(redacted(pieces.map(Frame::data)).collect()).unwrap();
+            prop_assert_eq!(passed.to_bytes(), text.replace(SECRET, "********"));
         }
     }
 
     #[test]
     fn fields_do_not_repeat_it_either() {
-        let mut fields = HeaderMap::new();
-        fields.insert("x-echo", format!("Bearer {SECRET}").parse().unwrap());
-        fields.insert("x-other", "abab".parse().unwrap());
+        let mut fields = echo();
         redact_fields(&mut fields, SECRET);
         assert_eq!(fields["x-echo"], "Bearer ********");
         assert_eq!(fields["x-other"], "abab");
+    }
+
+    /// What comes out, frame by frame, and after which of them the reply is at its end.
+    async fn frames(mut body: RedactedBody) -> Vec<(String, bool)> {
+        let mut frames = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let text = match frame.unwrap().into_data() {
+                Ok(data) => String::from_utf8(data.to_vec()).unwrap(),
+                Err(frame) => format!("{:?}", frame.into_trailers().unwrap()["x-echo"]),
+            };
+            frames.push((text, body.is_end_stream()));
+        }
+        frames
+    }
+
+    #[tokio::test]
+    async fn a_reply_ends_after_all_that_was_held_back() {
+        let trailers = || Frame::trailers(echo());
+        let cases = [
+            (vec![], vec![]),
+            (vec![data("x")], vec![("x", true)]),
+            (vec![data("x-ab")], vec![("x-", false), ("ab", true)]),
+            (
+                vec![data("x"), trailers()],
+                vec![("x", false), ("\"Bearer ********\"", true)],
+            ),
+            (
+                vec![data("x-ab"), trailers()],
+                vec![("x-", false), ("ab", false), ("\"Bearer ********\"", true)],
+            ),
+        ];
+        for (reply, expected) in cases {
+            let passed = frames(redacted(reply)).await;
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|(text, is_end)| (text.to_owned(), is_end))
+                .collect();
+            assert_eq!(passed, expected);
+        }
     }
 }
