@@ -220,6 +220,83 @@ mod tests {
     }
 
     #[test]
+    fn every_refusal_says_what_happened_and_what_to_do() {
+        let settings = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
+        let no_reply = Refusal::NoReply;
+        for (refusal, words) in [
+            (
+                no_reply(TransportError::Connection("refused")),
+                "the exchange with h failed: refused. Check the network",
+            ),
+            (
+                no_reply(TransportError::Certificate),
+                "certificate of h is not trusted. Check MERAKI_BASE_URL",
+            ),
+            (no_reply(TransportError::TimedOut), "no full reply from h"),
+            (
+                no_reply(TransportError::Denied),
+                "does not let it send to h",
+            ),
+            (
+                no_reply(TransportError::TooLarge),
+                "h sent more than 1048576 bytes",
+            ),
+            (Refusal::NotYet, "no video for this window yet"),
+            (Refusal::NoVideo, "outside its retention"),
+            (
+                Refusal::Unusable(Unusable::NotJson),
+                "something else than JSON",
+            ),
+            (Refusal::Unusable(Unusable::NoUrl), "without a clip's URL"),
+            (
+                Refusal::Redirect(RedirectError::NoLocation),
+                "h sent a redirect without a usable location",
+            ),
+            (
+                Refusal::Redirect(RedirectError::Insecure("k3y.h".into())),
+                "h redirects to (API key).h without https",
+            ),
+            (
+                Refusal::Redirect(RedirectError::UserInfo("k3y.h".into())),
+                "h redirects to (API key).h with a user name",
+            ),
+            (
+                Refusal::Redirect(RedirectError::TooMany),
+                "h redirects more than 3 times",
+            ),
+            (Refusal::OutOfTime, "deadline of 120 s"),
+            (
+                Refusal::Status(304),
+                "h answered with a status that means nothing here (304)",
+            ),
+            (Refusal::Status(400), "Check the window, and imager-id"),
+            (Refusal::Status(401), "refused the API key (401)"),
+            (Refusal::Status(402), "h refused the request (402)"),
+            (Refusal::Status(403), "the scope camera:telemetry:write"),
+            (Refusal::Status(404), "that h is its region"),
+            (
+                Refusal::Status(408),
+                "cannot answer now (408). Try again later",
+            ),
+            (Refusal::Status(418), "h refused the request (418)"),
+            (Refusal::Status(429), "Send fewer requests"),
+            (Refusal::Status(500), "cannot answer now (500)"),
+            (
+                Refusal::Status(501),
+                "h does not support this request (501)",
+            ),
+            (
+                Refusal::Status(505),
+                "h does not support this request (505)",
+            ),
+            (Refusal::Status(599), "cannot answer now (599)"),
+        ] {
+            let message = refusal.message(&settings, "h");
+            assert!(message.contains(words), "{refusal:?}: {message}");
+        }
+    }
+
+    #[test]
     fn permanent_failures_do_not_say_try_again() {
         use crate::retry::{Again, again};
         let settings = Settings::from_variables::<&str, &str>([]).unwrap();

@@ -222,3 +222,98 @@ fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_says_what_happened_and_what_to_do() {
+        use Side::{Destination, Media};
+        let settings = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
+        let redirect = Refusal::Redirect;
+        let refused = |status| Refusal::Destination(status, None);
+        for (refusal, words) in [
+            (
+                Refusal::NoReply(Media, TransportError::Connection("refused")),
+                "the exchange with m, which has the clip, failed: refused. Check the network",
+            ),
+            (
+                Refusal::NoReply(Destination, TransportError::TimedOut),
+                "the exchange with d, the destination, came to a halt. Try again",
+            ),
+            (
+                Refusal::NoReply(Destination, TransportError::Certificate),
+                "certificate of d, the destination, is not trusted. Check whether a proxy",
+            ),
+            (
+                Refusal::NoReply(Media, TransportError::Denied),
+                "does not let it send to m, which has the clip. Allow that host",
+            ),
+            (
+                Refusal::NoReply(Media, TransportError::TooLarge),
+                "ask for a shorter window",
+            ),
+            (Refusal::Media(404), "m does not have the clip yet (404)"),
+            (Refusal::Media(410), "m does not give the clip (410)"),
+            (
+                redirect(RedirectError::NoLocation),
+                "m redirects without a usable location",
+            ),
+            (
+                redirect(RedirectError::Insecure("k3y.h".into())),
+                "m redirects to (API key).h, which is not https",
+            ),
+            (
+                redirect(RedirectError::TooMany),
+                "m redirects more than 3 times",
+            ),
+            (
+                Refusal::NotFootage(NotFootage::Empty),
+                "m has an empty clip",
+            ),
+            (
+                Refusal::NotFootage(NotFootage::NoTransportStream),
+                "what m has is not an MPEG transport stream",
+            ),
+            (
+                Refusal::NotFootage(NotFootage::LostSync(7)),
+                "clip from m is damaged: packet 7 (byte 1316)",
+            ),
+            (
+                Refusal::NotFootage(NotFootage::CutOff),
+                "clip from m is cut off: its length is no multiple of 188",
+            ),
+            (
+                Refusal::Destination(403, Some("no k3y".into())),
+                "d, the destination, refused the clip (403): \"no (API key)\". Check that its URL",
+            ),
+            (refused(503), "refused the clip (503). Try again later"),
+            (refused(599), "refused the clip (599). Try again later"),
+            (refused(307), "(307). Redirects of a PUT are not followed"),
+            (refused(411), "(411). It wants the length"),
+            (refused(501), "(501). It wants the length"),
+            (refused(505), "(505). Check that its URL"),
+            (
+                Refusal::Unfinished,
+                "on its way from m to d when the call's deadline of 120 s",
+            ),
+            (Refusal::OutOfTime, "deadline of 120 s"),
+        ] {
+            let context = Context {
+                media: "m",
+                destination: "d",
+                has_length: false,
+            };
+            let message = refusal.message(&settings, context);
+            assert!(message.contains(words), "{refusal:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_destination_that_got_the_length_wants_something_else() {
+        for status in [411, 501] {
+            assert!(advice(status, Again::Never, true).starts_with("Check that its URL"));
+        }
+    }
+}

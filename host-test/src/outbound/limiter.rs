@@ -181,6 +181,14 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_the_limit() {
+        assert_eq!(
+            format!("{:?}", RateLimiter::new(limit(5, 2))),
+            "RateLimiter { limit: RateLimit { per_second: 5, burst: 2 }, .. }"
+        );
+    }
+
+    #[test]
     fn the_largest_limit_is_none() {
         let last = turns(limit(u32::MAX, u32::MAX), 1_000).pop();
         assert_eq!(last, Some(Duration::ZERO));

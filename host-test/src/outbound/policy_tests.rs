@@ -359,6 +359,20 @@ fn any_of_several_destinations_suffices() {
 }
 
 #[test]
+fn an_origin_has_a_port_unless_it_is_its_schemes() {
+    for (uri, authority) in [
+        ("https://API.meraki.com.:443/x", "api.meraki.com"),
+        ("https://api.meraki.com:80/", "api.meraki.com:80"),
+        ("http://api.meraki.com:443/", "api.meraki.com:443"),
+        ("http://[0:0:0:0:0:0:0:1]:80/", "[::1]"),
+        ("http://127.0.0.1:8080/", "127.0.0.1:8080"),
+    ] {
+        let origin = Origin::of(&uri.parse().unwrap()).unwrap();
+        assert_eq!(origin.authority(), authority, "{uri}");
+    }
+}
+
+#[test]
 fn a_policy_tells_what_it_allows_in_the_order_given() {
     let given = ["https://*.meraki.com", "http://127.0.0.1:8080"];
     let told: Vec<_> = policy(&given)

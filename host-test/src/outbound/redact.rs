@@ -174,6 +174,20 @@ mod tests {
         fields
     }
 
+    /// What comes out, frame by frame, and after which of them the reply is at its end.
+    async fn frames(mut body: RedactedBody) -> Vec<(String, bool)> {
+        let mut frames = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let text = match frame.unwrap().into_data() {
+                Ok(data) => String::from_utf8(data.to_vec()).unwrap(),
+                Err(frame) => format!("{:?}", frame.into_trailers().unwrap()["x-echo"]),
+            };
+            frames.push((text, body.is_end_stream()));
+            assert!(frames.len() < 100, "no end of frames");
+        }
+        frames
+    }
+
     proptest! {
         /// Wherever a reply is cut, none of the secret passes, and all the rest does.
         #[test]
@@ -191,8 +205,9 @@ mod tests {
                 Bytes::copy_from_slice(&text.as_bytes()[start..end])
             });
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let passed = runtime.block_on(redacted(pieces.map(Frame::data)).collect()).unwrap();
-            prop_assert_eq!(passed.to_bytes(), text.replace(SECRET, "********"));
+            let passed = runtime.block_on(frames(redacted(pieces.map(Frame::data))));
+            let passed: String = passed.into_iter().map(|(text, _)| text).collect();
+            prop_assert_eq!(passed, text.replace(SECRET, "********"));
         }
     }
 
@@ -202,19 +217,6 @@ mod tests {
         redact_fields(&mut fields, SECRET);
         assert_eq!(fields["x-echo"], "Bearer ********");
         assert_eq!(fields["x-other"], "abab");
-    }
-
-    /// What comes out, frame by frame, and after which of them the reply is at its end.
-    async fn frames(mut body: RedactedBody) -> Vec<(String, bool)> {
-        let mut frames = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let text = match frame.unwrap().into_data() {
-                Ok(data) => String::from_utf8(data.to_vec()).unwrap(),
-                Err(frame) => format!("{:?}", frame.into_trailers().unwrap()["x-echo"]),
-            };
-            frames.push((text, body.is_end_stream()));
-        }
-        frames
     }
 
     #[tokio::test]
