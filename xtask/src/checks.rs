@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use crate::bench;
 use crate::component::{self, WORLDS};
@@ -244,24 +245,37 @@ pub(crate) fn load(runner: &mut Runner, workspace: &Workspace, minutes: u64) -> 
     })
 }
 
-/// Asks the tests whether they notice changes of the code.
+/// Asks the tests whether they notice changes of the `chosen` code, or else of all.
 ///
 /// # Errors
 ///
 /// cargo-mutants cannot be had, or there is a change that they do not notice.
-pub(crate) fn mutants(runner: &mut Runner, workspace: &Workspace, of: mutants::Of) -> Result<()> {
-    let setup = Step {
-        name: "mutants-setup",
-        reason: "cargo-mutants",
-        command: workspace.cargo(["xtask", "mutants"]),
+pub(crate) fn mutants(
+    runner: &mut Runner,
+    workspace: &Workspace,
+    chosen: &[mutants::Of],
+) -> Result<()> {
+    let step = |name, reason, of: &[mutants::Of]| {
+        let mut command = workspace.cargo(["xtask", "mutants"]);
+        command.args(of.iter().map(|of| of.name()));
+        Step {
+            name,
+            reason,
+            command,
+        }
     };
+    let setup = step("mutants-setup", "cargo-mutants", chosen);
     runner.work(setup, |_| mutants::install(workspace))?;
-    let step = Step {
-        name: "mutants",
-        reason: "the tests, once for each change of the code: an hour or more",
-        command: mutants::command(workspace, of),
+    let chosen = match chosen {
+        [] => mutants::Of::value_variants(),
+        _ => chosen,
     };
-    runner.work(step, |command| mutants::run(workspace, command))
+    for of in chosen {
+        let reason = "the tests, once for each change of the code";
+        let step = step(of.name(), reason, &[*of]);
+        runner.work(step, |_| mutants::run(workspace, *of))?;
+    }
+    Ok(())
 }
 
 /// Installs the programs of others that the tests of saved footage use, where apt-get may; skipped

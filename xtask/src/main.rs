@@ -110,13 +110,13 @@ enum Task {
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
     },
-    /// Change the guest's code in one place at a time, and ask its tests whether they notice
+    /// Change the code in one place at a time, and ask its tests whether they notice
     ///
-    /// It takes an hour or more. .cargo/mutants.toml says which changes are left out, and why.
+    /// It takes an hour. .cargo/mutants.toml and host-test/mutants.toml say which changes make no
+    /// difference, and why.
     Mutants {
-        /// Change the harness's outbound policy instead
-        #[arg(long)]
-        policy: bool,
+        /// Whose code: all, where none is named
+        of: Vec<Of>,
     },
 }
 
@@ -186,10 +186,7 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             checks::build(runner, workspace, &compiler)?;
             checks::load(runner, workspace, *minutes)
         }
-        Task::Mutants { policy } => {
-            let of = if *policy { Of::Policy } else { Of::Guest };
-            checks::mutants(runner, workspace, of)
-        }
+        Task::Mutants { of } => checks::mutants(runner, workspace, of),
     }
 }
 

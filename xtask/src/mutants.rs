@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 
 use crate::cargo_tool::{self, CargoTool};
 use crate::process;
@@ -15,16 +16,51 @@ const CARGO_MUTANTS: CargoTool = CargoTool {
     package: "cargo-mutants",
 };
 
-/// The harness's rules on where a guest may go, which are decisions without input or output.
-const POLICY: [&str; 5] = ["address", "destination", "host", "origin", "policy"];
+/// So many calls of `tests/clip/seeds/` are over in a second.
+const SEEDS: &str = "3000";
 
 /// Whose mutants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Of {
-    /// The guest's: `.cargo/mutants.toml` says which files.
+    /// The component's rules
     Guest,
-    /// The harness's policy, by its unit tests.
+    /// The harness's outbound policy
     Policy,
+}
+
+impl Of {
+    /// The name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Policy => "policy",
+        }
+    }
+
+    fn package(self) -> &'static str {
+        match self {
+            Self::Guest => GUEST,
+            Self::Policy => "host-test",
+        }
+    }
+
+    /// What says which files are changed, and which changes make no difference.
+    fn config(self) -> &'static str {
+        match self {
+            Self::Guest => ".cargo/mutants.toml",
+            Self::Policy => "host-test/mutants.toml",
+        }
+    }
+
+    /// The tests that are asked, one after another: each about the mutants that those before did not
+    /// notice.
+    fn tests(self) -> &'static [&'static str] {
+        match self {
+            // Unit tests notice most of them, and build in a third of the time.
+            Self::Guest => &["--lib", "--tests"],
+            Self::Policy => &["--lib"],
+        }
+    }
 }
 
 /// Makes sure that there is cargo-mutants.
@@ -36,59 +72,74 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     cargo_tool::install(workspace, &CARGO_MUTANTS)
 }
 
-/// What makes the mutants and tests each.
-pub(crate) fn command(workspace: &Workspace, of: Of) -> Command {
-    let mut command = workspace.cargo(["mutants", "--no-times", "--output"]);
-    command.arg(workspace.target().join("mutants"));
-    match of {
-        Of::Guest => command.args(["--package", GUEST]),
-        Of::Policy => {
-            let files = POLICY.map(|name| format!("--file=host-test/src/outbound/{name}.rs"));
-            command.args([
-                "--config",
-                "host-test/mutants.toml",
-                "--package",
-                "host-test",
-            ]);
-            command.args(files).args(["--", "--lib", "outbound::"])
-        }
-    };
-    command
-}
-
-/// Runs `command`, which [`command`] made, and prints how many mutants the tests caught.
+/// Makes the mutants, tests each, and prints how many of them the tests caught.
 ///
 /// # Errors
 ///
-/// It does not run, or a mutant survives.
-pub(crate) fn run(workspace: &Workspace, command: &mut Command) -> Result<()> {
-    let folder = workspace.target().join("mutants");
+/// cargo-mutants does not run, or a mutant survives.
+pub(crate) fn run(workspace: &Workspace, of: Of) -> Result<()> {
+    let folder = workspace.target().join("mutants-of").join(of.name());
     fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let (status, _) = process::watch(command)?;
-    // Mutants that survive, and that never end: both are told below.
-    ensure!(
-        matches!(status.code(), Some(0 | 2 | 3)),
-        "`{}` ended with {status}",
-        process::line(command)
-    );
-    report(&folder.join("mutants.out"))
+    let (mut caught, mut last) = (0, Outcome::default());
+    for (pass, tests) in of.tests().iter().enumerate() {
+        let mut command = command(workspace, of, &folder, tests);
+        if pass > 0 {
+            command.arg("--iterate");
+        }
+        let (status, _) = process::watch(&mut command)?;
+        // Mutants that survive, and that never end: both are told below.
+        ensure!(
+            matches!(status.code(), Some(0 | 2 | 3)),
+            "`{}` ended with {status}",
+            process::line(&command)
+        );
+        last = Outcome::read(&folder.join("mutants.out"))?;
+        caught += last.caught;
+    }
+    report(of, caught + last.endless, &last.survivors)
 }
 
-/// Reads what cargo-mutants left in `folder`.
-fn report(folder: &Path) -> Result<()> {
-    let list = |name: &str| {
-        let file = folder.join(name);
-        let text = fs::read_to_string(&file);
-        let text = text.with_context(|| format!("cannot read {}", file.display()))?;
-        Ok::<_, anyhow::Error>(text.lines().map(str::to_owned).collect::<Vec<_>>())
-    };
-    // A mutant that never ends is noticed, too.
-    let caught = list("caught.txt")?.len() + list("timeout.txt")?.len();
-    let survivors = list("missed.txt")?;
+fn command(workspace: &Workspace, of: Of, folder: &Path, tests: &str) -> Command {
+    let mut command = workspace.cargo(["mutants", "--no-times", "--config", of.config()]);
+    command.args(["--package", of.package(), "--cargo-arg", tests]);
+    command.arg("--output").arg(folder);
+    // The mutants are made in a copy of the workspace, for which wasmtime would be compiled each time. Not
+    // the workspace's own folder: cargo could take a mutant for what was built here.
+    command.env("CARGO_TARGET_DIR", folder.with_file_name("target"));
+    command.env("MV_CLIP_SEEDS", SEEDS);
+    command
+}
+
+/// What cargo-mutants found. What does not compile is no mutant.
+#[derive(Debug, Default)]
+struct Outcome {
+    caught: usize,
+    /// Those that never end. They are noticed, too, but the tests after these are asked about them again.
+    endless: usize,
+    survivors: Vec<String>,
+}
+
+impl Outcome {
+    fn read(folder: &Path) -> Result<Self> {
+        let list = |name: &str| {
+            let file = folder.join(name);
+            let text = fs::read_to_string(&file);
+            let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+            Ok::<_, anyhow::Error>(text.lines().map(str::to_owned).collect::<Vec<_>>())
+        };
+        Ok(Self {
+            caught: list("caught.txt")?.len(),
+            endless: list("timeout.txt")?.len(),
+            survivors: list("missed.txt")?,
+        })
+    }
+}
+
+fn report(of: Of, caught: usize, survivors: &[String]) -> Result<()> {
     let total = caught + survivors.len();
-    eprintln!("\n{caught} of {total} mutants caught");
-    for survivor in &survivors {
+    eprintln!("\n{}: {caught} of {total} mutants caught", of.name());
+    for survivor in survivors {
         eprintln!("    survived: {survivor}");
     }
     ensure!(
@@ -104,24 +155,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_survivor_is_a_failure_and_one_that_never_ends_is_none() {
+    fn what_cargo_mutants_leaves_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         write("caught.txt", "a\nb\n");
         write("timeout.txt", "c\n");
-        write("missed.txt", "");
-        report(folder.path()).unwrap();
         write("missed.txt", "src/url.rs:1:1: replace + with -\n");
-        let error = report(folder.path()).unwrap_err().to_string();
-        assert_eq!(error, "1 of 4 mutants survived");
+        let outcome = Outcome::read(folder.path()).unwrap();
+        assert_eq!((outcome.caught, outcome.endless), (2, 1));
+        assert_eq!(outcome.survivors, ["src/url.rs:1:1: replace + with -"]);
     }
 
     #[test]
-    fn the_policy_is_where_it_is_looked_for() {
+    fn a_survivor_is_a_failure() {
+        report(Of::Guest, 3, &[]).unwrap();
+        let error = report(Of::Guest, 3, &["replace + with -".to_owned()]);
+        assert_eq!(error.unwrap_err().to_string(), "1 of 4 mutants survived");
+    }
+
+    #[test]
+    fn the_settings_are_where_they_are_looked_for() {
         let workspace = Workspace::load().unwrap();
-        for name in POLICY {
-            let file = format!("host-test/src/outbound/{name}.rs");
-            assert!(workspace.root().join(&file).is_file(), "{file}");
+        for of in Of::value_variants() {
+            assert!(workspace.root().join(of.config()).is_file(), "{of:?}");
         }
     }
 }
