@@ -5,9 +5,12 @@ pub use self::linux::{none, none_but_healthy};
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::fs::File;
+    use std::io::BufReader;
     use std::time::Duration;
 
-    use procfs::net::TcpState;
+    use procfs_core::net::{TcpNetEntries, TcpState};
+    use procfs_core::{ExplicitSystemInfo, FromBufReadSI};
     use tokio::time::sleep;
 
     use crate::matrix::site::Site;
@@ -43,8 +46,8 @@ mod linux {
 
     /// The client's connections to the site that it has not closed.
     fn held(site: &Site) -> Vec<TcpState> {
-        let all = [procfs::net::tcp(), procfs::net::tcp6()];
-        let all = all.into_iter().flat_map(Result::unwrap);
+        let all = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+        let all = all.into_iter().flat_map(|file| listed(file).0);
         let fillers = site.fillers();
         let held = all.filter(|entry| {
             let is_open = matches!(
@@ -56,6 +59,17 @@ mod linux {
                 && !fillers.contains(&entry.local_address)
         });
         held.map(|entry| entry.state).collect()
+    }
+
+    fn listed(file: &str) -> TcpNetEntries {
+        // Addresses are in the system's byte order; the rest is of no matter here.
+        let system = ExplicitSystemInfo {
+            boot_time_secs: 0,
+            ticks_per_second: 0,
+            page_size: 0,
+            is_little_endian: cfg!(target_endian = "little"),
+        };
+        TcpNetEntries::from_buf_read(BufReader::new(File::open(file).unwrap()), &system).unwrap()
     }
 }
 
