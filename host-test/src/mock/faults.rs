@@ -27,7 +27,7 @@ pub struct Faults {
     /// So many of a hundred, on average. All from 100 on.
     pub percent: u8,
     /// With the same seed the same happens to the first request for the API, to the second, and so on; for media
-    /// URLs likewise. Default: 0.
+    /// URLs likewise.
     pub seed: u64,
 }
 
