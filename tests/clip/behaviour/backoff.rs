@@ -56,6 +56,17 @@ fn that_does_not_fit_ends_the_call_now() {
 }
 
 #[test]
+fn that_ends_with_the_deadline_does_not_fit() {
+    let at_once = Exchange {
+        takes: Duration::ZERO,
+        ..retry_after(429, "120")
+    };
+    let call = Simulation::new().run([at_once]);
+    assert_eq!(call.transient().retry_after_seconds, Some(120));
+    assert_eq!(call.took, Duration::ZERO);
+}
+
+#[test]
 fn that_is_absurd_is_told_as_it_is() {
     let call = Simulation::new().run([retry_after(503, "99999999999999999999")]);
     assert_eq!(call.transient().retry_after_seconds, Some(u32::MAX));

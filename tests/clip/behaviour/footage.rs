@@ -125,6 +125,21 @@ fn that_is_missing_long_after_the_end_is_missing_for_good() {
 }
 
 #[test]
+fn is_on_its_way_for_five_minutes_and_the_lag() {
+    let missing = |started| {
+        Simulation::new()
+            .started(started)
+            .set("MV_CLIP_MAX_ATTEMPTS", "1")
+            .run([error(400, NO_VIDEO)])
+    };
+    // The reply comes 100 ms later.
+    let recent = missing("2026-03-12T14:37:59.899Z");
+    assert_eq!(recent.transient().kind, FailureKind::TooEarly);
+    let old = missing("2026-03-12T14:37:59.900Z");
+    assert_eq!(old.permanent().kind, FailureKind::Rejected);
+}
+
+#[test]
 fn before_the_retention_is_refused_and_nothing_is_sent() {
     let simulation = || Simulation::new().set("MV_CLIP_RETENTION_DAYS", "30");
     assert_eq!(

@@ -91,7 +91,7 @@ fn the_deadline_is_over_the_call_before_it_too() {
     simulation.begins = Duration::from_secs(10);
     let call = simulation.run([]);
     let failure = call.transient(FailureKind::TimedOut);
-    assert_eq!(failure.attempts, 0);
+    assert_eq!((failure.attempts, failure.retry_after_seconds), (0, None));
     assert!(
         failure.message.contains("left no time to save the clip"),
         "{}",
@@ -116,8 +116,11 @@ fn the_deadline_is_over_the_call_before_it_too() {
 #[test]
 fn a_destination_says_how_long_it_wants_to_be_left_alone() {
     let busy = |wait| outcome(Outcome::Refused(503, Some(wait), "<Code>SlowDown</Code>"));
-    let call = Simulation::new().run([head(200), busy("7"), head(200), outcome(Outcome::Stored)]);
-    assert_eq!(call.times(), [0, 8_100]);
+    for (wait, again) in [("7", 8_100), ("Thu, 12 Mar 2026 15:00:20 GMT", 20_000)] {
+        let stored = outcome(Outcome::Stored);
+        let call = Simulation::new().run([head(200), busy(wait), head(200), stored]);
+        assert_eq!(call.times(), [0, again], "{wait}");
+    }
 
     let call = Simulation::new().run([head(200), busy("600")]);
     let failure = call.transient(FailureKind::Unavailable);
@@ -125,6 +128,17 @@ fn a_destination_says_how_long_it_wants_to_be_left_alone() {
         (failure.status, failure.retry_after_seconds),
         (Some(503), Some(600))
     );
+}
+
+#[test]
+fn a_wait_that_ends_with_the_deadline_does_not_fit() {
+    let mut simulation = Simulation::new();
+    simulation.begins = Duration::from_millis(900);
+    let busy = outcome(Outcome::Refused(503, Some("118"), ""));
+    let call = simulation.run([head(200), busy]);
+    assert_eq!(call.took, Duration::from_secs(2));
+    let failure = call.transient(FailureKind::Unavailable);
+    assert_eq!(failure.retry_after_seconds, Some(118));
 }
 
 /// What becomes of a call whose one try came to this.
@@ -153,8 +167,14 @@ fn when_a_destination_is_tried_again() {
         assert_eq!(found, expected, "{status}");
     }
     let idle = "<?xml version=\"1.0\"?>\n<Error><Code>RequestTimeout</Code></Error>";
-    let found = once([head(200), outcome(Outcome::Refused(400, None, idle))]);
-    assert_eq!(found, (Unavailable, "soon"));
+    let malformed = "<Error><Code>MalformedXML</Code></Error>";
+    for (words, expected) in [
+        (idle, (Unavailable, "soon")),
+        (malformed, (DestinationRefused, "never")),
+    ] {
+        let found = once([head(200), outcome(Outcome::Refused(400, None, words))]);
+        assert_eq!(found, expected, "{words}");
+    }
 }
 
 #[test]
