@@ -75,6 +75,11 @@ impl Footage {
         Ok(())
     }
 
+    /// Whether as many bytes have passed as were announced.
+    pub fn has_all(&self) -> bool {
+        self.announced == Some(self.bytes)
+    }
+
     /// All has passed.
     ///
     /// # Errors
@@ -104,6 +109,18 @@ impl fmt::Debug for Footage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_is_what_was_announced() {
+        let packet = [SYNC; PACKET as usize];
+        let passed = |announced| {
+            let mut footage = Footage::new(announced);
+            footage.push(&packet).unwrap();
+            footage.has_all()
+        };
+        assert!(passed(Some(PACKET)));
+        assert!(!passed(Some(2 * PACKET)) && !passed(None));
+    }
 
     /// `packets` packets of bytes that are no sync byte.
     fn stream(packets: usize) -> Vec<u8> {

@@ -1,13 +1,26 @@
 //! What the media host may do, and what the destination then sees.
 
-use std::time::Instant;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
 
-use host_test::FailureKind;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use host_test::mock::{Authorization, CLIP, MockConfig, Point, Scripted, WireFault};
-use http::{HeaderMap, Response, StatusCode};
+use host_test::{FailureKind, Outbound, Policy};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::StreamBody;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::time::sleep;
 
 use super::bucket::Bucket;
 use super::{SLACK, long_clip, media_requests, save, sha256, world};
+use crate::outbound::server::Server;
+use crate::outbound::tls;
 use crate::support::{permanent, transient};
 
 fn scripted(status: u16, body: impl Into<Vec<u8>>) -> Scripted {
@@ -229,4 +242,50 @@ async fn a_media_host_that_drips_is_left_by_the_deadline() {
         failure.message
     );
     assert!(bucket.puts().iter().all(|put| !put.whole));
+}
+
+/// In HTTP/2 the end of a body may come in a frame of its own. By then a destination that was told the length has
+/// the clip, and has said so.
+#[tokio::test]
+async fn a_destination_may_have_the_clip_before_the_media_host_ends_it() {
+    let certified = tls::certificate("127.0.0.1");
+    let acceptor = tls::acceptor(&certified, &["h2"]);
+    let media = Server::start(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
+            let server = http2::Builder::new(TokioExecutor::new());
+            // Fails when the client goes away.
+            drop(
+                server
+                    .serve_connection(stream, service_fn(ended_late))
+                    .await,
+            );
+        }
+    })
+    .await;
+    let media = tls::origin(&media);
+    let bucket = Bucket::new([]).await;
+    let mut world = world(MockConfig::default(), &bucket).await;
+    let reply = format!(r#"{{"url": "{media}/clip"}}"#);
+    world.mock.script([scripted(200, reply)]);
+    let allowed = [world.origin(), bucket.origin(), media].map(|origin| origin.parse().unwrap());
+    let outbound = Outbound::builder()
+        .policy(Policy::new(allowed))
+        .root_certificates(tls::file("ended-late", &certified.cert.pem()));
+    world.host = world.host.with_outbound(outbound.build().unwrap());
+
+    let saved = save(&world, &bucket.url()).await.unwrap();
+    assert_eq!(saved.sha256, sha256(CLIP));
+    assert_eq!(bucket.puts().len(), 1);
+}
+
+async fn ended_late(
+    _: Request<Incoming>,
+) -> Result<Response<impl Body<Data = Bytes, Error = Infallible>>, Infallible> {
+    let clip = stream::iter([Ok(Frame::data(Bytes::from_static(CLIP)))]);
+    let end = stream::once(sleep(Duration::from_millis(300))).filter_map(async |()| None);
+    let reply = Response::builder().header(CONTENT_LENGTH, CLIP.len());
+    let body = StreamBody::new(Box::pin(clip.chain(end)));
+    Ok(reply.body(body).unwrap())
 }
