@@ -1,5 +1,7 @@
 //! What the component says about itself.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use cargo_metadata::Package;
 use wasm_metadata::{
@@ -53,8 +55,17 @@ impl About {
     ///
     /// `wasm` is not WebAssembly, or the licence or the URL is not well-formed.
     pub(crate) fn write_into(&self, wasm: &[u8]) -> Result<Vec<u8>> {
+        self.write_as(GUEST, wasm)
+    }
+
+    /// `wasm` with this metadata, under another name.
+    ///
+    /// # Errors
+    ///
+    /// As [`About::write_into`].
+    pub(crate) fn write_as(&self, name: &str, wasm: &[u8]) -> Result<Vec<u8>> {
         let mut metadata = AddMetadata::default();
-        metadata.name = AddMetadataField::Set(GUEST.to_owned());
+        metadata.name = AddMetadataField::Set(name.to_owned());
         metadata.version = AddMetadataField::Set(Version::new(self.version.clone()));
         metadata.description = AddMetadataField::Set(Description::new(self.description.clone()));
         metadata.licenses = AddMetadataField::Set(Licenses::new(&self.licences)?);
@@ -63,6 +74,22 @@ impl About {
             metadata.revision = AddMetadataField::Set(Revision::new(revision.clone()));
         }
         metadata.to_wasm(wasm)
+    }
+
+    /// The same as annotations of OCI's image specification.
+    pub(crate) fn annotations(&self) -> BTreeMap<String, String> {
+        let known = [
+            ("version", &self.version),
+            ("description", &self.description),
+            ("licenses", &self.licences),
+            ("source", &self.source),
+        ];
+        let revision = self.revision.iter().map(|revision| ("revision", revision));
+        known
+            .into_iter()
+            .chain(revision)
+            .map(|(key, value)| (format!("org.opencontainers.image.{key}"), value.clone()))
+            .collect()
     }
 }
 
@@ -142,6 +169,22 @@ mod tests {
     fn the_same_input_gives_the_same_bytes() {
         let once = about().write_into(EMPTY).unwrap();
         assert_eq!(once, about().write_into(EMPTY).unwrap());
+    }
+
+    #[test]
+    fn the_annotations_say_the_same() {
+        let annotations = about().annotations();
+        for (key, expected) in [
+            ("version", "1.2.3"),
+            ("description", "Video"),
+            ("licenses", "MIT OR Apache-2.0"),
+            ("source", "https://example.com/source"),
+            ("revision", "0123abcd"),
+        ] {
+            let key = format!("org.opencontainers.image.{key}");
+            assert_eq!(annotations.get(&key).map(String::as_str), Some(expected));
+        }
+        assert_eq!(annotations.len(), 5);
     }
 
     #[test]

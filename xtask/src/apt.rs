@@ -1,8 +1,10 @@
 //! Debian's packages, installed with apt-get.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
 use crate::process;
 use crate::workspace::Workspace;
@@ -47,6 +49,25 @@ pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     allowed(workspace, packages)?;
     process::run(&mut apt_get(workspace, &["update"]))?;
     process::run(apt_get(workspace, &["install", "--no-install-recommends"]).args(packages))
+}
+
+/// Unpacks `package` into `folder` without installing it: a service among it is not started, and no root is
+/// needed.
+///
+/// # Errors
+///
+/// apt-get does not know the package, or it cannot be unpacked.
+pub(crate) fn unpack(workspace: &Workspace, package: &str, folder: &Path) -> Result<()> {
+    if allowed(workspace, &[package]).is_ok() {
+        process::run(&mut apt_get(workspace, &["update"]))?;
+    }
+    let download = tempfile::tempdir().context("cannot make a folder for a package")?;
+    process::run(apt_get(workspace, &["download", package]).current_dir(&download))?;
+    for file in fs::read_dir(&download)? {
+        let mut unpack = workspace.command("dpkg-deb", ["--extract"]);
+        process::run(unpack.arg(file?.path()).arg(folder))?;
+    }
+    Ok(())
 }
 
 fn apt_get(workspace: &Workspace, args: &[&str]) -> Command {

@@ -12,14 +12,17 @@ use crate::fuzz;
 use crate::harness::COMPONENT_VARIABLE;
 use crate::load;
 use crate::mutants;
+use crate::package;
 use crate::peers;
 use crate::process;
 use crate::programs;
+use crate::registry;
 use crate::report;
 use crate::reproducible;
 use crate::sdk;
 use crate::setup::{self, AskRustup, CHECKED, Compiler, SHIPPED, Targets};
 use crate::step::{Runner, Step, Tool};
+use crate::wit_docs;
 use crate::workspace::{GUEST, Workspace};
 
 /// Finds out which wasm targets there are, and makes the component's usable.
@@ -88,6 +91,32 @@ pub(crate) fn reproducible(
         command: workspace.cargo(["xtask", "reproducible"]),
     };
     runner.work(step, |_| reproducible::check(workspace, compiler))
+}
+
+/// Writes what is published, and sees that it comes out of a registry as it went in; that is skipped
+/// where there is none.
+///
+/// # Errors
+///
+/// The component is not built, or a file cannot be written, or something else comes out.
+pub(crate) fn package(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
+    let step = |name, reason| Step {
+        name,
+        reason,
+        command: workspace.cargo(["xtask", "package"]),
+    };
+    let reason = "the components and the contract, as artifacts for registries";
+    let artifacts = runner.work(step("package", reason), |_| package::write(workspace))?;
+    with_tool(
+        runner,
+        step(
+            "registry-setup",
+            "a registry, and what copies artifacts to it",
+        ),
+        || Ok(registry::install(workspace)),
+        step("registry", "what is pushed to a registry is pulled from it"),
+        |tools| registry::check(workspace, tools, &artifacts),
+    )
 }
 
 /// Gets one clip with the component: from the camera `serial`, or from a mock.
@@ -281,8 +310,22 @@ pub(crate) fn mutants(
 /// Installs the programs of others that the tests of saved footage use, where apt-get may; skipped
 /// elsewhere.
 pub(crate) fn programs(runner: &mut Runner, workspace: &Workspace) {
-    let reason = "ffmpeg and Chromium, for the tests of saved footage";
+    let reason = "ffmpeg, Chromium and skopeo, for the tests of saved footage and of artifacts";
     runner.attempt("programs", reason, || programs::install(workspace));
+}
+
+/// Writes the reference page of the contract.
+///
+/// # Errors
+///
+/// The contract has something that the page has no form for, or the page cannot be written.
+pub(crate) fn wit_docs(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
+    let step = Step {
+        name: "wit-docs",
+        reason: "the contract as a page",
+        command: workspace.cargo(["xtask", "wit-docs"]),
+    };
+    runner.work(step, |_| wit_docs::write(workspace))
 }
 
 /// Form, lints and documentation, warnings denied.
@@ -340,6 +383,12 @@ pub(crate) fn lint(runner: &mut Runner, workspace: &Workspace, targets: &Targets
             targets.refusal(SHIPPED),
         )?;
     }
+    let step = Step {
+        name: "wit-docs",
+        reason: "the page of the contract is up to date",
+        command: workspace.cargo(["xtask", "lint"]),
+    };
+    runner.work(step, |_| wit_docs::check(workspace))?;
     let mut doc = workspace.cargo(["doc", "--no-deps", "--workspace"]);
     doc.env("RUSTDOCFLAGS", "-Dwarnings");
     runner.run(Step {

@@ -21,6 +21,8 @@ const MEMORY: u32 = 320 << 10;
 /// A component that is built of the guest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct World {
+    /// Its name in the contract.
+    pub(crate) name: &'static str,
     /// Its file beside [`Workspace::component`].
     pub(crate) file: &'static str,
     /// Its profile, which is also the folder that cargo builds it in.
@@ -32,11 +34,13 @@ pub(crate) struct World {
 /// The worlds `clip-plugin` and `clips-only`.
 pub(crate) const WORLDS: [World; 2] = [
     World {
+        name: "clip-plugin",
         file: "mv-clip.wasm",
         profile: "guest",
         options: &[],
     },
     World {
+        name: "clips-only",
         file: "mv-clip-clips.wasm",
         profile: "guest-clips",
         options: &["--no-default-features"],

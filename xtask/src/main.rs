@@ -6,6 +6,7 @@ mod bench;
 mod cargo_tool;
 mod checks;
 mod component;
+mod contract;
 mod debian;
 mod deny;
 mod fuzz;
@@ -14,9 +15,12 @@ mod load;
 mod mock;
 mod mutants;
 mod npm;
+mod oci;
+mod package;
 mod peers;
 mod process;
 mod programs;
+mod registry;
 mod report;
 mod reproducible;
 mod sbom;
@@ -25,6 +29,8 @@ mod setup;
 mod step;
 mod strip;
 mod venv;
+mod wit_docs;
+mod wit_type;
 mod workspace;
 
 use std::process::ExitCode;
@@ -55,6 +61,12 @@ enum Task {
     Build,
     /// Build the component in another folder too and see that the same bytes come out (a part of `ci`)
     Reproducible,
+    /// Build the component and write what is published: target/package, with an OCI image layout for each
+    /// component and for the contract
+    ///
+    /// They are pushed to a registry on this machine and pulled again, where Debian's docker-registry and
+    /// skopeo are or can be had (a part of `ci`).
+    Package,
     /// Build the component and get one clip with it, from a mock of the Meraki API or the real one
     ///
     /// Without SERIAL the clip comes from a mock in the same process. With SERIAL, and an API key in
@@ -67,13 +79,15 @@ enum Task {
     Test,
     /// Check form, lints and documentation; warnings are errors
     Lint,
+    /// Write docs/WIT.md, the reference page of the contract (`lint` sees that it is up to date)
+    WitDocs,
     /// Check what is depended on: licences, versions, sources and known vulnerabilities (a part of `ci`)
     ///
     /// deny.toml says what is allowed, and why.
     Deny,
-    /// Everything that a change must pass: lint, deny, reproducible and test
+    /// Everything that a change must pass: lint, deny, reproducible, test and package
     ///
-    /// As root where apt-get is, it installs ffmpeg and Chromium if they are missing.
+    /// As root where apt-get is, it installs ffmpeg, Chromium and skopeo if they are missing.
     Ci,
     /// Get a clip from the mock with Meraki's official SDK (a part of `test`)
     Sdk,
@@ -147,6 +161,11 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::reproducible(runner, workspace, &compiler)
         }
+        Task::Package => {
+            let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::build(runner, workspace, &compiler)?;
+            checks::package(runner, workspace)
+        }
         Task::Demo { serial } => {
             let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::build(runner, workspace, &compiler)?;
@@ -160,6 +179,7 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             let targets = checks::lint_setup(runner, workspace)?;
             checks::lint(runner, workspace, &targets)
         }
+        Task::WitDocs => checks::wit_docs(runner, workspace),
         Task::Deny => checks::deny(runner, workspace),
         Task::Ci => {
             let (targets, compiler) = setup(runner, AskRustup::WithoutDebian)?;
@@ -167,7 +187,8 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             checks::deny(runner, workspace)?;
             checks::reproducible(runner, workspace, &compiler)?;
             checks::programs(runner, workspace);
-            checks::test(runner, workspace, &targets, &compiler)
+            checks::test(runner, workspace, &targets, &compiler)?;
+            checks::package(runner, workspace)
         }
         Task::Sdk => checks::sdk(runner, workspace),
         Task::Report => {

@@ -44,8 +44,16 @@ pub(crate) const NODE: Program = Program::new("node", &["node"], "nodejs");
 /// What installs what those scripts need.
 pub(crate) const NPM: Program = Program::new("npm", &["npm"], "npm");
 
-/// All that [`install`] installs: what the tests of saved footage use.
-const ALL: [Program; 3] = [FFMPEG, FFPROBE, BROWSER];
+/// What copies artifacts to and from registries.
+pub(crate) const SKOPEO: Program = Program::new("skopeo", &["skopeo"], "skopeo");
+
+/// A registry for artifacts.
+pub(crate) const REGISTRY: Program =
+    Program::new("docker-registry", &["docker-registry"], "docker-registry");
+
+/// All that [`install`] installs: what the tests of saved footage and of artifacts use. Not the registry,
+/// whose package starts a service.
+const ALL: [Program; 4] = [FFMPEG, FFPROBE, BROWSER, SKOPEO];
 
 impl Program {
     const fn new(
@@ -120,7 +128,7 @@ fn packages<'a>(programs: impl Iterator<Item = &'a Program>) -> Vec<&'static str
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     let packages = packages(missing(&ALL));
     if packages.is_empty() {
-        eprintln!("    ffmpeg, ffprobe and Chromium are there");
+        eprintln!("    ffmpeg, ffprobe, Chromium and skopeo are there");
         return Ok(());
     }
     apt::install(workspace, &packages)?;
@@ -171,6 +179,6 @@ mod tests {
 
     #[test]
     fn a_package_is_installed_once() {
-        assert_eq!(packages(ALL.iter()), ["ffmpeg", "chromium"]);
+        assert_eq!(packages(ALL.iter()), ["ffmpeg", "chromium", "skopeo"]);
     }
 }
