@@ -227,6 +227,8 @@ fn instant(seconds: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
@@ -272,6 +274,79 @@ mod tests {
         let clips = resolve.packages[id].interfaces["clips"];
         let get_clip = &resolve.interfaces[clips].functions["get-clip"];
         assert!(get_clip.docs.contents.as_ref().unwrap().contains("URL"));
+    }
+
+    /// The artifact of the contract with a bill of materials, and the manifest behind each of its tags.
+    fn written(folder: &Path) -> (Artifact, Vec<Value>) {
+        let contract = Contract::of(&Workspace::load().unwrap()).unwrap();
+        let draft = Draft {
+            name: "name",
+            version: "1.2.3".to_owned(),
+            wasm: contract.encode().unwrap(),
+            target: Some("a:b/c@1.0.0".to_owned()),
+            sbom: Some(b"materials".to_vec()),
+        };
+        let known = Annotations::from([("known".to_owned(), "before".to_owned())]);
+        let artifact = draft.write(folder, "space", known, "2026-03-12T14:30:00Z");
+        let artifact = artifact.unwrap();
+        let index = fs::read(artifact.layout.join("index.json")).unwrap();
+        let index: Value = serde_json::from_slice(&index).unwrap();
+        let tagged = index["manifests"].as_array().unwrap().iter();
+        let manifests = tagged.map(|tagged| blob(&artifact, tagged)).collect();
+        (artifact, manifests)
+    }
+
+    fn blob(artifact: &Artifact, descriptor: &Value) -> Value {
+        let digest = descriptor["digest"].as_str().unwrap().replace(':', "/");
+        let blob = fs::read(artifact.layout.join("blobs").join(digest)).unwrap();
+        serde_json::from_slice(&blob).unwrap()
+    }
+
+    #[test]
+    fn an_artifact_has_the_form_that_readers_of_wasm_know() {
+        let folder = tempfile::tempdir().unwrap();
+        let (artifact, manifests) = written(folder.path());
+        assert_eq!(artifact.repository, "space/name");
+        let manifest = &manifests[0];
+        assert_eq!(manifest["config"]["mediaType"], CONFIG);
+        assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
+        let layer = &manifest["layers"][0];
+        assert_eq!(layer["mediaType"], "application/wasm");
+        let config = blob(&artifact, &manifest["config"]);
+        assert_eq!(config["created"], "2026-03-12T14:30:00Z");
+        assert_eq!(
+            (&config["architecture"], &config["os"]),
+            (&json!("wasm"), &json!("wasip2"))
+        );
+        assert_eq!(config["layerDigests"], json!([layer["digest"]]));
+        assert_eq!(config["component"]["target"], "a:b/c@1.0.0");
+        let said = &manifest["annotations"];
+        assert_eq!(said["known"], "before");
+        assert_eq!(said[VERSION], "1.2.3");
+    }
+
+    #[test]
+    fn the_bill_of_materials_refers_to_its_component_and_is_named_by_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (artifact, manifests) = written(folder.path());
+        let [manifest, referrer] = manifests.as_slice() else {
+            panic!("{manifests:?}")
+        };
+        assert_eq!(blob(&artifact, &referrer["subject"]), *manifest);
+        assert_eq!(referrer["artifactType"], SBOM);
+        assert_eq!(referrer["config"]["mediaType"], EMPTY);
+        let named = &manifest["annotations"][SBOM_DIGEST];
+        assert_eq!(referrer["layers"][0]["digest"], *named);
+        let subject = referrer["subject"]["digest"].as_str().unwrap();
+        let tag = format!("{}.sbom", subject.replace(':', "-"));
+        assert_eq!(artifact.contents[1], (tag, b"materials".to_vec()));
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_artifact() {
+        let folder = tempfile::tempdir().unwrap();
+        let once = written(folder.path()).1;
+        assert_eq!(once, written(folder.path()).1);
     }
 
     #[test]
