@@ -9,7 +9,8 @@ use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
 use wit_parser::{
-    Docs, Function, Interface, Package, Resolve, TypeDef, TypeDefKind, TypeOwner, World, WorldItem,
+    Docs, Function, Interface, Package, Resolve, Span, TypeDef, TypeDefKind, TypeOwner, World,
+    WorldItem,
 };
 
 use crate::contract::Contract;
@@ -102,14 +103,20 @@ fn items<'a>(resolve: &'a Resolve, interface: &'a Interface) -> impl Iterator<It
     types.chain(interface.functions.keys().map(String::as_str))
 }
 
-/// What `interface` defines itself: not what it uses of another.
+/// What `interface` defines itself, as it stands there: not what it uses of another.
 fn own_types<'a>(
     resolve: &'a Resolve,
     interface: &'a Interface,
 ) -> impl Iterator<Item = (&'a str, &'a TypeDef)> {
     let types = interface.types.iter();
     let types = types.filter_map(|(name, id)| Some((name.as_str(), resolve.types.get(*id)?)));
-    types.filter(|(_, definition)| !is_used(resolve, definition))
+    let mut types: Vec<_> = types
+        .filter(|(_, definition)| !is_used(resolve, definition))
+        .collect();
+    // The reader of WIT has them in the order in which they need each other.
+    let start = |span: Span| span.is_known().then(|| span.start());
+    types.sort_by_key(|(_, definition)| start(definition.span));
+    types.into_iter()
 }
 
 /// Whether `definition` is a `use` of another interface's type.
@@ -310,6 +317,8 @@ mod tests {
         ] {
             assert!(page.contains(expected), "{expected}\n\n{page}");
         }
+        let items = "[`many`](#many), [`other`](#other), [`third`](#third), [`count`](#count)";
+        assert!(page.contains(items), "{page}");
     }
 
     #[test]
