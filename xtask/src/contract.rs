@@ -49,3 +49,28 @@ impl Contract {
         wit_component::encode(&self.resolve, self.id, false)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn wkg_is_told_where_every_package_is_that_the_contract_uses() {
+        let workspace = Workspace::load().unwrap();
+        let told = fs::read_to_string(workspace.root().join("wkg.toml")).unwrap();
+        let contract = Contract::of(&workspace).unwrap();
+        let own = contract.package().unwrap().name.clone();
+        let used = contract.resolve.package_names.keys();
+        for used in used.filter(|name| **name != own) {
+            let (namespace, name) = (&used.namespace, &used.name);
+            let line =
+                format!("\"{namespace}:{name}\" = {{ path = \"{FOLDER}/deps/{name}.wit\" }}");
+            assert!(told.contains(&line), "{line}");
+        }
+        for said in [env!("CARGO_PKG_LICENSE"), env!("CARGO_PKG_REPOSITORY")] {
+            assert!(told.contains(&format!("\"{said}\"")), "{said}");
+        }
+    }
+}
