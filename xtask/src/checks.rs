@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use crate::bench;
 use crate::component::{self, WORLDS};
 use crate::deny;
+use crate::examples;
 use crate::fuzz;
 use crate::harness::COMPONENT_VARIABLE;
 use crate::load;
@@ -216,6 +217,44 @@ pub(crate) fn bench(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
         peers::write(&bench::list(workspace), &peers)?;
         process::run(command)
     })
+}
+
+/// Runs the component in each host of `examples/`, or only in the `quick` ones, against a mock; those that
+/// cannot be had are skipped.
+///
+/// # Errors
+///
+/// A host cannot be installed, or the component does not do there what it should.
+pub(crate) fn examples(runner: &mut Runner, workspace: &Workspace, quick: bool) -> Result<()> {
+    let step = |name, reason| Step {
+        name,
+        reason,
+        command: workspace.cargo(["xtask", "examples"]),
+    };
+    let mock = runner.work(
+        step("examples-mock", "the API that they are run against"),
+        |_| examples::mock(workspace),
+    )?;
+    let mut rows = Vec::new();
+    for example in examples::ALL {
+        if quick && !example.is_quick {
+            continue;
+        }
+        let row =
+            runner.work(
+                step(example.name, "the component in another host"),
+                |_| match (example.install)(workspace)? {
+                    Tool::Ready(host) => examples::check(workspace, &mock, host).map(Tool::Ready),
+                    Tool::Unavailable(why) => Ok(Tool::Unavailable(why)),
+                },
+            )?;
+        match row {
+            Tool::Ready(row) => rows.push(row),
+            Tool::Unavailable(why) => runner.skip(example.name, &why),
+        }
+    }
+    println!("\n{}", examples::Report(&rows));
+    Ok(())
 }
 
 /// Fuzzes each of the `chosen` targets, or else all of them, for `seconds`.

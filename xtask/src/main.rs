@@ -9,6 +9,7 @@ mod component;
 mod contract;
 mod debian;
 mod deny;
+mod examples;
 mod fuzz;
 mod harness;
 mod load;
@@ -104,6 +105,14 @@ enum Task {
     /// missing, or a package registry is out of reach, are left out. Each says its version, and all
     /// are pinned in host-test/benches/peers.
     Bench,
+    /// Build the component and run it in each host of `examples/`, against a mock
+    ///
+    /// Prints the tables of the README. Where a host cannot be had it is left out, with the reason.
+    Examples {
+        /// Only those that install in seconds (a part of `test`)
+        #[arg(long)]
+        quick: bool,
+    },
     /// Fuzz what the guest reads, one target after another: needs a nightly toolchain
     ///
     /// An input that contradicts a target is kept in fuzz/artifacts, and the command fails. The inputs
@@ -200,6 +209,11 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::build(runner, workspace, &compiler)?;
             checks::bench(runner, workspace)
+        }
+        Task::Examples { quick } => {
+            let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::build(runner, workspace, &compiler)?;
+            checks::examples(runner, workspace, *quick)
         }
         Task::Fuzz { seconds, targets } => checks::fuzz(runner, workspace, *seconds, targets),
         Task::Load { minutes } => {

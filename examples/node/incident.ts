@@ -1,0 +1,19 @@
+// One call of the component, in a thread of its own: a call blocks its thread until the clip is there.
+
+import { parentPort, workerData } from "node:worker_threads";
+import { events, type types } from "./mv-clip/mv-clip.js";
+
+export type Incident = { serial: string; at: string };
+export type Outcome = types.Result<types.Clip, types.ClipError>;
+
+function outcome({ serial, at }: Incident): Outcome {
+  try {
+    return { tag: "ok", val: events.getIncident(serial, at, undefined, undefined) };
+  } catch (error) {
+    const { payload } = error as { payload?: types.ClipError };
+    if (payload === undefined) throw error;
+    return { tag: "err", val: payload };
+  }
+}
+
+parentPort?.postMessage(outcome(workerData));

@@ -1,0 +1,56 @@
+// Takes Meraki's motion alerts and answers each with the URL of a clip around the motion.
+//
+// Settings: WEBHOOK_SHARED_SECRET, as entered in the Dashboard; PORT, 8080 unless set; and those of the
+// component, such as MERAKI_DASHBOARD_API_KEY.
+
+import { timingSafeEqual } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
+import { Worker } from "node:worker_threads";
+import type { Incident, Outcome } from "./incident.js";
+
+// https://developer.cisco.com/meraki/webhooks/
+type Alert = { sharedSecret: string; alertTypeId: string; deviceSerial: string; occurredAt: string };
+
+type Answer = { status: number; retryAfter?: number; body: object };
+
+const secret = Buffer.from(process.env.WEBHOOK_SHARED_SECRET ?? "");
+if (secret.length === 0) throw new Error("set WEBHOOK_SHARED_SECRET to what was entered in the Dashboard");
+
+async function answer(request: IncomingMessage): Promise<Answer> {
+  const alert = (await json(request)) as Alert;
+  const given = Buffer.from(String(alert.sharedSecret));
+  if (given.length !== secret.length || !timingSafeEqual(given, secret)) {
+    return { status: 401, body: { error: "wrong shared secret" } };
+  }
+  if (alert.alertTypeId !== "motion_alert") return { status: 200, body: {} };
+
+  const incident: Incident = { serial: alert.deviceSerial, at: alert.occurredAt };
+  const worker = new Worker(new URL("./incident.js", import.meta.url), { workerData: incident });
+  const [outcome] = (await once(worker, "message")) as [Outcome];
+  if (outcome.tag === "ok") return { status: 200, body: { url: outcome.val.url } };
+  const error = outcome.val;
+  switch (error.tag) {
+    case "permanent":
+      return { status: 422, body: error.val };
+    case "transient":
+      return { status: 503, retryAfter: error.val.retryAfterSeconds, body: error.val };
+    case "execution-failed":
+      return { status: 500, body: {} };
+  }
+}
+
+const server = createServer(async (request, response) => {
+  const { status, retryAfter, body } = await answer(request).catch((error: Error) => {
+    return { status: 400, retryAfter: undefined, body: { error: error.message } };
+  });
+  if (retryAfter !== undefined) response.setHeader("Retry-After", retryAfter);
+  response.writeHead(status, { "Content-Type": "application/json" });
+  response.end(JSON.stringify(body));
+});
+server.listen(Number(process.env.PORT ?? 8080), "127.0.0.1", () => {
+  const { port } = server.address() as AddressInfo;
+  console.log(`listening on http://127.0.0.1:${port}`);
+});

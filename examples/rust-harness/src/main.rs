@@ -1,0 +1,36 @@
+//! Gets the URL of one clip: `mv-clip-in-the-harness COMPONENT SERIAL START END`, with the API key in
+//! `MERAKI_DASHBOARD_API_KEY`.
+//!
+//! The component reaches the API and nothing else, within limits, at the organisation's pace, and it
+//! never holds the key.
+
+use std::env;
+use std::error::Error;
+
+use host_test::outbound::policy::Destination;
+use host_test::{ApiKey, ClipHost, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [component, serial, start, end] = arguments.as_slice() else {
+        return Err("usage: mv-clip-in-the-harness COMPONENT SERIAL START END".into());
+    };
+    let base_url = env::var("MERAKI_BASE_URL").unwrap_or("https://api.meraki.com/api/v1".into());
+    let key = env::var("MERAKI_DASHBOARD_API_KEY")?;
+
+    // Once.
+    let api: Destination = base_url.trim_end_matches("/api/v1").parse()?;
+    let outbound = Outbound::builder()
+        .policy(Policy::new([api.clone(), "https://*.meraki.com".parse()?]))
+        .key(ApiKey::new(&key, KeyMode::Injection, [api])?)
+        .rate_limiter(RateLimiter::new(RateLimit::default()))
+        .build()?;
+    let host = ClipHost::from_file(component.as_ref(), outbound, Limits::default())?;
+
+    // Each call.
+    let settings = [("MERAKI_BASE_URL".to_owned(), base_url)];
+    let url = host.get_clip(&settings, serial, start, end).await?;
+    println!("{}", url.expose());
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! Gets the URL of one clip: `mv-clip-in-wasmtime COMPONENT SERIAL START END`, with the API key in
+//! `MERAKI_DASHBOARD_API_KEY`.
+
+use wasmtime::component::{Component, Linker, ResourceTable, bindgen};
+use wasmtime::{Engine, Result, Store, bail};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, default_hooks};
+
+bindgen!({ path: "../../wit", world: "clips-only" });
+
+struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let (ctx, table) = (&mut self.wasi, &mut self.table);
+        WasiCtxView { ctx, table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let (ctx, table) = (&mut self.http, &mut self.table);
+        WasiHttpCtxView {
+            ctx,
+            table,
+            hooks: default_hooks(),
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [component, serial, start, end] = arguments.as_slice() else {
+        bail!("usage: mv-clip-in-wasmtime COMPONENT SERIAL START END");
+    };
+
+    // Once.
+    let engine = Engine::default();
+    let component = Component::from_file(&engine, component)?;
+    let mut linker = Linker::new(&engine);
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
+    let plugin = ClipsOnlyPre::new(linker.instantiate_pre(&component)?)?;
+
+    // Each call.
+    let state = State {
+        wasi: WasiCtx::builder().inherit_env().build(),
+        http: WasiHttpCtx::new(),
+        table: ResourceTable::new(),
+    };
+    let mut store = Store::new(&engine, state);
+    let clips = plugin.instantiate(&mut store)?;
+    let clips = clips.meraki_mv_clips_clips();
+    match clips.call_get_clip(&mut store, serial, start, end)? {
+        Ok(url) => println!("{url}"),
+        Err(error) => bail!("{error}"),
+    }
+    Ok(())
+}

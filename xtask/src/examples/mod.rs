@@ -1,0 +1,273 @@
+//! The component at work in other hosts: each folder of `examples/` that can be run, against a mock.
+
+mod node;
+mod python;
+mod rust;
+mod wasmtime_cli;
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use crate::harness::Harness;
+use crate::mock::{KEY, Mock};
+use crate::process;
+use crate::step::Tool;
+use crate::workspace::Workspace;
+
+/// A host, ready to run the component.
+pub(crate) struct Host {
+    /// What it is called, and its folder in `examples/`.
+    name: &'static str,
+    folder: &'static str,
+    version: String,
+    /// What a person types, in words.
+    shown: &'static str,
+    /// What has to be there beside the host itself, in bytes.
+    shipped: u64,
+    /// Gets one clip.
+    command: Box<dyn Fn(&Window) -> Command>,
+    /// What else the example has to do.
+    also: Option<Box<dyn Fn(&Mock) -> Result<()>>>,
+}
+
+/// Which footage.
+pub(crate) struct Window {
+    serial: String,
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+}
+
+impl Window {
+    /// Two minutes of footage, ten minutes old.
+    fn of(serial: &str) -> Self {
+        let end = Utc::now() - TimeDelta::minutes(10);
+        Self {
+            serial: serial.to_owned(),
+            start: end - TimeDelta::minutes(2),
+            end,
+        }
+    }
+
+    /// Serial, start and end, as most examples take them.
+    fn arguments(&self) -> [String; 3] {
+        [self.serial.clone(), text(self.start), text(self.end)]
+    }
+}
+
+fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// How a host is made ready.
+pub(crate) struct Example {
+    pub(crate) name: &'static str,
+    pub(crate) install: fn(&Workspace) -> Result<Tool<Host>>,
+    /// Whether that takes seconds.
+    pub(crate) is_quick: bool,
+}
+
+/// All of them.
+pub(crate) const ALL: [Example; 5] = [
+    Example {
+        name: "wasmtime-cli",
+        install: wasmtime_cli::install,
+        is_quick: true,
+    },
+    Example {
+        name: "python",
+        install: python::install,
+        is_quick: true,
+    },
+    Example {
+        name: "node",
+        install: node::install,
+        is_quick: true,
+    },
+    Example {
+        name: "rust",
+        install: rust::alone,
+        is_quick: false,
+    },
+    Example {
+        name: "rust-harness",
+        install: rust::with_the_harness,
+        is_quick: false,
+    },
+];
+
+/// What one host made of two calls: for a clip, and for a camera that is not known (404).
+#[derive(Debug)]
+pub(crate) struct Row {
+    name: &'static str,
+    folder: &'static str,
+    version: String,
+    shown: &'static str,
+    shipped: u64,
+    /// From the start of the process to its end, with the clip.
+    cold: Duration,
+    not_found: String,
+}
+
+/// A serial that the mock does not know.
+const UNKNOWN: &str = "Q2XX-XXXX-XXXX";
+
+/// Gets a clip with `host`, and fails to get one.
+///
+/// # Errors
+///
+/// There is no clip, or none was missed where there is no camera.
+pub(crate) fn check(workspace: &Workspace, mock: &Mock, host: Host) -> Result<Row> {
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let run = |window: &Window| -> Result<Output> {
+        let mut command = (host.command)(window);
+        command
+            .current_dir(folder.path())
+            .env("MERAKI_BASE_URL", mock.base_url())
+            .env("MERAKI_DASHBOARD_API_KEY", KEY)
+            .env("COMPONENT", workspace.component());
+        eprintln!("    $ {}", process::line(&command));
+        command
+            .output()
+            .with_context(|| format!("{} does not start", host.name))
+    };
+    // Once for what a host keeps for the next time, such as compiled code.
+    expect_clip(&run(&Window::of(mock.serial()?))?, folder.path())?;
+    let started = Instant::now();
+    let output = run(&Window::of(mock.serial()?))?;
+    let cold = started.elapsed();
+    expect_clip(&output, folder.path())?;
+    let output = run(&Window::of(UNKNOWN))?;
+    let not_found = words(&output);
+    ensure!(
+        not_found.contains("not-found") && not_found.contains("404"),
+        "a camera that is not known is told so: {not_found}"
+    );
+    if let Some(check) = &host.also {
+        check(mock)?;
+    }
+    let Host {
+        name,
+        folder,
+        version,
+        shown,
+        shipped,
+        ..
+    } = host;
+    Ok(Row {
+        name,
+        folder,
+        version,
+        shown,
+        shipped,
+        cold,
+        not_found,
+    })
+}
+
+/// What is printed is the URL of a clip, or a file that is one.
+fn expect_clip(output: &Output, folder: &Path) -> Result<()> {
+    let words = words(output);
+    ensure!(output.status.success(), "there is no clip: {words}");
+    if words.contains("/media/") {
+        return Ok(());
+    }
+    let clip = fs::read(folder.join(&words)).with_context(|| format!("no clip: {words}"))?;
+    let mut packets = clip.chunks(188);
+    let is_clip = packets.all(|packet| packet.len() == 188 && packet.starts_with(&[0x47]));
+    ensure!(
+        is_clip && !clip.is_empty(),
+        "{words} is not an MPEG transport stream"
+    );
+    Ok(())
+}
+
+fn words(output: &Output) -> String {
+    let both = [output.stdout.as_slice(), &output.stderr].concat();
+    String::from_utf8_lossy(&both).trim().to_owned()
+}
+
+/// How large a file or all files of a folder are, in bytes.
+fn size(path: &Path) -> Result<u64> {
+    let failed = || format!("cannot read {}", path.display());
+    let metadata = fs::metadata(path).with_context(failed)?;
+    if metadata.is_file() {
+        return Ok(metadata.len());
+    }
+    let mut total = 0;
+    for entry in fs::read_dir(path).with_context(failed)? {
+        total += size(&entry.with_context(failed)?.path())?;
+    }
+    Ok(total)
+}
+
+/// The tables of the README.
+pub(crate) struct Report<'a>(pub(crate) &'a [Row]);
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "| host | version | command | beside the host | to the URL |"
+        )?;
+        writeln!(f, "| --- | --- | --- | --- | --- |")?;
+        for row in self.0 {
+            let Row {
+                name,
+                folder,
+                version,
+                shown,
+                shipped,
+                cold,
+                ..
+            } = row;
+            let kilobytes = shipped.div_ceil(1000);
+            let milliseconds = cold.as_millis();
+            writeln!(
+                f,
+                "| [{name}](examples/{folder}) | {version} | `{shown}` | {kilobytes} KB | {milliseconds} ms |"
+            )?;
+        }
+        writeln!(f, "\nA camera that is not known (404):")?;
+        for Row {
+            name, not_found, ..
+        } in self.0
+        {
+            writeln!(f, "\n{name}:\n\n```text\n{not_found}\n```")?;
+        }
+        Ok(())
+    }
+}
+
+/// A mock for all of them.
+///
+/// # Errors
+///
+/// The harness does not build, or the mock does not start.
+pub(crate) fn mock(workspace: &Workspace) -> Result<Mock> {
+    Mock::start(&Harness::build(workspace)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_has_its_folder_and_says_how_to_run_it() {
+        let workspace = Workspace::load().unwrap();
+        for Example { name, .. } in ALL {
+            let readme = workspace
+                .root()
+                .join("examples")
+                .join(name)
+                .join("README.md");
+            let text = fs::read_to_string(&readme).unwrap_or_default();
+            assert!(text.contains("```sh"), "{}", readme.display());
+        }
+    }
+}

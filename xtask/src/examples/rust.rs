@@ -1,0 +1,52 @@
+//! Engines in Rust: wasmtime by itself, and with the library of the harness.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::{Host, size};
+use crate::process;
+use crate::step::Tool;
+use crate::workspace::Workspace;
+
+pub(super) fn alone(workspace: &Workspace) -> Result<Tool<Host>> {
+    let host = build(workspace, "mv-clip-in-wasmtime")?;
+    Ok(Tool::Ready(Host {
+        name: "Rust",
+        folder: "rust",
+        ..host
+    }))
+}
+
+pub(super) fn with_the_harness(workspace: &Workspace) -> Result<Tool<Host>> {
+    let host = build(workspace, "mv-clip-in-the-harness")?;
+    let (name, folder) = ("Rust, with the harness", "rust-harness");
+    Ok(Tool::Ready(Host {
+        name,
+        folder,
+        ..host
+    }))
+}
+
+fn build(workspace: &Workspace, package: &'static str) -> Result<Host> {
+    process::run(&mut workspace.cargo(["build", "--release", "--package", package]))?;
+    let file = format!("release/{package}{}", std::env::consts::EXE_SUFFIX);
+    let program = workspace.target().join(file);
+    // "registry+…#wasmtime@48.0.8"
+    let wasmtime = process::read(&mut workspace.cargo(["pkgid", "wasmtime"]))?;
+    let version = wasmtime.rsplit('@').next().unwrap_or(&wasmtime);
+    let component = workspace.component();
+    Ok(Host {
+        name: package,
+        folder: package,
+        version: format!("wasmtime {version}"),
+        shown: "cargo run --release SERIAL",
+        shipped: size(&component)? + size(&program)?,
+        command: Box::new(move |window| {
+            let mut command = Command::new(&program);
+            command.arg(&component).args(window.arguments());
+            command
+        }),
+        also: None,
+    })
+}
