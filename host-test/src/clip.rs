@@ -158,8 +158,9 @@ pub enum CallError {
         /// How far the call had come.
         phase: Phase,
     },
-    /// The host was told to shut down ([`ClipHost::shut_down`](crate::ClipHost::shut_down)) before the call came
-    /// to its end. It is not known to have stored anything; the same call may succeed elsewhere, or later.
+    /// The host was told to shut down ([`ClipHost::shut_down`](crate::ClipHost::shut_down)) before the call
+    /// came to its end. A clip is not stored, unless its destination had all of it already; the same call may
+    /// succeed elsewhere, or later.
     #[error(
         "the host shut down before the call came to its end; make the call again where a host runs, or once \
          this one is back"

@@ -222,17 +222,22 @@ impl ClipHost {
         instance.save_clip(request, destination).await
     }
 
-    /// Lets no call in any more, and gives those that are under way `grace` to end by themselves. What is left
-    /// then is ended: its requests break off, as they do when a call is dropped; a destination that has not
-    /// got all of a clip stores none of it. Calls that are ended, that waited for their turn, or that come later are answered with
-    /// [`CallError::ShuttingDown`]. Done when no call is left; after that, the process can end.
+    /// Lets no call in any more, and gives those that are under way `grace` to end by themselves. What is
+    /// left then is ended: its requests break off, as they do when a call is dropped; a clip is not stored,
+    /// unless its destination had all of it already. Calls that are ended, that waited for their turn, or
+    /// that come later are answered with [`CallError::ShuttingDown`]. Done when no call is left; after that,
+    /// the process can end.
+    ///
+    /// A call is under way until its future, or its [`Instance`], is done or dropped: one that is kept, and
+    /// not polled, holds this up for ever. So await this in a task of its own, or beside the calls, and never
+    /// in another branch of the `select!` that a call is in.
     ///
     /// It is for all clones of the host and for those with another policy ([`ClipHost::with_outbound`]), and
-    /// for good: load the component anew to go on. Dropping the future leaves the host closed, and does not end
-    /// what is under way. Called more than once, the shortest grace counts, and each says the same.
+    /// for good: load the component anew to go on. Dropping the future leaves the host closed, and does not
+    /// end what is under way. Called more than once, the grace that ends first counts, and each gives the
+    /// same [`Shutdown`].
     ///
-    /// With a grace as long as [`Limits::wall_time`] every call that is under way comes to its own end. An
-    /// [`Instance`] is under way until it is dropped: who holds one holds this up.
+    /// With a grace as long as [`Limits::wall_time`] every call that is under way comes to its own end.
     pub async fn shut_down(&self, grace: Duration) -> Shutdown {
         info!(?grace, "shutting down");
         let done = self.calls.shut_down(grace).await;

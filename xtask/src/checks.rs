@@ -253,7 +253,7 @@ pub(crate) fn examples(runner: &mut Runner, workspace: &Workspace, quick: bool) 
             Tool::Unavailable(why) => runner.skip(example.name, &why),
         }
     }
-    println!("\n{}", examples::Report(&rows));
+    eprintln!("\n{}", examples::Report(&rows));
     Ok(())
 }
 
@@ -518,7 +518,8 @@ pub(crate) fn test(
     }
     demo(runner, workspace, None)?;
     report(runner, workspace)?;
-    sdk(runner, workspace)
+    sdk(runner, workspace)?;
+    examples(runner, workspace, true)
 }
 
 fn warnings_denied(mut clippy: Command) -> Command {

@@ -30,7 +30,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Each call.
     let settings = [("MERAKI_BASE_URL".to_owned(), base_url)];
-    let url = host.get_clip(&settings, serial, start, end).await?;
-    println!("{}", url.expose());
+    match host.get_clip(&settings, serial, start, end).await {
+        Ok(url) => println!("{}", url.expose()),
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
+    }
     Ok(())
 }

@@ -6,6 +6,8 @@ use wasmtime::{Engine, Result, Store, bail};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, default_hooks};
 
+use exports::meraki_mv::clips::types::ClipError;
+
 bindgen!({ path: "../../wit", world: "clips-only" });
 
 struct State {
@@ -57,7 +59,9 @@ fn main() -> Result<()> {
     let clips = clips.meraki_mv_clips_clips();
     match clips.call_get_clip(&mut store, serial, start, end)? {
         Ok(url) => println!("{url}"),
-        Err(error) => bail!("{error}"),
+        Err(ClipError::Permanent(failure)) => bail!("{}", failure.message),
+        Err(ClipError::Transient(failure)) => bail!("{} It may pass.", failure.message),
+        Err(ClipError::ExecutionFailed) => bail!("the execution was lost"),
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
     }
     let version = process::read(&mut workspace.command(&node, ["--version"]))?;
     let script = folder.join("get-clip.js");
-    let shipped = size(&folder.join("mv-clip"))? + size(&script)?;
+    let deployed = size(&folder.join("mv-clip"))? + size(&script)?;
     let webhook = Webhook {
         node: node.clone(),
         folder,
@@ -49,7 +49,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
         folder: "node",
         version: version.trim_start_matches('v').to_owned(),
         shown: "node get-clip.js SERIAL START END",
-        shipped,
+        deployed,
         command: Box::new(move |window| {
             let mut command = Command::new(&node);
             command.arg(&script).args(window.arguments());

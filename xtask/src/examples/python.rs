@@ -27,13 +27,13 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
     let version = process::read(&mut workspace.command(&python, ["-c", VERSION]))?;
     let script = workspace.root().join("examples/python/incident.py");
     let component = workspace.component();
-    let shipped = size(&component)? + size(&script)?;
+    let deployed = size(&component)? + size(&script)?;
     Ok(Tool::Ready(Host {
         name: "Python",
         folder: "python",
         version: format!("wasmtime {version}"),
         shown: "python incident.py SERIAL TIME",
-        shipped,
+        deployed,
         command: Box::new(move |window| {
             let mut command = Command::new(&python);
             command

@@ -40,8 +40,8 @@ fn build(workspace: &Workspace, package: &'static str) -> Result<Host> {
         name: package,
         folder: package,
         version: format!("wasmtime {version}"),
-        shown: "cargo run --release SERIAL",
-        shipped: size(&component)? + size(&program)?,
+        shown: "cargo run --release -- COMPONENT SERIAL START END",
+        deployed: size(&component)? + size(&program)?,
         command: Box::new(move |window| {
             let mut command = Command::new(&program);
             command.arg(&component).args(window.arguments());

@@ -32,13 +32,13 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
     // "wasmtime 49.0.3 (f96eabaa1 2026-10-14)"
     let version = version.split(' ').nth(1).unwrap_or(&version).to_owned();
     let script = workspace.root().join("examples/wasmtime-cli/get-clip.sh");
-    let shipped = size(&workspace.component())?;
+    let deployed = size(&workspace.component())?;
     Ok(Tool::Ready(Host {
         name: "wasmtime CLI",
         folder: "wasmtime-cli",
         version,
         shown: "get-clip.sh SERIAL START END",
-        shipped,
+        deployed,
         command: Box::new(move |window| {
             let mut command = std::process::Command::new(&script);
             command.args(window.arguments()).env("WASMTIME", &wasmtime);
