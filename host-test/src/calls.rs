@@ -21,7 +21,13 @@ pub struct Shutdown {
     pub ended: usize,
     /// So many were ended, and answered with [`CallError::ShuttingDown`].
     pub cut: usize,
+    /// So many are still there, although they were ended: whoever made them has stopped polling them, and they are
+    /// answered once polled again. Most often, because they are in another branch of a `select!`.
+    pub left: usize,
 }
+
+/// A call that is polled notices within a few milliseconds that it was ended.
+const NOTICE: Duration = Duration::from_secs(5);
 
 /// All calls of one host and of those that share its turns.
 #[derive(Clone)]
@@ -81,11 +87,13 @@ impl Calls {
         shared.turns.close();
         if timeout(grace, shared.tracker.wait()).await.is_err() {
             shared.cut.cancel();
-            shared.tracker.wait().await;
+            // What is left then is counted.
+            let _ = timeout(NOTICE, shared.tracker.wait()).await;
         }
         Shutdown {
             ended: shared.ended.load(Ordering::Relaxed),
             cut: shared.cut_off.load(Ordering::Relaxed),
+            left: shared.tracker.len(),
         }
     }
 }
@@ -166,8 +174,8 @@ mod tests {
         let calls = Calls::at_most(1);
         drop(calls.begin(hour()).await.unwrap());
         for _ in 0..2 {
-            let (ended, cut) = (0, 0);
-            assert_eq!(calls.shut_down(LONG).await, Shutdown { ended, cut });
+            let (ended, cut, left) = (0, 0, 0);
+            assert_eq!(calls.shut_down(LONG).await, Shutdown { ended, cut, left });
             assert_turned_away(calls.begin(hour()).await);
         }
     }
@@ -188,7 +196,14 @@ mod tests {
         assert!(shut_down.as_mut().poll(context).is_pending());
         assert_eq!(call.bound(Phase::Running, ready(7)).await.unwrap(), 7);
         drop(call);
-        assert_eq!(shut_down.await, Shutdown { ended: 1, cut: 0 });
+        assert_eq!(
+            shut_down.await,
+            Shutdown {
+                ended: 1,
+                cut: 0,
+                left: 0
+            }
+        );
     }
 
     #[tokio::test]
@@ -207,7 +222,14 @@ mod tests {
         };
         let started = Instant::now();
         let (done, ()) = tokio::join!(calls.shut_down(3 * TICK), running);
-        assert_eq!(done, Shutdown { ended: 2, cut: 1 });
+        assert_eq!(
+            done,
+            Shutdown {
+                ended: 2,
+                cut: 1,
+                left: 0
+            }
+        );
         assert!(started.elapsed() >= 3 * TICK, "{:?}", started.elapsed());
     }
 
@@ -226,7 +248,31 @@ mod tests {
             running
         );
         assert!(started.elapsed() >= 2 * TICK, "{:?}", started.elapsed());
-        assert_eq!(patient, Shutdown { ended: 0, cut: 1 });
+        assert_eq!(
+            patient,
+            Shutdown {
+                ended: 0,
+                cut: 1,
+                left: 0
+            }
+        );
         assert_eq!(hurried, patient);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nobody_polls_is_not_waited_for_for_ever() {
+        let calls = Calls::at_most(1);
+        let call = calls.begin(hour()).await.unwrap();
+        let kept = call.bound(Phase::Running, pending::<()>());
+        let done = calls.shut_down(TICK).await;
+        assert_eq!(
+            done,
+            Shutdown {
+                ended: 0,
+                cut: 0,
+                left: 1
+            }
+        );
+        assert_turned_away(kept.await);
     }
 }

@@ -229,8 +229,8 @@ impl ClipHost {
     /// the process can end.
     ///
     /// A call is under way until its future, or its [`Instance`], is done or dropped: one that is kept, and
-    /// not polled, holds this up for ever. So await this in a task of its own, or beside the calls, and never
-    /// in another branch of the `select!` that a call is in.
+    /// not polled, holds this up for some seconds and is then [left](Shutdown::left). So await this in a task
+    /// of its own, or beside the calls, and not in another branch of the `select!` that a call is in.
     ///
     /// It is for all clones of the host and for those with another policy ([`ClipHost::with_outbound`]), and
     /// for good: load the component anew to go on. Dropping the future leaves the host closed, and does not
@@ -241,8 +241,8 @@ impl ClipHost {
     pub async fn shut_down(&self, grace: Duration) -> Shutdown {
         info!(?grace, "shutting down");
         let done = self.calls.shut_down(grace).await;
-        let Shutdown { ended, cut } = done;
-        info!(ended, cut, "shut down");
+        let Shutdown { ended, cut, left } = done;
+        info!(ended, cut, left, "shut down");
         done
     }
 

@@ -138,6 +138,7 @@ impl Outcome {
 
 fn report(of: Of, caught: usize, survivors: &[String]) -> Result<()> {
     let total = caught + survivors.len();
+    ensure!(total > 0, "{}: there is no mutant at all", of.name());
     eprintln!("\n{}: {caught} of {total} mutants caught", of.name());
     for survivor in survivors {
         eprintln!("    survived: {survivor}");

@@ -66,6 +66,8 @@ async fn live_through() {
     let length = Duration::from_secs(60 * minutes);
     let all = traffic::draw(length);
     let mut day = Day::start(all.len(), length).await;
+    // With what the first host of a process opens for good.
+    drop(day.host());
     let before = Held::now();
 
     let first = day.host();
@@ -76,7 +78,7 @@ async fn live_through() {
     while arrivals.len() > second_half {
         day.step(arrivals, &first).await;
     }
-    let Shutdown { ended, cut } = shut_down(&mut day, arrivals, first, GRACE).await;
+    let Shutdown { ended, cut, left } = shut_down(&mut day, arrivals, first, GRACE).await;
     let (overtaken, late) = (day.overtaken, day.late);
 
     let second = day.host();
@@ -86,10 +88,11 @@ async fn live_through() {
     let last = shut_down(&mut day, arrivals, second, Duration::MAX).await;
 
     let (quarter, end) = (day.after_a_quarter.held(), day.in_the_second_half.held());
-    let (ledger, sink) = day.end().await;
+    let (ledger, sink, mock) = day.end().await;
     let lost = ledger.lost();
     let totals = ledger.settle(MOST_ATTEMPTS, &sink);
     let after = settled(before).await;
+    drop(mock);
 
     eprintln!("{minutes} simulated minutes, {FACTOR} times as fast: {totals}");
     eprintln!(
@@ -101,6 +104,7 @@ async fn live_through() {
     let is_hard = cut > 0 && overtaken > cut && late > 0;
     assert!(is_hard && ended > 0, "not much of a shutdown");
     assert_eq!(last.cut, 0, "none has to be cut where there is time");
+    assert_eq!((left, last.left), (0, 0), "none is left");
     totals.assert_within(rate_limit(), FAULTS, SLOW);
     match (before, quarter, end, after) {
         (Some(before), Some(quarter), Some(end), Some(after)) => {

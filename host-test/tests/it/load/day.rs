@@ -207,7 +207,8 @@ impl Day {
     }
 
     /// Ends the day: what is still to be entered is entered.
-    pub async fn end(mut self) -> (Ledger, Arc<Sink>) {
+    /// The mock goes on listening.
+    pub async fn end(mut self) -> (Ledger, Arc<Sink>, MockMeraki) {
         self.drain().await;
         // A request whose call was cut is in hand for a moment longer.
         let until = Instant::now() + PATIENCE;
@@ -217,7 +218,7 @@ impl Day {
                 self.ledger.requested(&request);
             }
         }
-        (self.ledger, self.sink)
+        (self.ledger, self.sink, self.mock)
     }
 }
 
