@@ -42,8 +42,11 @@ pub(crate) fn advisories(workspace: &Workspace, cargo_deny: &Path) -> Tool<()> {
     }
 }
 
-/// Checks the workspace, and the fuzz targets, which are one of their own. `checks` are cargo-deny's
-/// words for what it looks at.
+/// Workspaces of their own.
+const OTHERS: [&str; 2] = [fuzz::MANIFEST, "examples/http-handler/Cargo.toml"];
+
+/// Checks the workspace, and those that are workspaces of their own. `checks` are cargo-deny's words for what
+/// it looks at.
 ///
 /// # Errors
 ///
@@ -51,21 +54,28 @@ pub(crate) fn advisories(workspace: &Workspace, cargo_deny: &Path) -> Tool<()> {
 pub(crate) fn check(workspace: &Workspace, cargo_deny: &Path, checks: &[&str]) -> Result<()> {
     let of_workspace = ["--workspace", "check"];
     process::run(deny(workspace, cargo_deny, &of_workspace).args(checks))?;
-    let of_fuzz = [
-        "--manifest-path",
-        fuzz::MANIFEST,
-        "--config",
-        "deny.toml",
-        "check",
-    ];
-    // What only the workspace has is not met there.
+    // What only the workspace has is not met in the others.
     let met = [
         "license-not-encountered",
         "unmatched-skip-root",
         "unmatched-skip",
     ];
-    let met = met.iter().flat_map(|lint| ["--allow", lint]);
-    process::run(deny(workspace, cargo_deny, &of_fuzz).args(checks).args(met))
+    for manifest in OTHERS {
+        let of_other = [
+            "--manifest-path",
+            manifest,
+            "--config",
+            "deny.toml",
+            "check",
+        ];
+        let allowed = met.iter().flat_map(|lint| ["--allow", lint]);
+        process::run(
+            deny(workspace, cargo_deny, &of_other)
+                .args(checks)
+                .args(allowed),
+        )?;
+    }
+    Ok(())
 }
 
 fn deny(workspace: &Workspace, cargo_deny: &Path, args: &[&str]) -> Command {
