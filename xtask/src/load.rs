@@ -34,7 +34,10 @@ mod tests {
         let (module, name) = TEST.split_once("::").unwrap();
         let file = format!("host-test/tests/it/{module}.rs");
         let text = fs::read_to_string(workspace.root().join(file)).unwrap();
-        assert!(text.contains(&format!("#[test]\nfn {name}()")), "{name}");
+        assert!(
+            text.contains(&format!("#[tokio::test]\nasync fn {name}()")),
+            "{name}"
+        );
         assert!(text.contains(&format!("\"{MINUTES_VARIABLE}\"")));
     }
 }

@@ -86,7 +86,7 @@ enum Task {
     ///
     /// deny.toml says what is allowed, and why.
     Deny,
-    /// Everything that a change must pass: lint, deny, reproducible, test and package
+    /// Everything that a change must pass: deny, lint, reproducible, test and package
     ///
     /// As root where apt-get is, it installs ffmpeg, Chromium and skopeo if they are missing.
     Ci,
@@ -192,8 +192,9 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
         Task::Deny => checks::deny(runner, workspace),
         Task::Ci => {
             let (targets, compiler) = setup(runner, AskRustup::WithoutDebian)?;
-            checks::lint(runner, workspace, &targets)?;
+            // First, because it does not let a lock file be out of date, and what follows would renew it.
             checks::deny(runner, workspace)?;
+            checks::lint(runner, workspace, &targets)?;
             checks::reproducible(runner, workspace, &compiler)?;
             checks::programs(runner, workspace);
             checks::test(runner, workspace, &targets, &compiler)?;

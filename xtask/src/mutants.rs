@@ -97,7 +97,7 @@ pub(crate) fn run(workspace: &Workspace, of: Of) -> Result<()> {
         last = Outcome::read(&folder.join("mutants.out"))?;
         caught += last.caught;
     }
-    report(of, caught + last.endless, &last.survivors)
+    report(of, caught, last.endless, &last.survivors)
 }
 
 fn command(workspace: &Workspace, of: Of, folder: &Path, tests: &str) -> Command {
@@ -136,10 +136,15 @@ impl Outcome {
     }
 }
 
-fn report(of: Of, caught: usize, survivors: &[String]) -> Result<()> {
+/// A mutant that never ends is caught, too: what waits for it notices. But so would one be that is only slow.
+fn report(of: Of, ended: usize, endless: usize, survivors: &[String]) -> Result<()> {
+    let caught = ended + endless;
     let total = caught + survivors.len();
     ensure!(total > 0, "{}: there is no mutant at all", of.name());
-    eprintln!("\n{}: {caught} of {total} mutants caught", of.name());
+    eprintln!(
+        "\n{}: {caught} of {total} mutants caught, {endless} of them because they never end",
+        of.name()
+    );
     for survivor in survivors {
         eprintln!("    survived: {survivor}");
     }
@@ -169,9 +174,15 @@ mod tests {
 
     #[test]
     fn a_survivor_is_a_failure() {
-        report(Of::Guest, 3, &[]).unwrap();
-        let error = report(Of::Guest, 3, &["replace + with -".to_owned()]);
+        report(Of::Guest, 2, 1, &[]).unwrap();
+        let error = report(Of::Guest, 2, 1, &["replace + with -".to_owned()]);
         assert_eq!(error.unwrap_err().to_string(), "1 of 4 mutants survived");
+    }
+
+    #[test]
+    fn where_there_are_no_mutants_none_is_caught() {
+        let error = report(Of::Policy, 0, 0, &[]).unwrap_err().to_string();
+        assert_eq!(error, "policy: there is no mutant at all");
     }
 
     #[test]

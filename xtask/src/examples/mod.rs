@@ -2,10 +2,10 @@
 
 mod node;
 mod python;
+mod report;
 mod rust;
 mod wasmtime_cli;
 
-use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -20,16 +20,24 @@ use crate::process;
 use crate::step::Tool;
 use crate::workspace::Workspace;
 
-/// A host, ready to run the component.
-pub(crate) struct Host {
-    /// What it is called, and its folder in `examples/`.
+pub(crate) use report::Report;
+
+/// What there is to say of a host.
+#[derive(Debug)]
+pub(crate) struct About {
     name: &'static str,
+    /// In `examples/`.
     folder: &'static str,
     version: String,
     /// What a person types, in words.
     shown: &'static str,
     /// What is deployed beside what comes with the host, in bytes.
     deployed: u64,
+}
+
+/// A host, ready to run the component.
+pub(crate) struct Host {
+    about: About,
     /// Gets one clip.
     command: Box<dyn Fn(&Window) -> Command>,
     /// What else the example has to do.
@@ -106,11 +114,7 @@ pub(crate) const ALL: [Example; 5] = [
 /// What one host made of two calls: for a clip, and for a camera that is not known (404).
 #[derive(Debug)]
 pub(crate) struct Row {
-    name: &'static str,
-    folder: &'static str,
-    version: String,
-    shown: &'static str,
-    deployed: u64,
+    about: About,
     /// From the start of the process to its end, with the clip.
     cold: Duration,
     not_found: String,
@@ -136,7 +140,7 @@ pub(crate) fn check(workspace: &Workspace, mock: &Mock, host: Host) -> Result<Ro
         eprintln!("    $ {}", process::line(&command));
         command
             .output()
-            .with_context(|| format!("{} does not start", host.name))
+            .with_context(|| format!("{} does not start", host.about.name))
     };
     // Once for what a host keeps for the next time, such as compiled code.
     expect_clip(&run(&Window::of(mock.serial()?))?, folder.path())?;
@@ -153,20 +157,8 @@ pub(crate) fn check(workspace: &Workspace, mock: &Mock, host: Host) -> Result<Ro
     if let Some(check) = &host.also {
         check(mock)?;
     }
-    let Host {
-        name,
-        folder,
-        version,
-        shown,
-        deployed,
-        ..
-    } = host;
     Ok(Row {
-        name,
-        folder,
-        version,
-        shown,
-        deployed,
+        about: host.about,
         cold,
         not_found,
     })
@@ -206,41 +198,6 @@ fn size(path: &Path) -> Result<u64> {
         total += size(&entry.with_context(failed)?.path())?;
     }
     Ok(total)
-}
-
-/// The tables of the README.
-pub(crate) struct Report<'a>(pub(crate) &'a [Row]);
-
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| host | version | command | deployed | start to URL |")?;
-        writeln!(f, "| --- | --- | --- | --- | --- |")?;
-        for row in self.0 {
-            let Row {
-                name,
-                folder,
-                version,
-                shown,
-                deployed,
-                cold,
-                ..
-            } = row;
-            let kilobytes = deployed.div_ceil(1000);
-            let milliseconds = cold.as_millis();
-            writeln!(
-                f,
-                "| [{name}](examples/{folder}) | {version} | `{shown}` | {kilobytes} KB | {milliseconds} ms |"
-            )?;
-        }
-        writeln!(f, "\nA camera that is not known (404):")?;
-        for Row {
-            name, not_found, ..
-        } in self.0
-        {
-            writeln!(f, "\n{name}:\n\n```text\n{not_found}\n```")?;
-        }
-        Ok(())
-    }
 }
 
 /// A mock for all of them.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Host, UNKNOWN, size};
+use super::{About, Host, UNKNOWN, size};
 use crate::mock::{KEY, Mock};
 use crate::npm::{self, Packages};
 use crate::process;
@@ -45,11 +45,13 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
         folder,
     };
     Ok(Tool::Ready(Host {
-        name: "Node.js",
-        folder: "node",
-        version: version.trim_start_matches('v').to_owned(),
-        shown: "node get-clip.js SERIAL START END",
-        deployed,
+        about: About {
+            name: "Node.js",
+            folder: "node",
+            version: version.trim_start_matches('v').to_owned(),
+            shown: "node get-clip.js SERIAL START END",
+            deployed,
+        },
         command: Box::new(move |window| {
             let mut command = Command::new(&node);
             command.arg(&script).args(window.arguments());

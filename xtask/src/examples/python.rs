@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Host, size, text};
+use super::{About, Host, size, text};
 use crate::process;
 use crate::step::Tool;
 use crate::venv::{self, Requirements};
@@ -29,11 +29,13 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
     let component = workspace.component();
     let deployed = size(&component)? + size(&script)?;
     Ok(Tool::Ready(Host {
-        name: "Python",
-        folder: "python",
-        version: format!("wasmtime {version}"),
-        shown: "python incident.py SERIAL TIME",
-        deployed,
+        about: About {
+            name: "Python",
+            folder: "python",
+            version: format!("wasmtime {version}"),
+            shown: "python incident.py SERIAL TIME",
+            deployed,
+        },
         command: Box::new(move |window| {
             let mut command = Command::new(&python);
             command

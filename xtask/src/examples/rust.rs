@@ -4,31 +4,26 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Host, size};
+use super::{About, Host, size};
 use crate::process;
 use crate::step::Tool;
 use crate::workspace::Workspace;
 
 pub(super) fn alone(workspace: &Workspace) -> Result<Tool<Host>> {
-    let host = build(workspace, "mv-clip-in-wasmtime")?;
-    Ok(Tool::Ready(Host {
-        name: "Rust",
-        folder: "rust",
-        ..host
-    }))
+    build(workspace, "mv-clip-in-wasmtime", "Rust", "rust")
 }
 
 pub(super) fn with_the_harness(workspace: &Workspace) -> Result<Tool<Host>> {
-    let host = build(workspace, "mv-clip-in-the-harness")?;
-    let (name, folder) = ("Rust, with the harness", "rust-harness");
-    Ok(Tool::Ready(Host {
-        name,
-        folder,
-        ..host
-    }))
+    let name = "Rust, with the harness";
+    build(workspace, "mv-clip-in-the-harness", name, "rust-harness")
 }
 
-fn build(workspace: &Workspace, package: &'static str) -> Result<Host> {
+fn build(
+    workspace: &Workspace,
+    package: &str,
+    name: &'static str,
+    folder: &'static str,
+) -> Result<Tool<Host>> {
     process::run(&mut workspace.cargo(["build", "--release", "--package", package]))?;
     let file = format!("release/{package}{}", std::env::consts::EXE_SUFFIX);
     let program = workspace.target().join(file);
@@ -36,17 +31,19 @@ fn build(workspace: &Workspace, package: &'static str) -> Result<Host> {
     let wasmtime = process::read(&mut workspace.cargo(["pkgid", "wasmtime"]))?;
     let version = wasmtime.rsplit('@').next().unwrap_or(&wasmtime);
     let component = workspace.component();
-    Ok(Host {
-        name: package,
-        folder: package,
-        version: format!("wasmtime {version}"),
-        shown: "cargo run --release -- COMPONENT SERIAL START END",
-        deployed: size(&component)? + size(&program)?,
+    Ok(Tool::Ready(Host {
+        about: About {
+            name,
+            folder,
+            version: format!("wasmtime {version}"),
+            shown: "cargo run --release -- COMPONENT SERIAL START END",
+            deployed: size(&component)? + size(&program)?,
+        },
         command: Box::new(move |window| {
             let mut command = Command::new(&program);
             command.arg(&component).args(window.arguments());
             command
         }),
         also: None,
-    })
+    }))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{Host, size};
+use super::{About, Host, size};
 use crate::process;
 use crate::step::Tool;
 use crate::venv::{self, Requirements};
@@ -34,11 +34,13 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
     let script = workspace.root().join("examples/wasmtime-cli/get-clip.sh");
     let deployed = size(&workspace.component())?;
     Ok(Tool::Ready(Host {
-        name: "wasmtime CLI",
-        folder: "wasmtime-cli",
-        version,
-        shown: "get-clip.sh SERIAL START END",
-        deployed,
+        about: About {
+            name: "wasmtime CLI",
+            folder: "wasmtime-cli",
+            version,
+            shown: "get-clip.sh SERIAL START END",
+            deployed,
+        },
         command: Box::new(move |window| {
             let mut command = std::process::Command::new(&script);
             command.args(window.arguments()).env("WASMTIME", &wasmtime);
