@@ -159,6 +159,10 @@ mod tests {
     const TICK: Duration = Duration::from_millis(100);
     const LONG: Duration = Duration::from_secs(3600);
 
+    fn outcome(ended: usize, cut: usize, left: usize) -> Shutdown {
+        Shutdown { ended, cut, left }
+    }
+
     fn hour() -> Deadline {
         Deadline::after(LONG)
     }
@@ -174,8 +178,7 @@ mod tests {
         let calls = Calls::at_most(1);
         drop(calls.begin(hour()).await.unwrap());
         for _ in 0..2 {
-            let (ended, cut, left) = (0, 0, 0);
-            assert_eq!(calls.shut_down(LONG).await, Shutdown { ended, cut, left });
+            assert_eq!(calls.shut_down(LONG).await, outcome(0, 0, 0));
             assert_turned_away(calls.begin(hour()).await);
         }
     }
@@ -196,14 +199,7 @@ mod tests {
         assert!(shut_down.as_mut().poll(context).is_pending());
         assert_eq!(call.bound(Phase::Running, ready(7)).await.unwrap(), 7);
         drop(call);
-        assert_eq!(
-            shut_down.await,
-            Shutdown {
-                ended: 1,
-                cut: 0,
-                left: 0
-            }
-        );
+        assert_eq!(shut_down.await, outcome(1, 0, 0));
     }
 
     #[tokio::test]
@@ -222,14 +218,7 @@ mod tests {
         };
         let started = Instant::now();
         let (done, ()) = tokio::join!(calls.shut_down(3 * TICK), running);
-        assert_eq!(
-            done,
-            Shutdown {
-                ended: 2,
-                cut: 1,
-                left: 0
-            }
-        );
+        assert_eq!(done, outcome(2, 1, 0));
         assert!(started.elapsed() >= 3 * TICK, "{:?}", started.elapsed());
     }
 
@@ -248,14 +237,7 @@ mod tests {
             running
         );
         assert!(started.elapsed() >= 2 * TICK, "{:?}", started.elapsed());
-        assert_eq!(
-            patient,
-            Shutdown {
-                ended: 0,
-                cut: 1,
-                left: 0
-            }
-        );
+        assert_eq!(patient, outcome(0, 1, 0));
         assert_eq!(hurried, patient);
     }
 
@@ -265,14 +247,7 @@ mod tests {
         let call = calls.begin(hour()).await.unwrap();
         let kept = call.bound(Phase::Running, pending::<()>());
         let done = calls.shut_down(TICK).await;
-        assert_eq!(
-            done,
-            Shutdown {
-                ended: 0,
-                cut: 0,
-                left: 1
-            }
-        );
+        assert_eq!(done, outcome(0, 0, 1));
         assert_turned_away(kept.await);
     }
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, HOST};
-use http::uri::{PathAndQuery, Uri};
-use http::{Method, Request, Response, Version};
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::connect::capture_connection;
 use tokio::time::{Instant, sleep, timeout};
@@ -19,10 +18,8 @@ use super::body::{OwnedBody, Progress, SentBody, TimedBody};
 use super::client::retire;
 use super::in_flight::{self, InFlight};
 use super::key::CallKey;
-use super::policy::{Denied, Origin};
-use super::redact::{RedactedBody, redact_fields};
 use super::timeouts::Timeouts;
-use super::{Outbound, error};
+use super::{Outbound, admission, error, redact};
 
 /// So many bytes of a body are taken from a guest at once, and so many more wait to be sent.
 const CHUNK: usize = 64 << 10;
@@ -153,9 +150,9 @@ impl Outbound {
         options: Option<RequestOptions>,
         key: Option<&CallKey>,
     ) -> Result<Response<WasiBody>, Error> {
-        let origin = self.admit(&request)?;
+        let origin = admission::admit(&self.inner.policy, &request)?;
         let secret = match key {
-            Some(key) => put_key(key, &mut request, &origin)?,
+            Some(key) => admission::put_key(key, &mut request, &origin)?,
             None => None,
         };
         if let Some(limiter) = &self.inner.limiter
@@ -166,7 +163,9 @@ impl Outbound {
         let limits = self.inner.timeouts.limit(options);
         let method = request.method().clone();
         let started = Instant::now();
-        let result = self.exchange(canonical(request, &origin)?, limits).await;
+        let result = self
+            .exchange(admission::canonical(request, &origin)?, limits)
+            .await;
         // Path, query, header fields and body may be secret: a clip's URL is.
         let (scheme, host, port) = (origin.scheme(), origin.host(), origin.port());
         let elapsed = started.elapsed();
@@ -180,25 +179,8 @@ impl Outbound {
             }
         }
         result.map(|response| match secret {
-            Some(secret) => without(response, secret),
+            Some(secret) => redact::without(response, secret),
             None => response,
-        })
-    }
-
-    fn admit(&self, request: &Request<WasiBody>) -> Result<Origin, Error> {
-        // A tunnel would lead to where no policy sees.
-        if request.method() == Method::CONNECT {
-            debug!("outbound request denied: CONNECT");
-            return Err(Error::HttpRequestDenied);
-        }
-        self.inner.policy.allows(request.uri()).map_err(|denied| {
-            debug!(method = %request.method(), %denied, "outbound request denied");
-            match denied {
-                Denied::NotListed(_) | Denied::Scheme | Denied::Userinfo => {
-                    Error::HttpRequestDenied
-                }
-                Denied::Port | Denied::Host(_) => Error::HttpRequestUriInvalid,
-            }
         })
     }
 
@@ -237,25 +219,6 @@ impl Outbound {
     }
 }
 
-/// Gives the secret that is in the request now, if one is.
-fn put_key<'a>(
-    key: &'a CallKey,
-    request: &mut Request<WasiBody>,
-    origin: &Origin,
-) -> Result<Option<&'a str>, Error> {
-    let put = key.put_into(request, origin).map_err(|misuse| {
-        debug!(%origin, %misuse, "outbound request denied");
-        Error::HttpRequestDenied
-    })?;
-    Ok(put.then(|| key.secret()))
-}
-
-/// A server may repeat what it was sent.
-fn without(mut response: Response<WasiBody>, secret: &str) -> Response<WasiBody> {
-    redact_fields(response.headers_mut(), secret);
-    response.map(|body| RedactedBody::new(body, secret).boxed_unsync())
-}
-
 /// Awaits a response for as long as the request is being sent, and for `limit` after that. None where
 /// it does not come.
 async fn first_byte<T>(
@@ -269,21 +232,4 @@ async fn first_byte<T>(
             return Some(response);
         }
     }
-}
-
-/// Writes the origin into the request as the policy understood it, so that what was judged is
-/// what is connected to, what TLS verifies and what the pool looks for.
-fn canonical(mut request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBody>, Error> {
-    let path = request.uri().path_and_query().cloned();
-    *request.uri_mut() = Uri::builder()
-        .scheme(origin.scheme().clone())
-        .authority(origin.authority())
-        .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
-        .build()
-        .map_err(|_| Error::HttpRequestUriInvalid)?;
-    // Another host in this field would get past the policy wherever one address serves many.
-    request.headers_mut().remove(HOST);
-    // TLS negotiates the version; the client fails a request that insists on HTTP/2.
-    *request.version_mut() = Version::HTTP_11;
-    Ok(request)
 }

@@ -54,6 +54,7 @@
 pub mod address;
 pub mod policy;
 
+mod admission;
 mod body;
 mod client;
 mod destination;

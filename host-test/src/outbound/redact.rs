@@ -4,13 +4,20 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame};
+use http_body_util::BodyExt as _;
 use memchr::memmem::Finder;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+/// The reply without the secret, which a server may repeat.
+pub(super) fn without(mut response: Response<WasiBody>, secret: &str) -> Response<WasiBody> {
+    redact_fields(response.headers_mut(), secret);
+    response.map(|body| RedactedBody::new(body, secret).boxed_unsync())
+}
+
 /// Puts stars into the fields of a reply where the secret is.
-pub(super) fn redact_fields(fields: &mut HeaderMap, secret: &str) {
+fn redact_fields(fields: &mut HeaderMap, secret: &str) {
     let finder = Finder::new(secret);
     for value in fields.values_mut() {
         if finder.find(value.as_bytes()).is_some() {
@@ -23,7 +30,7 @@ pub(super) fn redact_fields(fields: &mut HeaderMap, secret: &str) {
 }
 
 /// A reply's body with as many stars in place of the secret, so that its length stays.
-pub(super) struct RedactedBody {
+struct RedactedBody {
     body: WasiBody,
     finder: Finder<'static>,
     /// What may be the beginning of the secret: its rest would be in the next frame.
@@ -33,7 +40,7 @@ pub(super) struct RedactedBody {
 }
 
 impl RedactedBody {
-    pub(super) fn new(body: WasiBody, secret: &str) -> Self {
+    fn new(body: WasiBody, secret: &str) -> Self {
         Self {
             body,
             finder: Finder::new(secret).into_owned(),

@@ -1,0 +1,149 @@
+//! What becomes of a request before it is sent: whether it may go, with whose key, and in which form.
+
+use http::header::HOST;
+use http::uri::{PathAndQuery, Uri};
+use http::{Method, Request, Version};
+use tracing::debug;
+use wasmtime_wasi_http::Error;
+
+use super::key::CallKey;
+use super::policy::{Denied, Origin, Policy};
+
+/// Where the request may go.
+pub(super) fn admit<B>(policy: &Policy, request: &Request<B>) -> Result<Origin, Error> {
+    // A tunnel would lead to where no policy sees.
+    if request.method() == Method::CONNECT {
+        debug!("outbound request denied: CONNECT");
+        return Err(Error::HttpRequestDenied);
+    }
+    policy.allows(request.uri()).map_err(|denied| {
+        debug!(method = %request.method(), %denied, "outbound request denied");
+        match denied {
+            Denied::NotListed(_) | Denied::Scheme | Denied::Userinfo => Error::HttpRequestDenied,
+            Denied::Port | Denied::Host(_) => Error::HttpRequestUriInvalid,
+        }
+    })
+}
+
+/// Gives the secret that is in the request now, if one is.
+pub(super) fn put_key<'a, B>(
+    key: &'a CallKey,
+    request: &mut Request<B>,
+    origin: &Origin,
+) -> Result<Option<&'a str>, Error> {
+    let put = key.put_into(request, origin).map_err(|misuse| {
+        debug!(%origin, %misuse, "outbound request denied");
+        Error::HttpRequestDenied
+    })?;
+    Ok(put.then(|| key.secret()))
+}
+
+/// Writes the origin into the request as the policy understood it, so that what was judged is
+/// what is connected to, what TLS verifies and what the pool looks for.
+pub(super) fn canonical<B>(mut request: Request<B>, origin: &Origin) -> Result<Request<B>, Error> {
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = Uri::builder()
+        .scheme(origin.scheme().clone())
+        .authority(origin.authority())
+        .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+        .build()
+        .map_err(|_| Error::HttpRequestUriInvalid)?;
+    // Another host in this field would get past the policy wherever one address serves many.
+    request.headers_mut().remove(HOST);
+    // TLS negotiates the version; the client fails a request that insists on HTTP/2.
+    *request.version_mut() = Version::HTTP_11;
+    Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::AUTHORIZATION;
+
+    use super::super::key::{ApiKey, KeyMode};
+    use super::*;
+
+    const KEY: &str = "5ec2e7-key";
+    const CLIP: &str = "https://API.meraki.com:443/api/v1/devices/Q2XX-ABCD-1234/camera/clip?t=1";
+
+    fn admitted(method: Method, uri: &str) -> Result<Origin, Error> {
+        let meraki = "https://*.meraki.com".parse().unwrap();
+        let request = Request::builder().method(method).uri(uri).body(()).unwrap();
+        admit(&Policy::new([meraki]), &request)
+    }
+
+    #[test]
+    fn a_request_goes_where_the_policy_lets_it() {
+        let origin = admitted(Method::GET, CLIP).unwrap();
+        assert_eq!(origin.to_string(), "https://api.meraki.com");
+        let cases = [
+            ("a tunnel", Method::CONNECT, "api.meraki.com:443", true),
+            ("a tunnel with a path", Method::CONNECT, CLIP, true),
+            ("elsewhere", Method::GET, "https://example.net/", true),
+            ("in plain text", Method::GET, "http://api.meraki.com/", true),
+            (
+                "a scheme of its own",
+                Method::GET,
+                "ftp://api.meraki.com/",
+                true,
+            ),
+            ("a user", Method::GET, "https://me@api.meraki.com/", true),
+            (
+                "no port",
+                Method::GET,
+                "https://api.meraki.com:99999/",
+                false,
+            ),
+            ("no host", Method::GET, "/api/v1", false),
+        ];
+        for (case, method, uri, is_denied) in cases {
+            let error = admitted(method, uri).unwrap_err();
+            let found = matches!(error, Error::HttpRequestDenied);
+            assert_eq!(found, is_denied, "{case}: {error:?}");
+            let found = matches!(error, Error::HttpRequestUriInvalid);
+            assert_eq!(found, !is_denied, "{case}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_says_what_was_judged_and_nothing_else() {
+        let origin = admitted(Method::GET, CLIP).unwrap();
+        let cases = [
+            (
+                CLIP,
+                "https://api.meraki.com/api/v1/devices/Q2XX-ABCD-1234/camera/clip?t=1",
+            ),
+            ("https://API.meraki.com", "https://api.meraki.com/"),
+        ];
+        for (uri, expected) in cases {
+            let request = Request::get(uri)
+                .version(Version::HTTP_2)
+                .header(HOST, "evil.example")
+                .header("accept", "*/*");
+            let request = canonical(request.body(()).unwrap(), &origin).unwrap();
+            assert_eq!(request.uri().to_string(), expected);
+            assert_eq!(request.version(), Version::HTTP_11, "{uri}");
+            let names: Vec<_> = request.headers().keys().map(|name| name.as_str()).collect();
+            assert_eq!(names, ["accept"], "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_secret_is_told_where_it_was_put_and_misuse_is_denied() {
+        let api = ["https://*.meraki.com".parse().unwrap()];
+        let key = CallKey::new(ApiKey::new(KEY, KeyMode::Injection, api).unwrap());
+        let put = |request: &mut Request<()>| {
+            let origin = Origin::of(request.uri()).unwrap();
+            put_key(&key, request, &origin)
+        };
+        let mut to_api = Request::get(CLIP).body(()).unwrap();
+        assert_eq!(put(&mut to_api).unwrap(), Some(KEY));
+        assert_eq!(to_api.headers()[AUTHORIZATION], format!("Bearer {KEY}"));
+        let mut elsewhere = Request::get("https://example.net/clip").body(()).unwrap();
+        assert_eq!(put(&mut elsewhere).unwrap(), None);
+        assert!(elsewhere.headers().is_empty());
+        let own = Request::get(CLIP).header(AUTHORIZATION, "Bearer own");
+        let mut own = own.body(()).unwrap();
+        let error = put(&mut own).unwrap_err();
+        assert!(matches!(error, Error::HttpRequestDenied), "{error:?}");
+    }
+}
