@@ -10,21 +10,22 @@ mod totals;
 mod traffic;
 
 use std::pin::pin;
-use std::process::Command;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::poll;
 use host_test::{ClipHost, Shutdown};
+use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::day::{Day, FACTOR, FAULTS, MOST_ATTEMPTS, PATIENCE, rate_limit};
+use self::day::{Day, FACTOR, FAULTS, PATIENCE, rate_limit};
 use self::process::Held;
 use self::traffic::Arrival;
 
 /// So many simulated minutes: `cargo xtask load` sets it.
 const MINUTES: &str = "MV_CLIP_LOAD_MINUTES";
 const FEW_MINUTES: u64 = 2;
+const HOUR: u64 = 60;
 
 /// Tells the child process that it is one.
 const CHILD: &str = "MV_CLIP_LOAD_CHILD";
@@ -36,24 +37,35 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A call's deadline is 15 s; the rest is for its turn, and for a busy machine.
 const SLOW: Duration = Duration::from_secs(40);
 
+/// What is not over by then, beyond the time of the traffic, never ends.
+const FAR_TOO_LONG: Duration = Duration::from_secs(240);
+
 /// So many descriptors may be those of idle connections: 32 to each of two servers, which are in this process too.
 const IDLE: usize = 2 * 2 * 32;
 /// By so many MiB the memory may grow after the first quarter, until each of the host's 100 places for a call was used.
-/// Measured are 6 in an hour and 3 in three hours; 2.5 KiB left behind by each call of the hour would be more.
+/// Measured are 6 in an hour and 3 in three hours; 2.5 KiB left behind by each call of the hour would be more. Of the
+/// two minutes of the tests it is descriptors that show what is left behind.
 const WARMING_UP: f64 = 12.0;
 
 /// In a process of its own, so that what the tests beside it hold does not count.
-#[test]
-fn every_call_is_answered_once_and_nothing_is_left_behind() {
+#[tokio::test]
+async fn every_call_is_answered_once_and_nothing_is_left_behind() {
     if std::env::var_os(CHILD).is_some() {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        return runtime.block_on(live_through());
+        // On a runtime of all cores, which this test itself has no use for.
+        let living = tokio::task::spawn_blocking(|| {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(live_through());
+        });
+        return living.await.unwrap();
     }
-    let child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
         .args(["--exact", NAME, "--nocapture"])
         .env(CHILD, "1")
-        .output()
-        .unwrap();
+        .kill_on_drop(true);
+    let most = Duration::from_secs(60 * minutes()) / FACTOR + FAR_TOO_LONG;
+    let child = timeout(most, child.output()).await;
+    let child = child.expect("it comes to its end").unwrap();
     let words = [child.stdout, child.stderr].concat();
     let words = String::from_utf8_lossy(&words);
     eprintln!("{words}");
@@ -61,8 +73,12 @@ fn every_call_is_answered_once_and_nothing_is_left_behind() {
     assert!(child.status.success() && words.contains("calls lost: 0"));
 }
 
+fn minutes() -> u64 {
+    std::env::var(MINUTES).map_or(FEW_MINUTES, |minutes| minutes.parse().unwrap())
+}
+
 async fn live_through() {
-    let minutes = std::env::var(MINUTES).map_or(FEW_MINUTES, |minutes| minutes.parse().unwrap());
+    let minutes = minutes();
     let length = Duration::from_secs(60 * minutes);
     let all = traffic::draw(length);
     let mut day = Day::start(all.len(), length).await;
@@ -90,7 +106,9 @@ async fn live_through() {
     let (quarter, end) = (day.after_a_quarter.held(), day.in_the_second_half.held());
     let (ledger, sink, mock) = day.end().await;
     let lost = ledger.lost();
-    let totals = ledger.settle(MOST_ATTEMPTS, &sink);
+    eprintln!("calls lost: {lost}");
+    assert_eq!(lost, 0);
+    let totals = ledger.settle(&sink);
     let after = settled(before).await;
     drop(mock);
 
@@ -99,13 +117,11 @@ async fn live_through() {
         "shutdown in the middle: {ended} calls ended, {cut} were cut, {} got no turn, {late} came later",
         overtaken - cut
     );
-    eprintln!("calls lost: {lost}");
-    assert_eq!(lost, 0);
     let is_hard = cut > 0 && overtaken > cut && late > 0;
     assert!(is_hard && ended > 0, "not much of a shutdown");
     assert_eq!(last.cut, 0, "none has to be cut where there is time");
     assert_eq!((left, last.left), (0, 0), "none is left");
-    totals.assert_within(rate_limit(), FAULTS, SLOW);
+    totals.assert_within(rate_limit(), FAULTS, SLOW, minutes >= HOUR);
     match (before, quarter, end, after) {
         (Some(before), Some(quarter), Some(end), Some(after)) => {
             eprintln!(

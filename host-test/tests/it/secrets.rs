@@ -1,11 +1,15 @@
 //! The API key and the clip's URL are in no log, error or `Debug`.
 
+use std::time::Duration;
+
+use host_test::CallError;
 use host_test::mock::{MockConfig, Redirect, Scripted};
 use host_test::outbound::{ApiKey, KeyMode, Outbound};
 use http::{Response, StatusCode};
+use tokio::time::sleep;
 use tracing::Level;
 
-use crate::support::{Log, SERIAL, World, footage};
+use crate::support::{Log, SERIAL, World, component_file, footage, load};
 use crate::transfer::bucket::{Act, Bucket, SIGNATURE};
 use crate::transfer::destinations::forbidden;
 
@@ -42,7 +46,7 @@ async fn are_in_no_log_at_the_most_verbose_level() {
 
     // As some do, both tell what they were asked for.
     let (bucket, to) = (
-        Bucket::new([Act::Answer(forbidden())]).await,
+        Bucket::new([Act::Answer(forbidden()), Act::StallAfter(1)]).await,
         clip.url.expose(),
     );
     let world = world.also(&bucket.origin());
@@ -57,6 +61,19 @@ async fn are_in_no_log_at_the_most_verbose_level() {
         .save_clip(world.variables(), &request, &destination);
     let refused = refused.await.unwrap_err();
 
+    // Of its own, because a shut-down is for all that share a host.
+    let host = load(&component_file()).with_outbound(world.host.outbound().clone());
+    let cut = host.save_clip(world.variables(), &request, &destination);
+    let shut_down = async {
+        while bucket.puts().len() < 2 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        host.shut_down(Duration::ZERO).await
+    };
+    let (cut, shutdown) = tokio::join!(cut, shut_down);
+    let cut = cut.unwrap_err();
+    assert!(matches!(cut, CallError::ShuttingDown), "{cut:?}");
+
     let instance = world.host.instance(world.variables()).await.unwrap();
 
     let token = clip.url.expose().rsplit('/').next().unwrap();
@@ -64,7 +81,8 @@ async fn are_in_no_log_at_the_most_verbose_level() {
     let log = log.lines().filter(|line| !is_account(line));
     let log = log.collect::<Vec<_>>().join("\n");
     let all = format!(
-        "{log}{clip:?}{error}{error:?}{echoed}{echoed:?}{refused}{refused:?}{:?}{instance:?}",
+        "{log}{clip:?}{error}{error:?}{echoed}{echoed:?}{refused}{refused:?}{cut}{cut:?}\
+         {shutdown:?}{host:?}{:?}{instance:?}",
         world.host
     );
     assert!(log.contains("127.0.0.1"), "nothing was logged");

@@ -13,6 +13,10 @@ use crate::transfer::long_clip;
 
 const LONG: Duration = Duration::from_secs(60);
 
+fn outcome(ended: usize, cut: usize, left: usize) -> Shutdown {
+    Shutdown { ended, cut, left }
+}
+
 #[track_caller]
 fn assert_shutting_down<T>(result: Result<T, CallError>) {
     let error = result.map(drop).unwrap_err();
@@ -48,14 +52,7 @@ async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_
     };
     let (clip, done) = tokio::join!(world.get(), later);
     clip.unwrap();
-    assert_eq!(
-        done,
-        Shutdown {
-            ended: 1,
-            cut: 0,
-            left: 0
-        }
-    );
+    assert_eq!(done, outcome(1, 0, 0));
     assert_eq!(world.mock.requests().len(), 1);
 }
 
@@ -80,14 +77,7 @@ async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
     };
     let (saved, done) = tokio::join!(saving, shutting_down);
     assert_shutting_down(saved);
-    assert_eq!(
-        done,
-        Shutdown {
-            ended: 0,
-            cut: 1,
-            left: 0
-        }
-    );
+    assert_eq!(done, outcome(0, 1, 0));
     // What was sent is still read.
     let read = async || {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -122,14 +112,7 @@ async fn calls_that_run_or_wait_or_never_start_are_all_answered_in_time() {
     let started = Instant::now();
     let done = host.shut_down(Duration::from_millis(200)).await;
     let took = started.elapsed();
-    assert_eq!(
-        done,
-        Shutdown {
-            ended: 0,
-            cut: 2,
-            left: 0
-        }
-    );
+    assert_eq!(done, outcome(0, 2, 0));
     for call in calls {
         assert_shutting_down(call.await.unwrap());
     }
@@ -140,38 +123,17 @@ async fn calls_that_run_or_wait_or_never_start_are_all_answered_in_time() {
     let starting = host.get_clip(&[], "", "", "");
     let (result, done) = tokio::join!(starting, host.shut_down(Duration::from_millis(200)));
     assert_shutting_down(result);
-    assert_eq!(
-        done,
-        Shutdown {
-            ended: 0,
-            cut: 1,
-            left: 0
-        }
-    );
+    assert_eq!(done, outcome(0, 1, 0));
 }
 
 #[tokio::test]
-async fn an_instance_is_under_way_until_it_is_dropped() {
+async fn an_instance_is_under_way_until_it_is_dropped_and_not_waited_for_for_ever() {
     let limits = Limits::default();
     let host = ClipHost::new(&guest::obedient(), outbound(Policy::default()), limits).unwrap();
     let mut instance = host.instance(&[]).await.unwrap();
     let done = host.shut_down(Duration::from_millis(100)).await;
-    assert_eq!(
-        done,
-        Shutdown {
-            ended: 0,
-            cut: 0,
-            left: 1
-        }
-    );
+    assert_eq!(done, outcome(0, 0, 1));
     assert_shutting_down(instance.get_clip("answer", "", "").await);
     drop(instance);
-    assert_eq!(
-        host.shut_down(LONG).await,
-        Shutdown {
-            ended: 0,
-            cut: 1,
-            left: 0
-        }
-    );
+    assert_eq!(host.shut_down(LONG).await, outcome(0, 1, 0));
 }

@@ -18,6 +18,9 @@ const UNKNOWN: &str = "Q2LD-NONE-0000";
 
 /// Each call asks for footage of an hour of its own, so that a request tells whose it is.
 pub const HOUR: TimeDelta = TimeDelta::hours(1);
+/// How often the component asks, unless told otherwise.
+const MOST_ATTEMPTS: u32 = 5;
+
 /// The longest clip, of which ranges are made.
 const FIVE: TimeDelta = TimeDelta::minutes(5);
 
@@ -256,6 +259,20 @@ impl Call {
     /// Whether this call is for one clip, and each attempt one request.
     pub fn is_single(&self) -> bool {
         !matches!(self.kind, Kind::Range(_) | Kind::Coverage(_) | Kind::Save)
+    }
+
+    /// How often the component asks at most for each clip. Some calls have to do with once, so that a bad day leaves its
+    /// mark.
+    pub fn most_attempts(&self) -> u32 {
+        let one_in = match self.kind {
+            Kind::Range(_) | Kind::Coverage(_) => 2,
+            _ => 10,
+        };
+        if self.number.is_multiple_of(one_in) {
+            1
+        } else {
+            MOST_ATTEMPTS
+        }
     }
 
     /// How many clips may be asked for.

@@ -23,8 +23,6 @@ pub const FACTOR: u32 = 20;
 pub const FAULTS: u8 = 20;
 const SEED: u64 = 1;
 
-/// How often the component asks, unless told otherwise.
-pub const MOST_ATTEMPTS: u32 = 5;
 /// A call of the component ends by its deadline, once it has its turn.
 const DEADLINE_SECONDS: &str = "15";
 
@@ -165,6 +163,8 @@ impl Day {
         let call = self.ledger.open(kind);
         let (host, sink, late) = (host.clone(), Arc::clone(&self.sink), self.is_closing);
         let mut variables = self.variables.to_vec();
+        let attempts = call.most_attempts().to_string();
+        variables.push(("MV_CLIP_MAX_ATTEMPTS".into(), attempts));
         if kind == Kind::Revoked {
             variables.push(("MERAKI_DASHBOARD_API_KEY".into(), "revoked".into()));
         }
@@ -203,11 +203,9 @@ impl Day {
         while let Ok(Some(returned)) = timeout(PATIENCE, self.calls.join_next()).await {
             self.enter(returned.unwrap());
         }
-        assert_eq!(self.ledger.lost(), 0, "calls without an answer");
     }
 
-    /// Ends the day: what is still to be entered is entered.
-    /// The mock goes on listening.
+    /// Ends the day: what is still to be entered is entered. The mock goes on listening.
     pub async fn end(mut self) -> (Ledger, Arc<Sink>, MockMeraki) {
         self.drain().await;
         // A request whose call was cut is in hand for a moment longer.
