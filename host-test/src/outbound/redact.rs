@@ -139,7 +139,6 @@ fn beginning_at_end(bytes: &[u8], secret: &[u8]) -> usize {
 mod tests {
     use std::collections::VecDeque;
 
-    use http_body_util::BodyExt;
     use proptest::prelude::*;
 
     use super::*;
@@ -224,6 +223,19 @@ mod tests {
         redact_fields(&mut fields, SECRET);
         assert_eq!(fields["x-echo"], "Bearer ********");
         assert_eq!(fields["x-other"], "abab");
+    }
+
+    #[tokio::test]
+    async fn a_reply_is_the_servers_but_for_the_secret() {
+        let body = Reply([data("key: abab-key")].into()).boxed_unsync();
+        let mut reply = Response::builder().status(403).body(body).unwrap();
+        *reply.headers_mut() = echo();
+        let reply = without(reply, SECRET);
+        assert_eq!(reply.status(), 403);
+        assert_eq!(reply.headers()["x-echo"], "Bearer ********");
+        assert_eq!(reply.headers()["x-other"], "abab");
+        let body = reply.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "key: ********");
     }
 
     #[tokio::test]
