@@ -75,7 +75,7 @@ impl<'a> Fetch<'a> {
             && started.since(window.start()) > retention
         {
             let message = format!(
-                "the window starts at {}, before the {} days of footage that the camera keeps \
+                "the window starts at {}, before the {} d of footage that the camera keeps \
                  (MV_CLIP_RETENTION_DAYS). Ask for a later window.",
                 window.start(),
                 retention.as_secs() / 86_400,

@@ -1,6 +1,6 @@
 // Takes Meraki's motion alerts and answers each with the URL of a clip around the motion.
 //
-// Settings: WEBHOOK_SHARED_SECRET, as entered in the Dashboard; PORT, 8080 unless set; and those of the
+// Settings: WEBHOOK_SHARED_SECRET, as entered in the Dashboard; PORT, 8090 unless set; and those of the
 // component, such as MERAKI_DASHBOARD_API_KEY.
 
 import { timingSafeEqual } from "node:crypto";
@@ -50,7 +50,7 @@ const server = createServer(async (request, response) => {
   response.writeHead(status, { "Content-Type": "application/json" });
   response.end(JSON.stringify(body));
 });
-server.listen(Number(process.env.PORT ?? 8080), "127.0.0.1", () => {
+server.listen(Number(process.env.PORT ?? 8090), "127.0.0.1", () => {
   const { port } = server.address() as AddressInfo;
   console.log(`listening on http://127.0.0.1:${port}`);
 });

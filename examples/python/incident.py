@@ -73,7 +73,8 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     serial, time, *component = sys.argv[1:]
     try:
+        incident_time = datetime.fromisoformat(time)
         mv_clip = MvClip(*component or ["mv-clip.wasm"])
-        print(document_security_incident(mv_clip, serial, datetime.fromisoformat(time)))
-    except ClipError as error:
+        print(document_security_incident(mv_clip, serial, incident_time))
+    except (ClipError, ValueError) as error:
         sys.exit(str(error))

@@ -100,7 +100,10 @@ fn revision(workspace: &Workspace) -> Option<String> {
     // Unpacked inside another project's repository, the workspace is not part of its commits.
     git(&["ls-files", "--error-unmatch", "Cargo.toml"])?;
     let changes = git(&["status", "--porcelain"])?;
-    changes.is_empty().then_some(())?;
+    if !changes.is_empty() {
+        eprintln!("    without its revision, because files differ from the commit (git status)");
+        return None;
+    }
     git(&["rev-parse", "HEAD"])
 }
 

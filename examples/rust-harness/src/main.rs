@@ -20,16 +20,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let key = env::var("MERAKI_DASHBOARD_API_KEY")?;
 
     // Once.
+    // The API, and the shards that it redirects to; clips are served there too.
     let api: Destination = base_url.trim_end_matches("/api/v1").parse()?;
+    let meraki = [api, "https://*.meraki.com".parse()?];
     let outbound = Outbound::builder()
-        .policy(Policy::new([api.clone(), "https://*.meraki.com".parse()?]))
-        .key(ApiKey::new(&key, KeyMode::Injection, [api])?)
+        .policy(Policy::new(meraki.clone()))
+        .key(ApiKey::new(&key, KeyMode::Injection, meraki)?)
         .rate_limiter(RateLimiter::new(RateLimit::default()))
         .build()?;
     let host = ClipHost::from_file(component.as_ref(), outbound, Limits::default())?;
 
     // Each call.
-    let settings = [("MERAKI_BASE_URL".to_owned(), base_url)];
+    let is_setting = |name: &str| name.starts_with("MERAKI_") || name.starts_with("MV_CLIP_");
+    let settings: Vec<_> = env::vars().filter(|(name, _)| is_setting(name)).collect();
     match host.get_clip(&settings, serial, start, end).await {
         Ok(url) => println!("{}", url.expose()),
         Err(error) => {

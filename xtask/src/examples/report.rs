@@ -19,7 +19,7 @@ impl fmt::Display for Report<'_> {
                 shown,
                 deployed,
             } = &row.about;
-            let kilobytes = deployed.div_ceil(1000);
+            let kilobytes = (deployed + 500) / 1000;
             let milliseconds = row.cold.as_millis();
             writeln!(
                 f,

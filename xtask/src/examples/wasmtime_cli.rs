@@ -32,7 +32,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
     // "wasmtime 49.0.3 (f96eabaa1 2026-10-14)"
     let version = version.split(' ').nth(1).unwrap_or(&version).to_owned();
     let script = workspace.root().join("examples/wasmtime-cli/get-clip.sh");
-    let deployed = size(&workspace.component())?;
+    let deployed = size(&workspace.component())? + size(&script)?;
     Ok(Tool::Ready(Host {
         about: About {
             name: "wasmtime CLI",
