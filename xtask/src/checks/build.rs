@@ -28,7 +28,7 @@ pub(crate) fn setup(
     })
 }
 
-/// [`setup()`] for [`lint`] alone, which is not worth a second compiler.
+/// [`setup()`] for [`lint()`](super::lint()) alone, which is not worth a second compiler.
 ///
 /// # Errors
 ///

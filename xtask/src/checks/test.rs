@@ -10,7 +10,7 @@ use crate::setup::{CHECKED, Compiler, Targets};
 use crate::step::{Runner, Step};
 use crate::workspace::{GUEST, Workspace};
 
-/// Everything that a change must pass beside [`lint`].
+/// Everything that a change must pass beside [`lint()`](super::lint()).
 ///
 /// # Errors
 ///
