@@ -155,5 +155,5 @@ fn before_the_retention_is_refused_and_nothing_is_sent() {
         (failure.kind, failure.attempts),
         (FailureKind::OutsideRetention, 0)
     );
-    assert!(failure.message.contains("before the 30 days"), "{failure}");
+    assert!(failure.message.contains("before the 30 d"), "{failure}");
 }
