@@ -1,6 +1,7 @@
-//! Subcommands of cargo that come from crates.io: found, or installed.
+//! Programs of others that come from crates.io: found, or installed.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -35,4 +36,51 @@ pub(crate) fn install(workspace: &Workspace, tool: &CargoTool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A program that a crate of its name brings, in one version.
+#[derive(Debug)]
+pub(crate) struct CargoProgram {
+    /// The crate, and the program.
+    pub(crate) package: &'static str,
+    pub(crate) version: &'static str,
+    /// Features that are not on by default, separated by commas.
+    pub(crate) features: &'static str,
+}
+
+impl CargoProgram {
+    fn folder(&self, workspace: &Workspace) -> PathBuf {
+        let name = format!("programs/{}-{}", self.package, self.version);
+        workspace.target().join(name)
+    }
+
+    /// Where the program is, if it was compiled before.
+    pub(crate) fn find(&self, workspace: &Workspace) -> Option<PathBuf> {
+        let file = format!("bin/{}{}", self.package, std::env::consts::EXE_SUFFIX);
+        let file = self.folder(workspace).join(file);
+        file.is_file().then_some(file)
+    }
+
+    /// Compiles the program where it is missing, for this workspace alone.
+    ///
+    /// # Errors
+    ///
+    /// It does not compile.
+    pub(crate) fn install(&self, workspace: &Workspace) -> Result<PathBuf> {
+        if let Some(program) = self.find(workspace) {
+            return Ok(program);
+        }
+        let folder = self.folder(workspace);
+        let mut cargo = workspace.cargo(["install", "--locked", self.package]);
+        cargo
+            .args(["--version", self.version, "--features", self.features])
+            .arg("--root")
+            .arg(&folder)
+            // Half the time, and fast enough.
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+        process::run(&mut cargo)?;
+        self.find(workspace)
+            .ok_or_else(|| anyhow::anyhow!("{} brings no program of its name", self.package))
+    }
 }

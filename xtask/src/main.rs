@@ -112,7 +112,14 @@ enum Task {
         /// Only those that install in seconds (a part of `test`)
         #[arg(long)]
         quick: bool,
+        /// Their folders: all, where none is named
+        #[arg(conflicts_with = "quick")]
+        names: Vec<String>,
     },
+    /// Build the component and see how many clips nodes of Obelisk carry that are not held back
+    ///
+    /// Prints the table of docs/SCALE.md. Obelisk is compiled first, which takes a quarter of an hour.
+    Scale,
     /// Fuzz what the guest reads, one target after another: needs a nightly toolchain
     ///
     /// An input that contradicts a target is kept in fuzz/artifacts, and the command fails. The inputs
@@ -211,12 +218,18 @@ fn run(runner: &mut Runner, task: &Task) -> Result<()> {
             checks::build(runner, workspace, &compiler)?;
             checks::bench(runner, workspace)
         }
-        Task::Examples { quick } => {
+        Task::Examples { quick, names } => {
+            let chosen = examples::chosen(*quick, names)?;
             let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::build(runner, workspace, &compiler)?;
-            checks::examples(runner, workspace, *quick)
+            checks::examples(runner, workspace, &chosen)
         }
         Task::Fuzz { seconds, targets } => checks::fuzz(runner, workspace, *seconds, targets),
+        Task::Scale => {
+            let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
+            checks::build(runner, workspace, &compiler)?;
+            checks::scale(runner, workspace)
+        }
         Task::Load { minutes } => {
             let (_, compiler) = setup(runner, AskRustup::WithoutDebian)?;
             checks::build(runner, workspace, &compiler)?;

@@ -1,6 +1,9 @@
 //! The mock of the Meraki API, in a process of its own.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -25,11 +28,28 @@ impl Mock {
     ///
     /// It does not start.
     pub(crate) fn start(harness: &Harness<'_>) -> Result<Self> {
-        let mut mock = process::start(
-            harness
-                .command(["mock", "--json", "--listen", "127.0.0.1:0", "--key", KEY])
-                .arg("--until-stdin-closes"),
-        )?;
+        Self::run(&mut Self::command(harness))
+    }
+
+    /// Starts a mock as [`start`](Self::start) does, with further `args`; its requests go to the file `log`.
+    ///
+    /// # Errors
+    ///
+    /// It does not start, or the file cannot be made.
+    pub(crate) fn with_log(harness: &Harness<'_>, args: &[&str], log: &Path) -> Result<Self> {
+        let log = File::create(log).context("cannot make a log for the mock")?;
+        Self::run(Self::command(harness).arg("-v").args(args).stderr(log))
+    }
+
+    fn command(harness: &Harness<'_>) -> Command {
+        let mut command =
+            harness.command(["mock", "--json", "--listen", "127.0.0.1:0", "--key", KEY]);
+        command.arg("--until-stdin-closes");
+        command
+    }
+
+    fn run(command: &mut Command) -> Result<Self> {
+        let mut mock = process::start(command)?;
         let address = Address::parse(&first_line(&mut mock)?)?;
         Ok(Self {
             address,

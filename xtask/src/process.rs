@@ -1,7 +1,9 @@
 //! The one way in which xtask runs other programs.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -85,6 +87,24 @@ pub(crate) fn start(command: &mut Command) -> Result<Background> {
     Ok(Background(child))
 }
 
+/// Starts `command` as [`start`] does, but all that it says goes to the file `log`.
+///
+/// # Errors
+///
+/// The file cannot be made, or the program cannot be started.
+pub(crate) fn start_with_log(command: &mut Command, log: &Path) -> Result<Background> {
+    let failed = || format!("cannot write {}", log.display());
+    let file = File::create(log).with_context(failed)?;
+    eprintln!("    $ {} &", line(command));
+    let child = command
+        .stdin(Stdio::piped())
+        .stderr(file.try_clone().with_context(failed)?)
+        .stdout(file)
+        .spawn()
+        .with_context(|| not_started(command))?;
+    Ok(Background(child))
+}
+
 /// A running program that ends, at the latest, with this value.
 #[derive(Debug)]
 pub(crate) struct Background(pub(crate) Child);
@@ -158,6 +178,18 @@ mod tests {
         command.args(["-c", r"printf 'a\nb\377' >&2; exit 3"]);
         let (status, words) = watch(&mut command).unwrap();
         assert_eq!((status.code(), words.as_str()), (Some(3), "a\nb\u{fffd}\n"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_log_has_all_that_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo a; echo b >&2"]);
+        let mut background = start_with_log(&mut command, &log).unwrap();
+        background.0.wait().unwrap();
+        assert_eq!(std::fs::read_to_string(log).unwrap(), "a\nb\n");
     }
 
     #[cfg(unix)]

@@ -13,7 +13,7 @@ use crate::step::{Runner, Step, Tool};
 pub(crate) use build::{build, lint_setup, package, reproducible, setup};
 pub(crate) use lint::{deny, lint, wit_docs};
 pub(crate) use search::{bench, fuzz, load, mutants};
-pub(crate) use show::{demo, examples, programs, report, sdk};
+pub(crate) use show::{demo, examples, programs, report, scale, sdk};
 pub(crate) use test::test;
 
 /// Runs a step that needs a wasm target, unless there is a reason why it cannot be run here.

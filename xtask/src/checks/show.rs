@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::with_tool;
-use crate::examples;
+use crate::examples::{self, Example, obelisk};
 use crate::programs;
 use crate::report;
 use crate::sdk;
@@ -69,27 +69,27 @@ pub(crate) fn report(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Runs the component in each host of `examples/`, or only in the `quick` ones, against a mock; those that
-/// cannot be had are skipped.
+/// Runs the component in each of the `chosen` hosts against a mock; those that cannot be had are skipped.
 ///
 /// # Errors
 ///
 /// A host cannot be installed, or the component does not do there what it should.
-pub(crate) fn examples(runner: &mut Runner, workspace: &Workspace, quick: bool) -> Result<()> {
+pub(crate) fn examples(
+    runner: &mut Runner,
+    workspace: &Workspace,
+    chosen: &[&'static Example],
+) -> Result<()> {
     let step = |name, reason| Step {
         name,
         reason,
-        command: workspace.cargo(["xtask", "examples"]),
+        command: workspace.cargo(["xtask", "examples", name]),
     };
     let mock = runner.work(
         step("examples-mock", "the API that they are run against"),
         |_| examples::mock(workspace),
     )?;
     let mut rows = Vec::new();
-    for example in examples::ALL {
-        if quick && !example.is_quick {
-            continue;
-        }
+    for example in chosen {
         let row =
             runner.work(
                 step(example.name, "the component in another host"),
@@ -105,6 +105,29 @@ pub(crate) fn examples(runner: &mut Runner, workspace: &Workspace, quick: bool) 
     }
     eprintln!("\n{}", examples::Report(&rows));
     Ok(())
+}
+
+/// Sees how many clips nodes of Obelisk carry; skipped where they cannot be had.
+///
+/// # Errors
+///
+/// Obelisk does not compile, or an execution does not finish.
+pub(crate) fn scale(runner: &mut Runner, workspace: &Workspace) -> Result<()> {
+    let step = |name, reason| Step {
+        name,
+        reason,
+        command: workspace.cargo(["xtask", "scale"]),
+    };
+    with_tool(
+        runner,
+        step("scale-setup", "Obelisk, PostgreSQL and a store"),
+        || obelisk::tools(workspace),
+        step("scale", "nodes as fast as they go"),
+        |tools| {
+            eprintln!("\n{}", obelisk::measure(workspace, tools)?);
+            Ok(())
+        },
+    )
 }
 
 /// Installs the programs of others that the tests of saved footage use, where apt-get may; skipped

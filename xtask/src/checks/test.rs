@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::{build, demo, examples, report, sdk, wasm_only};
+use super::{build, demo, examples as in_other_hosts, report, sdk, wasm_only};
+use crate::examples;
 use crate::fuzz;
 use crate::harness::COMPONENT_VARIABLE;
 use crate::programs;
@@ -59,5 +60,5 @@ pub(crate) fn test(
     demo(runner, workspace, None)?;
     report(runner, workspace)?;
     sdk(runner, workspace)?;
-    examples(runner, workspace, true)
+    in_other_hosts(runner, workspace, &examples::quick())
 }

@@ -1,13 +1,14 @@
 //! The component at work in other hosts: each folder of `examples/` that can be run, against a mock.
 
 mod node;
+pub(crate) mod obelisk;
 mod python;
 mod report;
 mod rust;
 mod wasmtime_cli;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -38,13 +39,56 @@ pub(crate) struct About {
 /// A host, ready to run the component.
 pub(crate) struct Host {
     about: About,
-    /// Gets one clip.
-    command: Box<dyn Fn(&Window) -> Command>,
+    /// Starts the host, asks for one clip, and ends it.
+    get_clip: Box<GetClip>,
     /// What else the example has to do.
     also: Option<Box<Also>>,
 }
 
+type GetClip = dyn Fn(&Call<'_>) -> Result<Answer>;
+
 type Also = dyn Fn(&Mock) -> Result<()>;
+
+/// One clip of whom, and where the host finds what it needs.
+pub(crate) struct Call<'a> {
+    window: Window,
+    base_url: &'a str,
+    component: PathBuf,
+    /// To be written to.
+    folder: &'a Path,
+}
+
+/// What a host says.
+pub(crate) struct Answer {
+    has_clip: bool,
+    words: String,
+}
+
+/// A host that is one process for one clip.
+fn process_per_clip(command: impl Fn(&Window) -> Command + 'static) -> Box<GetClip> {
+    Box::new(move |call| {
+        let mut command = command(&call.window);
+        command
+            .current_dir(call.folder)
+            .env("MERAKI_BASE_URL", call.base_url)
+            .env("MERAKI_DASHBOARD_API_KEY", KEY)
+            .env("COMPONENT", &call.component);
+        eprintln!("    $ {}", process::line(&command));
+        let output = command.output();
+        let output = output.with_context(|| format!("{command:?} does not start"))?;
+        Ok(Answer::of(&output))
+    })
+}
+
+impl Answer {
+    fn of(output: &Output) -> Self {
+        let both = [output.stdout.as_slice(), &output.stderr].concat();
+        Self {
+            has_clip: output.status.success(),
+            words: String::from_utf8_lossy(&both).trim().to_owned(),
+        }
+    }
+}
 
 /// Which footage.
 pub(crate) struct Window {
@@ -83,7 +127,7 @@ pub(crate) struct Example {
 }
 
 /// All of them.
-pub(crate) const ALL: [Example; 5] = [
+static ALL: [Example; 6] = [
     Example {
         name: "wasmtime-cli",
         install: wasmtime_cli::install,
@@ -109,7 +153,37 @@ pub(crate) const ALL: [Example; 5] = [
         install: rust::with_the_harness,
         is_quick: false,
     },
+    Example {
+        name: "obelisk",
+        install: obelisk::install,
+        is_quick: false,
+    },
 ];
+
+/// Those that install in seconds.
+pub(crate) fn quick() -> Vec<&'static Example> {
+    ALL.iter().filter(|example| example.is_quick).collect()
+}
+
+/// The examples that `names` names: all, where none is named; or those that are `quick`.
+///
+/// # Errors
+///
+/// One of `names` is none.
+pub(crate) fn chosen(is_quick: bool, names: &[String]) -> Result<Vec<&'static Example>> {
+    if is_quick {
+        return Ok(quick());
+    }
+    if names.is_empty() {
+        return Ok(ALL.iter().collect());
+    }
+    let example = |name: &String| {
+        let found = ALL.iter().find(|example| example.name == name);
+        let all = ALL.each_ref().map(|example| example.name).join(", ");
+        found.with_context(|| format!("`{name}` is none of {all}"))
+    };
+    names.iter().map(example).collect()
+}
 
 /// What one host made of two calls: for a clip, and for a camera that is not known (404).
 #[derive(Debug)]
@@ -130,28 +204,26 @@ const UNKNOWN: &str = "Q2XX-XXXX-XXXX";
 /// There is no clip, or none was missed where there is no camera.
 pub(crate) fn check(workspace: &Workspace, mock: &Mock, host: Host) -> Result<Row> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let run = |window: &Window| -> Result<Output> {
-        let mut command = (host.command)(window);
-        command
-            .current_dir(folder.path())
-            .env("MERAKI_BASE_URL", mock.base_url())
-            .env("MERAKI_DASHBOARD_API_KEY", KEY)
-            .env("COMPONENT", workspace.component());
-        eprintln!("    $ {}", process::line(&command));
-        command
-            .output()
-            .with_context(|| format!("{} does not start", host.about.name))
+    let get_clip = |serial: &str| {
+        (host.get_clip)(&Call {
+            window: Window::of(serial),
+            base_url: mock.base_url(),
+            component: workspace.component(),
+            folder: folder.path(),
+        })
     };
     // Once for what a host keeps for the next time, such as compiled code.
-    expect_clip(&run(&Window::of(mock.serial()?))?, folder.path())?;
+    expect_clip(&get_clip(mock.serial()?)?, folder.path())?;
     let started = Instant::now();
-    let output = run(&Window::of(mock.serial()?))?;
+    let answer = get_clip(mock.serial()?)?;
     let cold = started.elapsed();
-    expect_clip(&output, folder.path())?;
-    let output = run(&Window::of(UNKNOWN))?;
-    let not_found = words(&output);
+    expect_clip(&answer, folder.path())?;
+    let Answer {
+        has_clip,
+        words: not_found,
+    } = get_clip(UNKNOWN)?;
     ensure!(
-        not_found.contains("404"),
+        !has_clip && not_found.contains("404"),
         "a camera that is not known is told so: {not_found}"
     );
     if let Some(check) = &host.also {
@@ -165,13 +237,12 @@ pub(crate) fn check(workspace: &Workspace, mock: &Mock, host: Host) -> Result<Ro
 }
 
 /// What is printed is the URL of a clip, or a file that is one.
-fn expect_clip(output: &Output, folder: &Path) -> Result<()> {
-    let words = words(output);
-    ensure!(output.status.success(), "there is no clip: {words}");
+fn expect_clip(Answer { has_clip, words }: &Answer, folder: &Path) -> Result<()> {
+    ensure!(has_clip, "there is no clip: {words}");
     if words.contains("/media/") {
         return Ok(());
     }
-    let clip = fs::read(folder.join(&words)).with_context(|| format!("no clip: {words}"))?;
+    let clip = fs::read(folder.join(words)).with_context(|| format!("no clip: {words}"))?;
     let mut packets = clip.chunks(188);
     let is_clip = packets.all(|packet| packet.len() == 188 && packet.starts_with(&[0x47]));
     ensure!(
@@ -179,11 +250,6 @@ fn expect_clip(output: &Output, folder: &Path) -> Result<()> {
         "{words} is not an MPEG transport stream"
     );
     Ok(())
-}
-
-fn words(output: &Output) -> String {
-    let both = [output.stdout.as_slice(), &output.stderr].concat();
-    String::from_utf8_lossy(&both).trim().to_owned()
 }
 
 /// How large a file or all files of a folder are, in bytes.
@@ -214,9 +280,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_example_is_chosen_by_name() {
+        let names = |chosen: Result<Vec<&Example>>| {
+            chosen.unwrap().iter().map(|e| e.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(chosen(false, &["rust".to_owned()])), ["rust"]);
+        assert_eq!(names(chosen(false, &[])).len(), ALL.len());
+        assert!(names(chosen(true, &[])).len() < ALL.len());
+        let error = chosen(false, &["ruby".to_owned()]).err().unwrap();
+        assert!(error.to_string().contains("node"), "{error}");
+    }
+
+    #[test]
     fn every_example_has_its_folder_and_says_how_to_run_it() {
         let workspace = Workspace::load().unwrap();
-        for Example { name, .. } in ALL {
+        for Example { name, .. } in &ALL {
             let readme = workspace
                 .root()
                 .join("examples")

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{About, Host, UNKNOWN, size};
+use super::{About, Host, UNKNOWN, process_per_clip, size};
 use crate::mock::{KEY, Mock};
 use crate::npm::{self, Packages};
 use crate::process;
@@ -52,7 +52,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
             shown: "node get-clip.js SERIAL START END",
             deployed,
         },
-        command: Box::new(move |window| {
+        get_clip: process_per_clip(move |window| {
             let mut command = Command::new(&node);
             command.arg(&script).args(window.arguments());
             command

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{About, Host, size, text};
+use super::{About, Host, process_per_clip, size, text};
 use crate::process;
 use crate::step::Tool;
 use crate::venv::{self, Requirements};
@@ -36,7 +36,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
             shown: "python incident.py SERIAL TIME",
             deployed,
         },
-        command: Box::new(move |window| {
+        get_clip: process_per_clip(move |window| {
             let mut command = Command::new(&python);
             command
                 .arg(&script)

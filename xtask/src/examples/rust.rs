@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{About, Host, size};
+use super::{About, Host, process_per_clip, size};
 use crate::process;
 use crate::step::Tool;
 use crate::workspace::Workspace;
@@ -39,7 +39,7 @@ fn build(
             shown: "cargo run --release -- COMPONENT SERIAL START END",
             deployed: size(&component)? + size(&program)?,
         },
-        command: Box::new(move |window| {
+        get_clip: process_per_clip(move |window| {
             let mut command = Command::new(&program);
             command.arg(&component).args(window.arguments());
             command

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{About, Host, size};
+use super::{About, Host, process_per_clip, size};
 use crate::process;
 use crate::step::Tool;
 use crate::venv::{self, Requirements};
@@ -41,7 +41,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
             shown: "get-clip.sh SERIAL START END",
             deployed,
         },
-        command: Box::new(move |window| {
+        get_clip: process_per_clip(move |window| {
             let mut command = std::process::Command::new(&script);
             command.args(window.arguments()).env("WASMTIME", &wasmtime);
             command

@@ -1,0 +1,41 @@
+//! Presigns URLs of object storage for clips.
+//!
+//! Settings are environment variables: `S3_ENDPOINT`, `S3_BUCKET`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
+//! `AWS_SECRET_ACCESS_KEY`.
+
+use std::time::Duration;
+
+use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
+
+wit_bindgen::generate!();
+
+use exports::example::storage::destinations::Guest;
+
+struct Destination;
+
+export!(Destination);
+
+/// For longer than a clip is waited and tried for.
+const VALID: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Guest for Destination {
+    fn presign(objects: Vec<String>) -> Result<Vec<String>, String> {
+        let endpoint = setting("S3_ENDPOINT")?
+            .parse()
+            .map_err(|error| format!("S3_ENDPOINT is not a URL: {error}"))?;
+        let (name, region) = (setting("S3_BUCKET")?, setting("AWS_REGION")?);
+        let bucket = Bucket::new(endpoint, UrlStyle::Path, name, region)
+            .map_err(|error| format!("S3_ENDPOINT or S3_BUCKET cannot be used: {error}"))?;
+        let (id, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+        let credentials = Credentials::new(setting(id)?, setting(secret)?);
+        let presigned = objects.iter().map(|object| {
+            let put = bucket.put_object(Some(&credentials), object);
+            put.sign(VALID).into()
+        });
+        Ok(presigned.collect())
+    }
+}
+
+fn setting(name: &str) -> Result<String, String> {
+    std::env::var(name).map_err(|_| format!("{name} is not set"))
+}

@@ -1,0 +1,65 @@
+//! Waiting, as a workflow has to do it.
+
+use chrono::{DateTime, Utc};
+
+use crate::obelisk::types::execution::{ExecutionId, GetExtensionError, ResponseId};
+use crate::obelisk::types::join_set::JoinSet;
+use crate::obelisk::types::time::{Datetime, Duration, ScheduleAt};
+use crate::obelisk::workflow::workflow_support::{join_next, join_set_create, sleep, submit_delay};
+
+/// Obelisk 0.38.3 may miss an answer that comes in the moment in which the workflow goes to sleep for it: two
+/// transactions, neither of which sees the other. So something else always comes later, and wakes the workflow.
+const LOOK_AGAIN: ScheduleAt = ScheduleAt::In(Duration::Seconds(10));
+
+/// Obelisk 0.38.3 does not try again what it could not start, such as a script whose file is still being written.
+const TRIES: u32 = 3;
+
+/// Waits until `time`.
+pub(crate) fn sleep_until(time: DateTime<Utc>) -> Result<(), String> {
+    let seconds = u64::try_from(time.timestamp()).map_err(|_| format!("{time} is before 1970"))?;
+    let nanoseconds = time.timestamp_subsec_nanos();
+    sleep(ScheduleAt::At(Datetime {
+        seconds,
+        nanoseconds,
+    }))
+    .map(drop)
+    .map_err(|()| "the wait was cancelled".to_owned())
+}
+
+/// Waits until all of the `executions` that were submitted to `set` have answered.
+pub(crate) fn wait_for(set: &JoinSet, executions: usize) -> Result<(), String> {
+    submit_delay(set, LOOK_AGAIN);
+    let mut answered = 0;
+    while answered < executions {
+        match join_next(set).map_err(|error| format!("nothing is left to wait for: {error:?}"))? {
+            (ResponseId::ExecutionId(_), _) => answered += 1,
+            (ResponseId::DelayId(_), _) => {
+                submit_delay(set, LOOK_AGAIN);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the activity gives that `submit` submits, tried again where it fails.
+pub(crate) fn result_of<T>(
+    submit: impl Fn(&JoinSet) -> ExecutionId,
+    get: fn(&ExecutionId) -> Result<Result<T, String>, GetExtensionError>,
+) -> Result<T, String> {
+    let mut tried = 0;
+    loop {
+        let set = join_set_create();
+        let id = submit(&set);
+        wait_for(&set, 1)?;
+        tried += 1;
+        match get(&id).map_err(lost)? {
+            Err(_) if tried < TRIES => {}
+            result => return result,
+        }
+    }
+}
+
+/// The words for an answer that came and is not there.
+pub(crate) fn lost(error: GetExtensionError) -> String {
+    format!("Obelisk has lost an answer: {error:?}")
+}

@@ -1,0 +1,151 @@
+//! A PostgreSQL of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::apt;
+use crate::process::{self, Background};
+use crate::step::Tool;
+use crate::workspace::Workspace;
+
+/// For how long the server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const USER: &str = "obelisk";
+const PASSWORD: &str = "a-password-of-the-database";
+
+/// The folder with PostgreSQL's programs, which are installed where they may be.
+pub(super) fn install(workspace: &Workspace) -> Tool<PathBuf> {
+    if let Some(programs) = find() {
+        return Tool::Ready(programs);
+    }
+    const PACKAGES: [&str; 1] = ["postgresql"];
+    let installed = apt::install(workspace, &PACKAGES);
+    match (installed, find()) {
+        (Ok(()), Some(programs)) => Tool::Ready(programs),
+        (result, _) => {
+            let why = result
+                .err()
+                .map_or_else(String::new, |e| format!(": {e:#}"));
+            Tool::Unavailable(format!("there is no PostgreSQL{why}"))
+        }
+    }
+}
+
+/// Debian keeps the server's programs off the `PATH`.
+fn find() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let folders = versions.filter_map(|version| Some(version.ok()?.path().join("bin")));
+    let on_path = which::which("initdb").ok();
+    let on_path = on_path.and_then(|initdb| Some(initdb.parent()?.to_owned()));
+    let mut found: Vec<_> = folders.chain(on_path).collect();
+    found.retain(|folder| folder.join("postgres").is_file() && folder.join("initdb").is_file());
+    found.sort();
+    found.pop()
+}
+
+/// A server that listens on a socket in a folder of its own, at the latest until this value ends.
+pub(super) struct Postgres {
+    folder: PathBuf,
+    process: Background,
+}
+
+impl Postgres {
+    /// Starts an empty server in `folder`, which must not be there yet.
+    pub(super) fn start(workspace: &Workspace, programs: &Path, folder: PathBuf) -> Result<Self> {
+        fs::create_dir(&folder).context("cannot make a folder for PostgreSQL")?;
+        let password = folder.join("password");
+        fs::write(&password, PASSWORD)?;
+        // PostgreSQL refuses to run as root.
+        let is_root = process::read(&mut workspace.command("id", ["-u"]))? == "0";
+        if is_root {
+            let mut chown = workspace.command("chown", ["-R", "postgres"]);
+            process::read(chown.arg(&folder))?;
+        }
+        let command = |program: &str| {
+            let program = programs.join(program);
+            let mut command = if is_root {
+                let mut as_user = workspace.command("setpriv", ["--reuid=postgres"]);
+                as_user
+                    .args(["--regid=postgres", "--init-groups"])
+                    .arg(program);
+                as_user
+            } else {
+                Command::new(program)
+            };
+            command
+                .current_dir(&folder)
+                .arg("-D")
+                .arg(folder.join("data"));
+            command
+        };
+        let mut initdb = command("initdb");
+        initdb
+            .args([
+                "--username",
+                USER,
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+            ])
+            .args(["--locale=C", "--no-instructions", "--pwfile"])
+            .arg(&password);
+        process::read(&mut initdb)?;
+        let log = folder.join("log");
+        let mut postgres = command("postgres");
+        postgres
+            .args(["-c", "listen_addresses=", "-c"])
+            .arg(format!("unix_socket_directories={}", folder.display()));
+        let process = process::start_with_log(&mut postgres, &log)?;
+        let postgres = Self { folder, process };
+        let start = Instant::now();
+        while postgres.ask("postgres", "SELECT 1").is_err() {
+            ensure!(
+                start.elapsed() < PATIENCE,
+                "PostgreSQL does not answer; it says: {}",
+                fs::read_to_string(postgres.folder.join("log")).unwrap_or_default()
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(postgres)
+    }
+
+    /// What PostgreSQL's programs, and the example, take to find the server.
+    pub(super) fn environment(&self) -> [(&'static str, String); 3] {
+        [
+            ("PGHOST", self.folder.display().to_string()),
+            ("PGUSER", USER.to_owned()),
+            ("PGPASSWORD", PASSWORD.to_owned()),
+        ]
+    }
+
+    /// What the server answers to `sql`: rows as lines, columns between `|`.
+    pub(super) fn ask(&self, database: &str, sql: &str) -> Result<String> {
+        let mut psql = self.program("psql");
+        process::read(psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql]))
+    }
+
+    /// One number that the server answers to `sql`.
+    pub(super) fn count(&self, database: &str, sql: &str) -> Result<u64> {
+        let answer = self.ask(database, sql)?;
+        answer
+            .parse()
+            .with_context(|| format!("`{sql}` gave {answer}"))
+    }
+
+    /// One of PostgreSQL's programs for clients.
+    pub(super) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.envs(self.environment());
+        command
+    }
+
+    /// The server's first process.
+    pub(super) fn id(&self) -> u32 {
+        self.process.0.id()
+    }
+}

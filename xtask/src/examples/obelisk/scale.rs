@@ -1,0 +1,131 @@
+//! What nodes carry.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::Tools;
+use super::cluster::{Api, CAMERAS, Cluster};
+use crate::workspace::Workspace;
+
+/// For how long the alerts of one case may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What is tried: so many nodes, motion alerts, and times the mock's own clip, of 56 KB, in one.
+const CASES: [Case; 3] = [
+    Case {
+        nodes: 1,
+        alerts: 200,
+        times: 1,
+    },
+    Case {
+        nodes: 2,
+        alerts: 200,
+        times: 1,
+    },
+    Case {
+        nodes: 1,
+        alerts: 40,
+        times: 180,
+    },
+];
+
+#[derive(Debug)]
+struct Case {
+    nodes: u64,
+    alerts: u64,
+    times: usize,
+}
+
+/// What the nodes of one case made of its alerts, with no limit but their own.
+#[derive(Debug)]
+struct Row {
+    nodes: u64,
+    clips: u64,
+    /// The size of a clip.
+    size: u64,
+    took: Duration,
+    /// In seconds, of the nodes and of PostgreSQL.
+    cpu: (u64, u64),
+    /// Of a node at the end, in KiB.
+    memory: u64,
+    transactions: u64,
+    /// By how much the database has grown.
+    bytes: u64,
+}
+
+/// Lets nodes take motion alerts as fast as they can.
+///
+/// # Errors
+///
+/// They do not finish.
+pub(crate) fn measure(workspace: &Workspace, tools: &Tools) -> Result<Report> {
+    let rows = CASES.iter().map(|case| case.measure(workspace, tools));
+    rows.collect::<Result<_>>().map(Report)
+}
+
+impl Case {
+    fn measure(&self, workspace: &Workspace, tools: &Tools) -> Result<Row> {
+        const TRANSACTIONS: &str =
+            "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = 'obelisk'";
+        const BYTES: &str = "SELECT pg_database_size('obelisk')";
+        let Self {
+            nodes,
+            alerts,
+            times,
+        } = *self;
+        let mut cluster = Cluster::start(workspace, tools, Api::Unlimited { times })?;
+        for _ in 0..nodes {
+            cluster.add_node()?;
+        }
+        let (transactions, bytes) = (cluster.count(TRANSACTIONS)?, cluster.count(BYTES)?);
+        let cpu = cluster.cpu()?;
+        let start = Instant::now();
+        cluster.submit(alerts)?;
+        cluster.wait(alerts, PATIENCE)?;
+        let took = start.elapsed();
+        let after = cluster.cpu()?;
+        let grown = |after: u64, before| after.checked_sub(before).context("less than before");
+        Ok(Row {
+            nodes,
+            clips: alerts * CAMERAS.len() as u64,
+            size: cluster.size_of_a_clip()?,
+            took,
+            cpu: (grown(after.0, cpu.0)?, grown(after.1, cpu.1)?),
+            memory: cluster.memory()? / nodes,
+            transactions: grown(cluster.count(TRANSACTIONS)?, transactions)?,
+            bytes: grown(cluster.count(BYTES)?, bytes)?,
+        })
+    }
+}
+
+/// The table of docs/SCALE.md.
+pub(crate) struct Report(Vec<Row>);
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "| nodes | size of a clip | clips a second | CPU of nodes, a clip | CPU of PostgreSQL, a clip | memory of a \
+             node | transactions, a clip | database, a clip |"
+        )?;
+        writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- |")?;
+        for row in &self.0 {
+            let clips = row.clips as f64;
+            writeln!(
+                f,
+                "| {} | {:.2} MB | {:.1} | {:.0} ms | {:.0} ms | {} MB | {} | {} KB |",
+                row.nodes,
+                row.size as f64 / 1e6,
+                clips / row.took.as_secs_f64(),
+                row.cpu.0 as f64 * 1e3 / clips,
+                row.cpu.1 as f64 * 1e3 / clips,
+                row.memory * 1024 / 1_000_000,
+                row.transactions / row.clips,
+                row.bytes / row.clips / 1000,
+            )?;
+        }
+        Ok(())
+    }
+}
