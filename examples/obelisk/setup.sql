@@ -1,11 +1,17 @@
--- What the example asks of PostgreSQL beside Obelisk's own database: psql -d postgres -f setup.sql, as a superuser.
+-- PostgreSQL's part, once, by a superuser: a role for the nodes, and two databases that it owns.
+--
+--   psql --username postgres --set password="$PGPASSWORD" --file setup.sql
 
--- Obelisk's transactions meet now and then. A second, the default, is so long that clips which wait for one of
--- them are all asked for at once.
-ALTER SYSTEM SET deadlock_timeout = '50ms';
-SELECT pg_reload_conf();
+CREATE ROLE obelisk LOGIN PASSWORD :'password';
 
-CREATE DATABASE turns;
+-- Obelisk's transactions block one another now and then. A second, the default, is so long that all clips which
+-- wait for one of them are then asked for at once.
+ALTER ROLE obelisk SET deadlock_timeout = '50ms';
+
+CREATE DATABASE obelisk OWNER obelisk;
+CREATE DATABASE turns OWNER obelisk;
+
 \connect turns
--- When each organisation's last turn is, or was.
-CREATE TABLE turns (organisation text PRIMARY KEY, at timestamptz NOT NULL);
+SET ROLE obelisk;
+-- When the last turn is, or was, that was reserved for an organisation.
+CREATE TABLE turns (organisation text PRIMARY KEY, last_turn timestamptz NOT NULL);

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Reserves the next $2 turns of the organisation $1, a JSON string, and prints them as a JSON array.
-exec psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 \
-  --set organisation="$1" --set count="$2" --set pace="$PACE" <<'SQL'
-WITH last AS (
-  INSERT INTO turns (organisation, at)
+# Reserves the next $2 turns of the organisation $1, a JSON string, and prints them as a JSON array. Where that fails,
+# it prints a JSON string: Obelisk tries again after an error, and gives up after one that it cannot read.
+psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 \
+  --set organisation="$1" --set count="$2" --set pace="$PACE" <<'SQL' || { echo '"PostgreSQL gave no turn"'; exit 1; }
+WITH reserved AS (
+  INSERT INTO turns (organisation, last_turn)
   VALUES (:'organisation', clock_timestamp() + (:count - 1) * :'pace'::interval)
   ON CONFLICT (organisation) DO UPDATE
-  SET at = greatest(clock_timestamp(), turns.at + :'pace') + (:count - 1) * :'pace'::interval
-  RETURNING at
+  SET last_turn = greatest(clock_timestamp(), turns.last_turn + :'pace') + (:count - 1) * :'pace'::interval
+  RETURNING last_turn
 )
-SELECT json_agg(floor(extract(epoch FROM at - (:count - turn) * :'pace'::interval) * 1000)::bigint ORDER BY turn)
-FROM last, generate_series(1, :count) AS turn;
+SELECT json_agg(floor(extract(epoch FROM last_turn - (:count - turn) * :'pace'::interval) * 1000)::bigint ORDER BY turn)
+FROM reserved, generate_series(1, :count) AS turn;
 SQL

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::process;
+use crate::step::Tool;
 use crate::workspace::Workspace;
 
 /// A subcommand that a crate of the name `cargo-…` brings.
@@ -62,25 +63,26 @@ impl CargoProgram {
     }
 
     /// Compiles the program where it is missing, for this workspace alone.
-    ///
-    /// # Errors
-    ///
-    /// It does not compile.
-    pub(crate) fn install(&self, workspace: &Workspace) -> Result<PathBuf> {
+    pub(crate) fn install(&self, workspace: &Workspace) -> Tool<PathBuf> {
         if let Some(program) = self.find(workspace) {
-            return Ok(program);
+            return Tool::Ready(program);
         }
-        let folder = self.folder(workspace);
-        let mut cargo = workspace.cargo(["install", "--locked", self.package]);
+        let Self {
+            package,
+            version,
+            features,
+        } = self;
+        let mut cargo = workspace.cargo(["install", "--locked", package, "--version", version]);
         cargo
-            .args(["--version", self.version, "--features", self.features])
-            .arg("--root")
-            .arg(&folder)
+            .args(["--features", features, "--root"])
+            .arg(self.folder(workspace))
             // Half the time, and fast enough.
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
-        process::run(&mut cargo)?;
-        self.find(workspace)
-            .ok_or_else(|| anyhow::anyhow!("{} brings no program of its name", self.package))
+        match (process::run(&mut cargo), self.find(workspace)) {
+            (Ok(()), Some(program)) => Tool::Ready(program),
+            (Ok(()), None) => Tool::Unavailable(format!("{package} brings no program of its name")),
+            (Err(error), _) => Tool::Unavailable(format!("{package} cannot be had: {error:#}")),
+        }
     }
 }

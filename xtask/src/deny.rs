@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::examples;
 use crate::fuzz;
 use crate::process;
 use crate::step::Tool;
@@ -42,9 +43,6 @@ pub(crate) fn advisories(workspace: &Workspace, cargo_deny: &Path) -> Tool<()> {
     }
 }
 
-/// Workspaces of their own.
-const OTHERS: [&str; 2] = [fuzz::MANIFEST, "examples/http-handler/Cargo.toml"];
-
 /// Checks the workspace, and those that are workspaces of their own. `checks` are cargo-deny's words for what
 /// it looks at.
 ///
@@ -60,7 +58,7 @@ pub(crate) fn check(workspace: &Workspace, cargo_deny: &Path, checks: &[&str]) -
         "unmatched-skip-root",
         "unmatched-skip",
     ];
-    for manifest in OTHERS {
+    for manifest in [fuzz::MANIFEST].into_iter().chain(examples::COMPONENTS) {
         let of_other = [
             "--manifest-path",
             manifest,

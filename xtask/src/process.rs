@@ -87,7 +87,7 @@ pub(crate) fn start(command: &mut Command) -> Result<Background> {
     Ok(Background(child))
 }
 
-/// Starts `command` as [`start`] does, but all that it says goes to the file `log`.
+/// Starts `command` for programs that run until they are ended; all that it says goes to the file `log`.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ pub(crate) fn start_with_log(command: &mut Command, log: &Path) -> Result<Backgr
     let file = File::create(log).with_context(failed)?;
     eprintln!("    $ {} &", line(command));
     let child = command
-        .stdin(Stdio::piped())
+        .stdin(Stdio::null())
         .stderr(file.try_clone().with_context(failed)?)
         .stdout(file)
         .spawn()

@@ -13,7 +13,7 @@ use crate::process;
 pub(crate) const GUEST: &str = "mv-clip";
 
 /// What `cargo metadata` says about the workspace.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Workspace(Metadata);
 
 impl Workspace {

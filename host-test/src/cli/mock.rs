@@ -39,6 +39,9 @@ pub(crate) struct MockArgs {
     /// Requests that it may make at once after a pause [default: 10]
     #[arg(long, value_name = "N")]
     burst: Option<NonZeroU32>,
+    /// How long a request waits for its reply [default: 0]
+    #[arg(long, value_name = "MILLISECONDS")]
+    latency: Option<u32>,
     /// How long a media URL works [default: 900]
     #[arg(long, value_name = "SECONDS")]
     media_ttl: Option<u32>,
@@ -88,6 +91,9 @@ impl MockArgs {
             rate_limit: Some(RateLimit {
                 per_second: self.rate.unwrap_or(limit.per_second),
                 burst: self.burst.unwrap_or(limit.burst),
+            }),
+            latency: self.latency.map_or(default.latency, |milliseconds| {
+                Duration::from_millis(milliseconds.into())
             }),
             media_ttl: seconds(self.media_ttl, default.media_ttl),
             redirect: self.redirect.then_some(Redirect::SamePort),
@@ -237,6 +243,8 @@ mod tests {
             "3",
             "--burst",
             "4",
+            "--latency",
+            "250",
             "--media-ttl",
             "60",
             "--redirect",
@@ -251,6 +259,7 @@ mod tests {
         assert_eq!(config.lag, Duration::from_secs(5));
         let limit = config.rate_limit.unwrap();
         assert_eq!((limit.per_second.get(), limit.burst.get()), (3, 4));
+        assert_eq!(config.latency, Duration::from_millis(250));
         assert_eq!(config.media_ttl, Duration::from_secs(60));
         assert_eq!(config.redirect, Some(Redirect::SamePort));
         let (percent, seed) = (20, 7);

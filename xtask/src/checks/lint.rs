@@ -7,8 +7,9 @@ use anyhow::Result;
 use super::{wasm_only, with_tool};
 use crate::component::WORLDS;
 use crate::deny;
+use crate::examples;
 use crate::fuzz;
-use crate::setup::{self, SHIPPED, Targets};
+use crate::setup::{self, CHECKED, SHIPPED, Targets};
 use crate::step::{Runner, Step, Tool};
 use crate::wit_docs;
 use crate::workspace::{GUEST, Workspace};
@@ -66,6 +67,27 @@ pub(crate) fn lint(runner: &mut Runner, workspace: &Workspace, targets: &Targets
                 command: warnings_denied(guest),
             },
             targets.refusal(SHIPPED),
+        )?;
+    }
+    for manifest in examples::COMPONENTS {
+        let cargo = |args: &[&str]| {
+            let mut cargo = workspace.cargo(args);
+            cargo.args(["--manifest-path", manifest]);
+            cargo
+        };
+        runner.run(Step {
+            name: "fmt-example",
+            reason: "the form of an example",
+            command: cargo(&["fmt", "--all", "--check"]),
+        })?;
+        wasm_only(
+            runner,
+            Step {
+                name: "clippy-example",
+                reason: "lints, in an example that is a component",
+                command: warnings_denied(cargo(&["clippy", "--workspace", "--target", CHECKED])),
+            },
+            targets.refusal(CHECKED),
         )?;
     }
     let step = Step {

@@ -9,8 +9,11 @@ pub(crate) struct Report<'a>(pub(crate) &'a [Row]);
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| host | version | command | deployed | start to URL |")?;
-        writeln!(f, "| --- | --- | --- | --- | --- |")?;
+        writeln!(
+            f,
+            "| host | version | command | result | deployed | start to clip |"
+        )?;
+        writeln!(f, "| --- | --- | --- | --- | --- | --- |")?;
         for row in self.0 {
             let About {
                 name,
@@ -20,10 +23,11 @@ impl fmt::Display for Report<'_> {
                 deployed,
             } = &row.about;
             let kilobytes = (deployed + 500) / 1000;
+            let result = row.result;
             let milliseconds = row.cold.as_millis();
             writeln!(
                 f,
-                "| [{name}](examples/{folder}) | {version} | `{shown}` | {kilobytes} KB | {milliseconds} ms |"
+                "| [{name}](examples/{folder}) | {version} | `{shown}` | {result} | {kilobytes} KB | {milliseconds} ms |"
             )?;
         }
         writeln!(f, "\nA camera that is not known (404):")?;

@@ -11,19 +11,32 @@ use crate::obelisk::workflow::workflow_support::{join_next, join_set_create, sle
 /// transactions, neither of which sees the other. So something else always comes later, and wakes the workflow.
 const LOOK_AGAIN: ScheduleAt = ScheduleAt::In(Duration::Seconds(10));
 
-/// Obelisk 0.38.3 does not try again what it could not start, such as a script whose file is still being written.
+/// Obelisk 0.38.3 writes a script to a file each time that it starts it, and gives up where that file is busy
+/// (ETXTBSY), as it is now and then. What fails otherwise it has tried several times itself.
 const TRIES: u32 = 3;
 
 /// Waits until `time`.
 pub(crate) fn sleep_until(time: DateTime<Utc>) -> Result<(), String> {
     let seconds = u64::try_from(time.timestamp()).map_err(|_| format!("{time} is before 1970"))?;
     let nanoseconds = time.timestamp_subsec_nanos();
-    sleep(ScheduleAt::At(Datetime {
+    sleep_as(ScheduleAt::At(Datetime {
         seconds,
         nanoseconds,
     }))
-    .map(drop)
-    .map_err(|()| "the wait was cancelled".to_owned())
+}
+
+/// Waits for so many seconds.
+pub(crate) fn sleep_for(seconds: u32) -> Result<(), String> {
+    if seconds == 0 {
+        return Ok(());
+    }
+    sleep_as(ScheduleAt::In(Duration::Seconds(seconds.into())))
+}
+
+fn sleep_as(schedule: ScheduleAt) -> Result<(), String> {
+    sleep(schedule)
+        .map(drop)
+        .map_err(|()| "the wait was cancelled".to_owned())
 }
 
 /// Waits until all of the `executions` that were submitted to `set` have answered.

@@ -27,69 +27,105 @@ const ROLL: TimeDelta = TimeDelta::seconds(30);
 /// How long after it was recorded footage can be asked for.
 const LAG: TimeDelta = TimeDelta::seconds(60);
 
+/// How often a clip is asked for.
+const ROUNDS: usize = 5;
+
+/// How long a clip that may succeed later is left alone where it does not say for how long, in seconds.
+const PAUSE: u32 = 60;
+
+/// One camera, and the last that was heard of its clip.
+struct Camera {
+    serial: String,
+    object: String,
+    outcome: Result<SavedClip, ClipError>,
+}
+
 impl Guest for Workflow {
     fn keep(alert: MotionAlert, serials: Vec<String>) -> Result<Vec<CameraClip>, String> {
         let at = DateTime::parse_from_rfc3339(&alert.occurred_at)
             .map_err(|error| format!("{} is no RFC 3339 time: {error}", alert.occurred_at))?
             .to_utc();
-        let (start, end) = (at - ROLL, at + ROLL);
         // Here and not in the component: a workflow that waits is a row of the database, and nothing else.
-        engine::sleep_until(end + LAG)?;
+        engine::sleep_until(at + ROLL + LAG)?;
 
-        let count = u32::try_from(serials.len()).map_err(|error| error.to_string())?;
-        let objects: Vec<_> = serials
-            .iter()
-            .map(|serial| format!("{}/{serial}.ts", alert.id))
-            .collect();
-        let reserve = |set: &_| reserve_submit(set, &alert.organisation, count);
-        let turns = engine::result_of(reserve, reserve_get)?;
-        let destinations = engine::result_of(|set| presign_submit(set, &objects), presign_get)?;
-
-        let clips = join_set_create();
-        let mut asked = Vec::new();
-        for (((serial, object), destination), turn) in serials
-            .into_iter()
-            .zip(objects)
-            .zip(destinations)
-            .zip(turns)
-        {
-            engine::sleep_until(time(turn)?)?;
-            let request = ClipRequest {
-                serial: serial.clone(),
-                start: text(start),
-                end: text(end),
-                imager_id: None,
+        let camera = |serial| Camera {
+            object: format!("{}/{serial}.ts", alert.id),
+            serial,
+            outcome: Err(ClipError::ExecutionFailed),
+        };
+        let mut cameras: Vec<_> = serials.into_iter().map(camera).collect();
+        for _ in 0..ROUNDS {
+            let Some(pause) = cameras.iter().filter_map(Camera::again_after).max() else {
+                break;
             };
-            asked.push((
-                serial,
-                object,
-                save_clip_submit(&clips, &request, &destination),
-            ));
+            engine::sleep_for(pause)?;
+            let left = cameras.iter_mut();
+            let left = left.filter(|camera| camera.again_after().is_some());
+            save(&alert.organisation, at, left.collect())?;
         }
-        engine::wait_for(&clips, asked.len())?;
-
-        let outcomes = asked.into_iter().map(|(serial, object, id)| {
-            let saved = save_clip_get(&id).map_err(engine::lost)?;
-            let outcome = saved.map(|clip| kept(object, clip)).map_err(words);
-            Ok(CameraClip { serial, outcome })
-        });
-        outcomes.collect()
+        Ok(cameras.into_iter().map(Camera::kept).collect())
     }
 }
 
-/// What is kept of a clip: not its URL, which is a secret.
-fn kept(object: String, saved: SavedClip) -> KeptClip {
-    KeptClip {
-        object,
-        bytes: saved.bytes,
-        sha256: saved.sha256,
+/// Has the clips of `cameras` saved, each in a turn of its own.
+fn save(organisation: &str, at: DateTime<Utc>, cameras: Vec<&mut Camera>) -> Result<(), String> {
+    let count = u32::try_from(cameras.len()).map_err(|error| error.to_string())?;
+    let turns = engine::result_of(|set| reserve_submit(set, organisation, count), reserve_get)?;
+    let objects: Vec<_> = cameras.iter().map(|camera| camera.object.clone()).collect();
+    let destinations = engine::result_of(|set| presign_submit(set, &objects), presign_get)?;
+    if turns.len() != cameras.len() || destinations.len() != cameras.len() {
+        return Err("there is not a turn and a destination for each camera".to_owned());
     }
+
+    let set = join_set_create();
+    let mut asked = Vec::new();
+    for ((camera, destination), turn) in cameras.into_iter().zip(destinations).zip(turns) {
+        engine::sleep_until(time(turn)?)?;
+        let request = ClipRequest {
+            serial: camera.serial.clone(),
+            start: text(at - ROLL),
+            end: text(at + ROLL),
+            imager_id: None,
+        };
+        asked.push((camera, save_clip_submit(&set, &request, &destination)));
+    }
+    engine::wait_for(&set, asked.len())?;
+    for (camera, id) in asked {
+        camera.outcome = save_clip_get(&id).map_err(engine::lost)?;
+    }
+    Ok(())
 }
 
-fn words(error: ClipError) -> String {
-    match error {
-        ClipError::Permanent(failure) | ClipError::Transient(failure) => failure.message,
-        ClipError::ExecutionFailed => "the call ended without an answer".to_owned(),
+impl Camera {
+    /// After how many seconds the clip may be asked for again, where that can help.
+    fn again_after(&self) -> Option<u32> {
+        match &self.outcome {
+            Ok(_) | Err(ClipError::Permanent(_)) => None,
+            Err(ClipError::Transient(failure)) => {
+                Some(failure.retry_after_seconds.unwrap_or(PAUSE))
+            }
+            // The node has ended, and not the clip.
+            Err(ClipError::ExecutionFailed) => Some(0),
+        }
+    }
+
+    /// What the workflow gives: not the clip's URL, which is a secret.
+    fn kept(self) -> CameraClip {
+        let outcome = match self.outcome {
+            Ok(saved) => Ok(KeptClip {
+                object: self.object,
+                bytes: saved.bytes,
+                sha256: saved.sha256,
+            }),
+            Err(ClipError::Permanent(failure) | ClipError::Transient(failure)) => {
+                Err(failure.message)
+            }
+            Err(ClipError::ExecutionFailed) => Err("no node came to an end with it".to_owned()),
+        };
+        CameraClip {
+            serial: self.serial,
+            outcome,
+        }
     }
 }
 

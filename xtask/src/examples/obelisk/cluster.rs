@@ -1,6 +1,7 @@
 //! Nodes of Obelisk on one PostgreSQL, with the store and the mock that the example needs.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,9 +13,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::node::Node;
-use super::postgres::Postgres;
+use super::postgres::{PASSWORD, Postgres};
 use super::store::{SECRET, Store};
-use super::{FOLDER, Tools};
+use super::{FOLDER, Tools, cpu};
 use crate::examples::{size, text};
 use crate::harness::Harness;
 use crate::mock::{KEY, Mock};
@@ -27,11 +28,19 @@ const KEEP: &str = "example:incident/incidents.keep";
 /// The cameras of each incident.
 pub(super) const CAMERAS: [&str; 3] = ["Q2MV-MOCK-0001", "Q2MV-MOCK-0002", "Q2MV-MOCK-0003"];
 
-/// Between two looks at how far the executions are.
-const LOOK: Duration = Duration::from_millis(200);
+/// The ID of an alert.
+pub(super) fn alert(number: u64) -> String {
+    format!("alert-{number}")
+}
 
-/// Between two words about it.
-const SAY: Duration = Duration::from_secs(10);
+/// How long the API takes to answer where it is limited, so that there are clips under way at any time.
+const LATENCY: u32 = 2000;
+
+/// Between two looks at how far the executions are.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Between two lines of progress.
+const REPORT: Duration = Duration::from_secs(10);
 
 /// How fast the API may be asked, and what it gives.
 #[derive(Clone, Copy)]
@@ -47,6 +56,8 @@ pub(super) struct Cluster<'a> {
     workspace: &'a Workspace,
     tools: &'a Tools,
     nodes: Vec<Node>,
+    /// How many nodes there have been.
+    started: usize,
     postgres: Postgres,
     store: Store,
     mock: Mock,
@@ -57,23 +68,26 @@ pub(super) struct Cluster<'a> {
 impl<'a> Cluster<'a> {
     /// Starts everything but a node.
     pub(super) fn start(workspace: &'a Workspace, tools: &'a Tools, api: Api) -> Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         // PostgreSQL may run as somebody else, who has to get to its folder in this one.
-        let mut chmod = workspace.command("chmod", ["755"]);
-        process::read(chmod.arg(folder.path()))?;
+        let mut folder = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            folder.permissions(fs::Permissions::from_mode(0o755));
+        }
+        let folder = folder.tempdir().context("cannot make a temporary folder")?;
         let postgres = Postgres::start(workspace, &tools.postgres, folder.path().join("postgres"))?;
-        let setup = workspace.root().join(FOLDER).join("setup.sql");
-        let mut psql = postgres.program("psql");
-        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f"]);
-        process::read(psql.arg(setup))?;
+        postgres.set_up(&workspace.root().join(FOLDER).join("setup.sql"))?;
         let store = Store::start(workspace, &tools.s3s, &folder.path().join("store"))?;
         let mut args = Vec::from(CAMERAS.map(|camera| ["--serial", camera]).as_flattened());
         let clip = folder.path().join("clip.ts");
-        let clip_argument = clip.display().to_string();
+        let (clip_argument, latency) = (clip.display().to_string(), LATENCY.to_string());
         if let Api::Unlimited { times } = api {
             let short = fs::read(workspace.root().join("host-test/fixtures/clip.ts"));
             fs::write(&clip, short.context("cannot read the clip")?.repeat(times))?;
             args.extend(["--rate", "1000000", "--clip", &clip_argument]);
+        } else {
+            args.extend(["--latency", &latency]);
         }
         let harness = Harness::build(workspace)?;
         let mock = Mock::with_log(&harness, &args, &folder.path().join("mock"))?;
@@ -81,6 +95,7 @@ impl<'a> Cluster<'a> {
             workspace,
             tools,
             nodes: Vec::new(),
+            started: 0,
             postgres,
             store,
             mock,
@@ -95,7 +110,7 @@ impl<'a> Cluster<'a> {
         let config = fs::read_to_string(example.join("server.toml"));
         let config = config.context("cannot read server.toml")?;
         let deployment = example.join("deployment.toml");
-        let deployment = self.nodes.is_empty().then_some(deployment);
+        let deployment = (self.started == 0).then_some(deployment);
         let mut environment = environment(self.mock.base_url());
         environment.extend(self.postgres.environment());
         environment.extend(self.store.environment());
@@ -105,24 +120,26 @@ impl<'a> Cluster<'a> {
         let node = Node::start(
             self.workspace,
             &self.tools.obelisk,
-            &self
-                .folder
-                .path()
-                .join(format!("node-{}", self.nodes.len())),
+            &self.node_folder(self.started),
             &config,
             deployment.as_deref(),
             &environment,
         )?;
         self.nodes.push(node);
+        self.started += 1;
         Ok(())
     }
 
-    /// Has the nodes, in turn, take `incidents` motion alerts.
-    pub(super) fn submit(&self, incidents: u64) -> Result<()> {
+    fn node_folder(&self, node: usize) -> PathBuf {
+        self.folder.path().join(format!("node-{node}"))
+    }
+
+    /// Has the nodes, in turn, take so many motion alerts.
+    pub(super) fn submit(&self, alerts: u64) -> Result<()> {
         let occurred_at = text(Utc::now() - TimeDelta::minutes(10));
-        for (incident, node) in (0..incidents).zip(self.nodes.iter().cycle()) {
+        for (number, node) in (0..alerts).zip(self.nodes.iter().cycle()) {
             let alert = json!({
-                "id": format!("alert-{incident}"),
+                "id": alert(number),
                 "organisation": "acme",
                 "occurred_at": occurred_at,
             });
@@ -139,7 +156,7 @@ impl<'a> Cluster<'a> {
             if finished >= executions {
                 return Ok(());
             }
-            if said.elapsed() >= SAY {
+            if said.elapsed() > REPORT {
                 eprintln!("    {finished} of {executions} executions have finished");
                 said = Instant::now();
             }
@@ -147,7 +164,7 @@ impl<'a> Cluster<'a> {
                 start.elapsed() < patience,
                 "only {finished} of {executions} executions finished in {patience:?}"
             );
-            thread::sleep(LOOK);
+            thread::sleep(POLL);
         }
     }
 
@@ -164,22 +181,31 @@ impl<'a> Cluster<'a> {
         ))
     }
 
+    /// How many executions of `function` have ended, those that gave what they should (`=`) or the others (`<>`).
+    pub(super) fn executions(&self, function: &str, comparison: &str) -> Result<u64> {
+        self.count(&format!(
+            "SELECT count(*) FROM t_state
+             WHERE ffqn LIKE '%.{function}' AND state = 'finished' AND result_kind {comparison} '\"ok\"'"
+        ))
+    }
+
     /// What Obelisk's database counts.
     pub(super) fn count(&self, sql: &str) -> Result<u64> {
         self.postgres.count("obelisk", sql)
     }
 
-    /// What each execution of the workflow gave, each time that it finished.
-    pub(super) fn results(&self) -> Result<Vec<Vec<CameraClip>>> {
+    /// What each execution of the workflow gave, as often as it finished.
+    pub(super) fn results(&self) -> Result<Vec<Kept>> {
         let values = self.postgres.ask(
             "obelisk",
             &format!(
-                "SELECT log.json_value #> '{{finished,retval,ok,value}}'
+                "SELECT log.json_value #> '{{finished,retval}}'
                  FROM t_execution_log log JOIN t_state USING (execution_id)
                  WHERE ffqn = '{KEEP}' AND variant = 'finished'"
             ),
         )?;
-        let parse = |line| serde_json::from_str(line).with_context(|| format!("it gave {line}"));
+        let parse =
+            |line| serde_json::from_str(line).with_context(|| format!("an execution gave {line}"));
         values.lines().map(parse).collect()
     }
 
@@ -190,10 +216,24 @@ impl<'a> Cluster<'a> {
         requests.map(Request::parse).collect()
     }
 
-    /// Whether a dump of Obelisk's database has the API key, or the store's secret, in it.
-    pub(super) fn knows_a_secret(&self) -> Result<bool> {
-        let dump = process::read(self.postgres.program("pg_dump").arg("obelisk"))?;
-        Ok(dump.contains(KEY) || dump.contains(SECRET))
+    /// Where the API key or another secret is written that should not be: in a database, or in a node's log.
+    pub(super) fn leak(&self) -> Result<Option<String>> {
+        let mut written = Vec::new();
+        for database in ["obelisk", "turns"] {
+            let dump = process::read(self.postgres.program("pg_dump").arg(database))?;
+            written.push((format!("the database {database}"), dump));
+        }
+        for node in 0..self.started {
+            let log = fs::read_to_string(self.node_folder(node).join("log"))?;
+            written.push((format!("the log of node {node}"), log));
+        }
+        let secrets = [KEY, SECRET, PASSWORD];
+        // What components print is kept as bytes, which a dump has in hexadecimal digits.
+        let has = |text: &str, secret| text.contains(secret) || text.contains(&hex::encode(secret));
+        let leak = written
+            .into_iter()
+            .find(|(_, text)| secrets.iter().any(|secret| has(text, secret)));
+        Ok(leak.map(|(place, _)| place))
     }
 
     /// The object that was stored, as [`Store::sha256`] knows it.
@@ -201,12 +241,11 @@ impl<'a> Cluster<'a> {
         self.store.sha256(object)
     }
 
-    /// How long the nodes and how long PostgreSQL have computed, in seconds.
-    pub(super) fn cpu(&self) -> Result<(u64, u64)> {
-        let server = self.postgres.id().to_string();
-        // A connection is a process of its own.
-        let postgres = ps("cputimes=", &["--pid", &server, "--ppid", &server])?;
-        Ok((self.of_nodes("cputimes=")?, postgres))
+    /// How long the nodes and how long PostgreSQL have computed.
+    pub(super) fn cpu(&self) -> Result<(Duration, Duration)> {
+        let of = |node: &Node| cpu::of_process(node.id());
+        let nodes = self.nodes.iter().map(of).sum::<Result<_>>()?;
+        Ok((nodes, cpu::of_family(self.postgres.id())?))
     }
 
     /// The size of the clip that the API gives, in bytes.
@@ -216,11 +255,11 @@ impl<'a> Cluster<'a> {
 
     /// How much memory the nodes have now, in KiB.
     pub(super) fn memory(&self) -> Result<u64> {
-        self.of_nodes("rss=")
-    }
-
-    fn of_nodes(&self, what: &str) -> Result<u64> {
-        let of = |node: &Node| ps(what, &["--pid", &node.id().to_string()]);
+        let of = |node: &Node| {
+            let mut ps = Command::new("ps");
+            let rss = process::read(ps.args(["-o", "rss=", "--pid", &node.id().to_string()]))?;
+            rss.parse::<u64>().with_context(|| format!("ps says {rss}"))
+        };
         self.nodes.iter().map(of).sum()
     }
 }
@@ -235,13 +274,15 @@ pub(super) fn environment(base_url: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The sum of `what` over the processes that `which` chooses.
-fn ps(what: &str, which: &[&str]) -> Result<u64> {
-    let mut ps = Command::new("ps");
-    let numbers = process::read(ps.args(["-o", what]).args(which))?;
-    let numbers = numbers.lines().map(|line| line.trim().parse::<u64>());
-    let sum = numbers.sum::<Result<u64, _>>();
-    sum.context("ps says something else than numbers")
+/// How an execution of the workflow ended, as the engine writes it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kept {
+    Ok {
+        value: Vec<CameraClip>,
+    },
+    #[serde(untagged)]
+    Failed(Value),
 }
 
 /// What the workflow says of one camera.

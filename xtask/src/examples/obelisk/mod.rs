@@ -1,6 +1,7 @@
 //! Obelisk, a durable workflow engine: one node, and two on one PostgreSQL.
 
 mod cluster;
+mod cpu;
 mod node;
 mod postgres;
 mod power_cut;
@@ -30,6 +31,17 @@ const OBELISK: CargoProgram = CargoProgram {
     features: "",
 };
 
+/// What the workflow needs, and a call of the component alone does not.
+const UNUSED: [&str; 7] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "PGHOST",
+    "PGPASSWORD",
+    "PGUSER",
+    "S3_BUCKET",
+];
+
 /// What the example runs on.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools {
@@ -56,14 +68,21 @@ pub(crate) fn tools(workspace: &Workspace) -> Result<Tool<Tools>> {
             return Ok(Tool::Unavailable(why));
         }
     }
-    let tools = Tools {
-        obelisk: OBELISK.install(workspace)?,
-        s3s: store::S3S.install(workspace)?,
-        postgres,
+    let obelisk = match OBELISK.install(workspace) {
+        Tool::Ready(program) => program,
+        Tool::Unavailable(why) => return Ok(Tool::Unavailable(why)),
+    };
+    let s3s = match store::S3S.install(workspace) {
+        Tool::Ready(program) => program,
+        Tool::Unavailable(why) => return Ok(Tool::Unavailable(why)),
     };
     let mut cargo = workspace.cargo(["build", "--release", "--target", "wasm32-wasip2"]);
     process::run(cargo.current_dir(workspace.root().join(FOLDER)))?;
-    Ok(Tool::Ready(tools))
+    Ok(Tool::Ready(Tools {
+        obelisk,
+        s3s,
+        postgres,
+    }))
 }
 
 pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
@@ -74,14 +93,13 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
     let folder = workspace.root().join(FOLDER);
     let built = folder.join("target/wasm32-wasip2/release");
     let mut deployed = size(&workspace.component())?;
-    for file in ["deployment.toml", "server.toml", "turns.sh"] {
+    for file in ["deployment.toml", "turns.sh"] {
         deployed += size(&folder.join(file))?;
     }
     for component in ["destination.wasm", "workflow.wasm"] {
         deployed += size(&built.join(component))?;
     }
-    let workspace = Workspace::load()?;
-    let again = Workspace::load()?;
+    let (workspace, same) = (workspace.clone(), workspace.clone());
     let obelisk = tools.obelisk.clone();
     Ok(Tool::Ready(Host {
         about: About {
@@ -92,7 +110,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
             deployed,
         },
         get_clip: Box::new(move |call| get_clip(&workspace, &obelisk, call)),
-        also: Some(Box::new(move |_| power_cut::check(&again, &tools))),
+        also: Some(Box::new(move |_| power_cut::check(&same, &tools))),
     }))
 }
 
@@ -100,16 +118,15 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
 fn get_clip(workspace: &Workspace, obelisk: &Path, call: &Call<'_>) -> Result<Answer> {
     let database = tempfile::tempdir_in(call.folder).context("cannot make a folder")?;
     let config = format!(
-        "database.sqlite.directory = '{}'",
-        database.path().display()
+        "webui.enabled = false\n\
+         external.enabled = false\n\
+         database.sqlite.directory = {}",
+        node::toml(database.path())
     );
     let mut environment = cluster::environment(call.base_url);
-    // Not used, and asked for when the node starts.
-    let unused = ["PGHOST", "PGUSER", "PGPASSWORD", "S3_BUCKET", "AWS_REGION"];
-    environment.extend(unused.map(|name| (name, String::new())));
-    let unused = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-    environment.extend(unused.map(|name| (name, String::new())));
     environment.push(("S3_ENDPOINT", "http://127.0.0.1".to_owned()));
+    // Asked for when the node starts, and not used.
+    environment.extend(UNUSED.map(|name| (name, String::new())));
     let deployment = workspace.root().join(FOLDER).join("deployment.toml");
     let node = Node::start(
         workspace,

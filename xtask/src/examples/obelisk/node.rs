@@ -1,6 +1,7 @@
 //! One process of Obelisk.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -8,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::store::free_port;
 use crate::process::{self, Background};
 use crate::workspace::Workspace;
 
@@ -37,15 +37,13 @@ impl Node {
     ) -> Result<Self> {
         fs::create_dir_all(folder).context("cannot make a folder for a node")?;
         let address = format!("127.0.0.1:{}", free_port()?);
-        let cache = workspace.target().join("examples/obelisk");
-        let cache = toml_string(&cache);
+        let cache = toml(&workspace.target().join("examples/obelisk"));
+        // Keys without a table come first.
         let config = format!(
-            "{config}\n\
-             [api]\nlistening_addr = \"{address}\"\n\
-             [webui]\nenabled = false\n\
-             [external]\nenabled = false\n\
-             [wasm]\ncache_directory = {cache}\n\
-             [wasm.codegen_cache]\ndirectory = {cache}\n"
+            "api.listening_addr = \"{address}\"\n\
+             wasm.cache_directory = {cache}\n\
+             wasm.codegen_cache.directory = {cache}\n\
+             {config}"
         );
         let file = folder.join("server.toml");
         fs::write(&file, config)?;
@@ -108,7 +106,14 @@ impl Node {
     }
 }
 
-fn toml_string(path: &Path) -> String {
-    // A JSON string is a basic string of TOML.
+/// `path` as a string in TOML.
+pub(super) fn toml(path: &Path) -> String {
+    // A JSON string is one, too.
     serde_json::Value::from(path.display().to_string()).to_string()
+}
+
+/// A port that nothing listens on now.
+pub(super) fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
+    Ok(listener.local_addr()?.port())
 }

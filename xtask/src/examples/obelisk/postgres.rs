@@ -16,8 +16,12 @@ use crate::workspace::Workspace;
 /// For how long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const USER: &str = "obelisk";
-const PASSWORD: &str = "a-password-of-the-database";
+/// May do anything.
+const SUPERUSER: &str = "postgres";
+/// The role that the example makes.
+const ROLE: &str = "obelisk";
+/// Opens nothing but the server that is started with it.
+pub(super) const PASSWORD: &str = "a-password-of-the-database";
 
 /// The folder with PostgreSQL's programs, which are installed where they may be.
 pub(super) fn install(workspace: &Workspace) -> Tool<PathBuf> {
@@ -43,14 +47,15 @@ fn find() -> Option<PathBuf> {
     let folders = versions.filter_map(|version| Some(version.ok()?.path().join("bin")));
     let on_path = which::which("initdb").ok();
     let on_path = on_path.and_then(|initdb| Some(initdb.parent()?.to_owned()));
-    let mut found: Vec<_> = folders.chain(on_path).collect();
-    found.retain(|folder| folder.join("postgres").is_file() && folder.join("initdb").is_file());
-    found.sort();
-    found.pop()
+    let has = |folder: &PathBuf, program| folder.join(program).is_file();
+    folders
+        .chain(on_path)
+        .find(|folder| has(folder, "initdb") && has(folder, "postgres") && has(folder, "psql"))
 }
 
 /// A server that listens on a socket in a folder of its own, at the latest until this value ends.
 pub(super) struct Postgres {
+    programs: PathBuf,
     folder: PathBuf,
     process: Background,
 }
@@ -88,7 +93,7 @@ impl Postgres {
         initdb
             .args([
                 "--username",
-                USER,
+                SUPERUSER,
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
             ])
@@ -101,7 +106,11 @@ impl Postgres {
             .args(["-c", "listen_addresses=", "-c"])
             .arg(format!("unix_socket_directories={}", folder.display()));
         let process = process::start_with_log(&mut postgres, &log)?;
-        let postgres = Self { folder, process };
+        let postgres = Self {
+            programs: programs.to_owned(),
+            folder,
+            process,
+        };
         let start = Instant::now();
         while postgres.ask("postgres", "SELECT 1").is_err() {
             ensure!(
@@ -118,15 +127,30 @@ impl Postgres {
     pub(super) fn environment(&self) -> [(&'static str, String); 3] {
         [
             ("PGHOST", self.folder.display().to_string()),
-            ("PGUSER", USER.to_owned()),
+            ("PGUSER", ROLE.to_owned()),
             ("PGPASSWORD", PASSWORD.to_owned()),
         ]
     }
 
+    /// Runs the file `sql` as the superuser.
+    pub(super) fn set_up(&self, sql: &Path) -> Result<()> {
+        let mut psql = self.psql();
+        psql.arg("--set").arg(format!("password={PASSWORD}"));
+        process::read(psql.arg("--file").arg(sql)).map(drop)
+    }
+
     /// What the server answers to `sql`: rows as lines, columns between `|`.
     pub(super) fn ask(&self, database: &str, sql: &str) -> Result<String> {
+        let mut psql = self.psql();
+        process::read(psql.args(["--dbname", database, "--command", sql]))
+    }
+
+    /// As the superuser.
+    fn psql(&self) -> Command {
         let mut psql = self.program("psql");
-        process::read(psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql]))
+        psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
+            .args(["--set", "ON_ERROR_STOP=1", "--username", SUPERUSER]);
+        psql
     }
 
     /// One number that the server answers to `sql`.
@@ -139,7 +163,7 @@ impl Postgres {
 
     /// One of PostgreSQL's programs for clients.
     pub(super) fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(name);
+        let mut command = Command::new(self.programs.join(name));
         command.envs(self.environment());
         command
     }
@@ -147,5 +171,15 @@ impl Postgres {
     /// The server's first process.
     pub(super) fn id(&self) -> u32 {
         self.process.0.id()
+    }
+}
+
+impl Drop for Postgres {
+    /// Lets the server clear up: it shares memory with its processes, which outlives them.
+    fn drop(&mut self) {
+        let id = self.id().to_string();
+        // Both fail only for a server that has ended.
+        let _ = process::read(Command::new("kill").args(["-INT", &id]));
+        let _ = self.process.0.wait();
     }
 }

@@ -1,9 +1,10 @@
 //! What nodes carry.
 
 use std::fmt;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::Tools;
 use super::cluster::{Api, CAMERAS, Cluster};
@@ -11,6 +12,9 @@ use crate::workspace::Workspace;
 
 /// For how long the alerts of one case may take.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// For how long they are then left alone, to see what waiting costs.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// What is tried: so many nodes, motion alerts, and times the mock's own clip, of 56 KB, in one.
 const CASES: [Case; 3] = [
@@ -46,8 +50,10 @@ struct Row {
     /// The size of a clip.
     size: u64,
     took: Duration,
-    /// In seconds, of the nodes and of PostgreSQL.
-    cpu: (u64, u64),
+    /// Of the nodes and of PostgreSQL.
+    cpu: (Duration, Duration),
+    /// Of all of them while they were idle.
+    idle: Duration,
     /// Of a node at the end, in KiB.
     memory: u64,
     transactions: u64,
@@ -86,16 +92,20 @@ impl Case {
         cluster.wait(alerts, PATIENCE)?;
         let took = start.elapsed();
         let after = cluster.cpu()?;
-        let grown = |after: u64, before| after.checked_sub(before).context("less than before");
+        let transactions = cluster.count(TRANSACTIONS)? - transactions;
+        let bytes = cluster.count(BYTES)? - bytes;
+        thread::sleep(IDLE);
+        let idle = cluster.cpu()?;
         Ok(Row {
             nodes,
             clips: alerts * CAMERAS.len() as u64,
             size: cluster.size_of_a_clip()?,
             took,
-            cpu: (grown(after.0, cpu.0)?, grown(after.1, cpu.1)?),
+            cpu: (after.0 - cpu.0, after.1 - cpu.1),
+            idle: idle.0 + idle.1 - after.0 - after.1,
             memory: cluster.memory()? / nodes,
-            transactions: grown(cluster.count(TRANSACTIONS)?, transactions)?,
-            bytes: grown(cluster.count(BYTES)?, bytes)?,
+            transactions,
+            bytes,
         })
     }
 }
@@ -107,20 +117,21 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| nodes | size of a clip | clips a second | CPU of nodes, a clip | CPU of PostgreSQL, a clip | memory of a \
-             node | transactions, a clip | database, a clip |"
+            "| nodes | size of a clip | clips a second | CPU of nodes, a clip | CPU of PostgreSQL, a clip | CPU \
+             of both, idle | memory of a node | transactions, a clip | database, a clip |"
         )?;
-        writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- |")?;
+        writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")?;
         for row in &self.0 {
             let clips = row.clips as f64;
             writeln!(
                 f,
-                "| {} | {:.2} MB | {:.1} | {:.0} ms | {:.0} ms | {} MB | {} | {} KB |",
+                "| {} | {:.2} MB | {:.1} | {:.0} ms | {:.0} ms | {:.0} % | {} MB | {} | {} KB |",
                 row.nodes,
                 row.size as f64 / 1e6,
                 clips / row.took.as_secs_f64(),
-                row.cpu.0 as f64 * 1e3 / clips,
-                row.cpu.1 as f64 * 1e3 / clips,
+                row.cpu.0.as_secs_f64() * 1e3 / clips,
+                row.cpu.1.as_secs_f64() * 1e3 / clips,
+                row.idle.as_secs_f64() * 1e2 / IDLE.as_secs_f64(),
                 row.memory * 1024 / 1_000_000,
                 row.transactions / row.clips,
                 row.bytes / row.clips / 1000,

@@ -1,7 +1,7 @@
 //! Object storage: s3s-fs, which keeps objects as files and checks signatures.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
+use super::node::free_port;
 use crate::cargo_tool::CargoProgram;
 use crate::process::{self, Background};
 use crate::workspace::Workspace;
@@ -45,10 +46,16 @@ impl Store {
             .arg(port.to_string())
             .args(["--access-key", KEY_ID, "--secret-key", SECRET])
             .arg(folder);
-        let process = process::start_with_log(&mut command, &folder.join("log"))?;
+        let log = folder.join("log");
+        let mut process = process::start_with_log(&mut command, &log)?;
         let start = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            ensure!(start.elapsed() < PATIENCE, "the store does not listen");
+            let ended = process.0.try_wait()?.is_some();
+            ensure!(
+                !ended && start.elapsed() < PATIENCE,
+                "the store does not listen; it says: {}",
+                fs::read_to_string(&log).unwrap_or_default()
+            );
             thread::sleep(Duration::from_millis(20));
         }
         Ok(Self {
@@ -75,10 +82,4 @@ impl Store {
             .with_context(|| format!("{object} is not in the store"))?;
         Ok(hex::encode(Sha256::digest(content)))
     }
-}
-
-/// A port that nothing listens on now.
-pub(super) fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
-    Ok(listener.local_addr()?.port())
 }
