@@ -1,6 +1,5 @@
--- PostgreSQL's part, once, by a superuser: a role for the nodes, and two databases that it owns.
---
---   psql --username postgres --set password="$PGPASSWORD" --file setup.sql
+-- PostgreSQL's part, once, by a superuser: a role for the nodes, with a password, and two databases that it owns.
+\set ON_ERROR_STOP on
 
 CREATE ROLE obelisk LOGIN PASSWORD :'password';
 

@@ -74,6 +74,7 @@ pub(crate) fn compile(workspace: &Workspace, compiler: &Compiler, world: World) 
     // Of a crate that is also made a library for Rust, cargo does not optimise the whole at link time.
     let args = [
         "rustc",
+        "--locked",
         "--crate-type",
         "cdylib",
         "--profile",

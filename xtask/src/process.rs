@@ -92,17 +92,41 @@ pub(crate) fn start(command: &mut Command) -> Result<Background> {
 /// # Errors
 ///
 /// The file cannot be made, or the program cannot be started.
-pub(crate) fn start_with_log(command: &mut Command, log: &Path) -> Result<Background> {
+pub(crate) fn start_with_log(command: &Command, log: &Path) -> Result<Background> {
     let failed = || format!("cannot write {}", log.display());
     let file = File::create(log).with_context(failed)?;
     eprintln!("    $ {} &", line(command));
-    let child = command
+    let child = ended_with_xtask(command)
         .stdin(Stdio::null())
         .stderr(file.try_clone().with_context(failed)?)
         .stdout(file)
         .spawn()
         .with_context(|| not_started(command))?;
     Ok(Background(child))
+}
+
+/// `command`, so that it ends with xtask however that ends, where Linux's setpriv is; elsewhere as it is.
+fn ended_with_xtask(command: &Command) -> Command {
+    let (program, args) = (command.get_program(), command.get_args());
+    let mut ended = match which::which("setpriv") {
+        Ok(setpriv) => {
+            let mut setpriv = Command::new(setpriv);
+            setpriv.args(["--pdeathsig", "KILL", "--"]).arg(program);
+            setpriv
+        }
+        Err(_) => Command::new(program),
+    };
+    ended.args(args);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => ended.env(name, value),
+            None => ended.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        ended.current_dir(folder);
+    }
+    ended
 }
 
 /// A running program that ends, at the latest, with this value.
@@ -187,7 +211,7 @@ mod tests {
         let log = folder.path().join("log");
         let mut command = Command::new("sh");
         command.args(["-c", "echo a; echo b >&2"]);
-        let mut background = start_with_log(&mut command, &log).unwrap();
+        let mut background = start_with_log(&command, &log).unwrap();
         background.0.wait().unwrap();
         assert_eq!(std::fs::read_to_string(log).unwrap(), "a\nb\n");
     }

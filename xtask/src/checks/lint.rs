@@ -48,6 +48,7 @@ pub(crate) fn lint(runner: &mut Runner, workspace: &Workspace, targets: &Targets
             workspace,
             [
                 "clippy",
+                "--locked",
                 "--lib",
                 "--bins",
                 "--tests",
@@ -85,7 +86,13 @@ pub(crate) fn lint(runner: &mut Runner, workspace: &Workspace, targets: &Targets
             Step {
                 name: "clippy-example",
                 reason: "lints, in an example that is a component",
-                command: warnings_denied(cargo(&["clippy", "--workspace", "--target", CHECKED])),
+                command: warnings_denied(cargo(&[
+                    "clippy",
+                    "--locked",
+                    "--workspace",
+                    "--target",
+                    CHECKED,
+                ])),
             },
             targets.refusal(CHECKED),
         )?;

@@ -103,7 +103,7 @@ pub(crate) fn examples(
             Tool::Unavailable(why) => runner.skip(example.name, &why),
         }
     }
-    eprintln!("\n{}", examples::Report(&rows));
+    eprintln!("\n{}", examples::Report::new(&rows, workspace)?);
     Ok(())
 }
 

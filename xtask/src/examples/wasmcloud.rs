@@ -40,7 +40,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
     let handler = Handler::of(workspace);
     // wasmCloud would, too, and has nothing left to do when it starts.
     handler.build(workspace)?;
-    let deployed = size(&component(workspace))?
+    let deployed = size(&workspace.component())?
         + size(&handler.component())?
         + size(&workspace.root().join(CONFIG))?;
     let workspace = workspace.clone();
@@ -58,11 +58,6 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
         }),
         also: None,
     }))
-}
-
-/// The component with only the interface that others import.
-fn component(workspace: &Workspace) -> PathBuf {
-    workspace.component().with_file_name("mv-clip-clips.wasm")
 }
 
 /// `examples/http-handler`.
@@ -105,7 +100,7 @@ impl Server {
     ) -> Result<Self> {
         let config = fs::read_to_string(workspace.root().join(CONFIG))
             .with_context(|| format!("cannot read {CONFIG}"))?;
-        let config = adapted(&config, &handler.0, &component(workspace), call.base_url)?;
+        let config = adapted(&config, &handler.0, &call.component, call.base_url)?;
         let project = call.folder.join("project");
         fs::create_dir_all(project.join(".wash"))?;
         fs::write(project.join(".wash/config.yaml"), config)?;
@@ -115,7 +110,7 @@ impl Server {
             .current_dir(project)
             .envs([handler.target()])
             .env("MERAKI_DASHBOARD_API_KEY", KEY);
-        let mut process = process::start_with_log(&mut command, &log)?;
+        let mut process = process::start_with_log(&command, &log)?;
         let start = Instant::now();
         loop {
             let said = fs::read_to_string(&log)?;
@@ -162,7 +157,7 @@ fn adapted(config: &str, handler: &Path, component: &Path, base_url: &str) -> Re
     let replaced = [
         ("../http-handler", &*handler.to_string_lossy()),
         (
-            "../../target/component/mv-clip-clips.wasm",
+            "../../target/component/mv-clip.wasm",
             &*component.to_string_lossy(),
         ),
         ("127.0.0.1:8000", "127.0.0.1:0"),

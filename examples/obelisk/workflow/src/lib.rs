@@ -27,11 +27,12 @@ const ROLL: TimeDelta = TimeDelta::seconds(30);
 /// How long after it was recorded footage can be asked for.
 const LAG: TimeDelta = TimeDelta::seconds(60);
 
-/// How often a clip is asked for.
-const ROUNDS: usize = 5;
+/// How often a clip is asked for: for about four hours, where it may succeed later.
+const ROUNDS: u32 = 10;
 
-/// How long a clip that may succeed later is left alone where it does not say for how long, in seconds.
+/// For how many seconds a clip that may succeed later is left alone at least: each time twice as long, up to an hour.
 const PAUSE: u32 = 60;
+const LONGEST_PAUSE: u32 = 3600;
 
 /// One camera, and the last that was heard of its clip.
 struct Camera {
@@ -43,8 +44,16 @@ struct Camera {
 impl Guest for Workflow {
     fn keep(alert: MotionAlert, serials: Vec<String>) -> Result<Vec<CameraClip>, String> {
         let at = DateTime::parse_from_rfc3339(&alert.occurred_at)
-            .map_err(|error| format!("{} is no RFC 3339 time: {error}", alert.occurred_at))?
+            .map_err(|_| {
+                format!(
+                    "{} is no RFC 3339 time with an offset or Z",
+                    alert.occurred_at
+                )
+            })?
             .to_utc();
+        for name in serials.iter().chain([&alert.id]) {
+            check_name(name)?;
+        }
         // Here and not in the component: a workflow that waits is a row of the database, and nothing else.
         engine::sleep_until(at + ROLL + LAG)?;
 
@@ -54,13 +63,12 @@ impl Guest for Workflow {
             outcome: Err(ClipError::ExecutionFailed),
         };
         let mut cameras: Vec<_> = serials.into_iter().map(camera).collect();
-        for _ in 0..ROUNDS {
-            let Some(pause) = cameras.iter().filter_map(Camera::again_after).max() else {
-                break;
-            };
+        for round in 0..ROUNDS {
+            let pauses = cameras.iter().filter_map(|camera| camera.again_after(round));
+            let Some(pause) = pauses.max() else { break };
             engine::sleep_for(pause)?;
             let left = cameras.iter_mut();
-            let left = left.filter(|camera| camera.again_after().is_some());
+            let left = left.filter(|camera| camera.again_after(round).is_some());
             save(&alert.organisation, at, left.collect())?;
         }
         Ok(cameras.into_iter().map(Camera::kept).collect())
@@ -97,12 +105,14 @@ fn save(organisation: &str, at: DateTime<Utc>, cameras: Vec<&mut Camera>) -> Res
 }
 
 impl Camera {
-    /// After how many seconds the clip may be asked for again, where that can help.
-    fn again_after(&self) -> Option<u32> {
+    /// After how many seconds the clip may be asked for in this `round`, where that can help.
+    fn again_after(&self, round: u32) -> Option<u32> {
         match &self.outcome {
             Ok(_) | Err(ClipError::Permanent(_)) => None,
             Err(ClipError::Transient(failure)) => {
-                Some(failure.retry_after_seconds.unwrap_or(PAUSE))
+                let pause = PAUSE << round.saturating_sub(1);
+                let asked = failure.retry_after_seconds.unwrap_or_default();
+                Some(asked.max(pause.min(LONGEST_PAUSE)))
             }
             // The node has ended, and not the clip.
             Err(ClipError::ExecutionFailed) => Some(0),
@@ -127,6 +137,17 @@ impl Camera {
             outcome,
         }
     }
+}
+
+/// An alert comes from outside: what names an object must not lead out of the alert's folder, or out of the bucket.
+fn check_name(name: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || !name.chars().all(is_plain) {
+        return Err(format!(
+            "{name:?} cannot be part of an object's name: letters, digits, - and _ can"
+        ));
+    }
+    Ok(())
 }
 
 fn time(milliseconds: u64) -> Result<DateTime<Utc>, String> {

@@ -1,6 +1,7 @@
 //! Nodes of Obelisk on one PostgreSQL, with the store and the mock that the example needs.
 
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
@@ -134,10 +135,10 @@ impl<'a> Cluster<'a> {
         self.folder.path().join(format!("node-{node}"))
     }
 
-    /// Has the nodes, in turn, take so many motion alerts.
-    pub(super) fn submit(&self, alerts: u64) -> Result<()> {
+    /// Has the nodes, in turn, take motion alerts of these numbers.
+    pub(super) fn submit(&self, alerts: Range<u64>) -> Result<()> {
         let occurred_at = text(Utc::now() - TimeDelta::minutes(10));
-        for (number, node) in (0..alerts).zip(self.nodes.iter().cycle()) {
+        for (number, node) in alerts.zip(self.nodes.iter().cycle()) {
             let alert = json!({
                 "id": alert(number),
                 "organisation": "acme",
@@ -172,6 +173,11 @@ impl<'a> Cluster<'a> {
     pub(super) fn kill_the_first(&mut self) -> Result<()> {
         ensure!(!self.nodes.is_empty(), "there is no node to kill");
         self.nodes.remove(0).kill()
+    }
+
+    /// Ends PostgreSQL in the middle of what it does, and starts it again.
+    pub(super) fn crash_postgres(&mut self) -> Result<()> {
+        self.postgres.crash()
     }
 
     /// How many executions of the workflow have finished.

@@ -31,6 +31,9 @@ const OBELISK: CargoProgram = CargoProgram {
     features: "",
 };
 
+/// What a person types to have one clip.
+const SUBMIT: &str = r#"obelisk execution submit --follow meraki-mv:clips/clips@0.1.0.get-clip '["SERIAL", "START", "END"]'"#;
+
 /// What the workflow needs, and a call of the component alone does not.
 const UNUSED: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
@@ -106,7 +109,7 @@ pub(super) fn install(workspace: &Workspace) -> Result<Tool<Host>> {
             name: "Obelisk",
             folder: "obelisk",
             version: OBELISK.version.to_owned(),
-            shown: "obelisk execution submit --follow …/clips.get-clip '[SERIAL, START, END]'",
+            shown: SUBMIT,
             deployed,
         },
         get_clip: Box::new(move |call| get_clip(&workspace, &obelisk, call)),

@@ -55,7 +55,7 @@ impl Node {
         if let Some(deployment) = deployment {
             command.arg("--deployment").arg(deployment);
         }
-        let process = process::start_with_log(&mut command, &log)?;
+        let process = process::start_with_log(&command, &log)?;
         let mut node = Self {
             program: program.to_owned(),
             address,

@@ -55,8 +55,7 @@ fn find() -> Option<PathBuf> {
 
 /// A server that listens on a socket in a folder of its own, at the latest until this value ends.
 pub(super) struct Postgres {
-    programs: PathBuf,
-    folder: PathBuf,
+    home: Home,
     process: Background,
 }
 
@@ -64,69 +63,48 @@ impl Postgres {
     /// Starts an empty server in `folder`, which must not be there yet.
     pub(super) fn start(workspace: &Workspace, programs: &Path, folder: PathBuf) -> Result<Self> {
         fs::create_dir(&folder).context("cannot make a folder for PostgreSQL")?;
-        let password = folder.join("password");
-        fs::write(&password, PASSWORD)?;
-        // PostgreSQL refuses to run as root.
-        let is_root = process::read(&mut workspace.command("id", ["-u"]))? == "0";
-        if is_root {
-            let mut chown = workspace.command("chown", ["-R", "postgres"]);
-            process::read(chown.arg(&folder))?;
-        }
-        let command = |program: &str| {
-            let program = programs.join(program);
-            let mut command = if is_root {
-                let mut as_user = workspace.command("setpriv", ["--reuid=postgres"]);
-                as_user
-                    .args(["--regid=postgres", "--init-groups"])
-                    .arg(program);
-                as_user
-            } else {
-                Command::new(program)
-            };
-            command
-                .current_dir(&folder)
-                .arg("-D")
-                .arg(folder.join("data"));
-            command
-        };
-        let mut initdb = command("initdb");
-        initdb
-            .args([
-                "--username",
-                SUPERUSER,
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-            ])
-            .args(["--locale=C", "--no-instructions", "--pwfile"])
-            .arg(&password);
-        process::read(&mut initdb)?;
-        let log = folder.join("log");
-        let mut postgres = command("postgres");
-        postgres
-            .args(["-c", "listen_addresses=", "-c"])
-            .arg(format!("unix_socket_directories={}", folder.display()));
-        let process = process::start_with_log(&mut postgres, &log)?;
-        let postgres = Self {
+        let home = Home {
             programs: programs.to_owned(),
             folder,
-            process,
+            // PostgreSQL refuses to run as root.
+            is_root: process::read(&mut workspace.command("id", ["-u"]))? == "0",
         };
+        home.set_up()?;
+        let process = home.run()?;
+        let postgres = Self { home, process };
+        postgres.wait_until_ready()?;
+        Ok(postgres)
+    }
+
+    /// Ends the server in the middle of what it does, and starts it again: it finds its databases as after a crash.
+    pub(super) fn crash(&mut self) -> Result<()> {
+        let id = self.id().to_string();
+        process::read(Command::new("kill").args(["-QUIT", &id]))?;
+        self.process
+            .0
+            .wait()
+            .context("cannot wait for PostgreSQL")?;
+        self.process = self.home.run()?;
+        self.wait_until_ready()
+    }
+
+    fn wait_until_ready(&self) -> Result<()> {
         let start = Instant::now();
-        while postgres.ask("postgres", "SELECT 1").is_err() {
+        while self.ask("postgres", "SELECT 1").is_err() {
             ensure!(
                 start.elapsed() < PATIENCE,
                 "PostgreSQL does not answer; it says: {}",
-                fs::read_to_string(postgres.folder.join("log")).unwrap_or_default()
+                fs::read_to_string(self.home.log()).unwrap_or_default()
             );
             thread::sleep(Duration::from_millis(50));
         }
-        Ok(postgres)
+        Ok(())
     }
 
     /// What PostgreSQL's programs, and the example, take to find the server.
     pub(super) fn environment(&self) -> [(&'static str, String); 3] {
         [
-            ("PGHOST", self.folder.display().to_string()),
+            ("PGHOST", self.home.folder.display().to_string()),
             ("PGUSER", ROLE.to_owned()),
             ("PGPASSWORD", PASSWORD.to_owned()),
         ]
@@ -163,7 +141,7 @@ impl Postgres {
 
     /// One of PostgreSQL's programs for clients.
     pub(super) fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.programs.join(name));
+        let mut command = Command::new(self.home.programs.join(name));
         command.envs(self.environment());
         command
     }
@@ -181,5 +159,64 @@ impl Drop for Postgres {
         // Both fail only for a server that has ended.
         let _ = process::read(Command::new("kill").args(["-INT", &id]));
         let _ = self.process.0.wait();
+    }
+}
+
+/// Where the server's files are, and as whom it runs.
+struct Home {
+    programs: PathBuf,
+    folder: PathBuf,
+    is_root: bool,
+}
+
+impl Home {
+    /// Makes what is to be served: nothing yet.
+    fn set_up(&self) -> Result<()> {
+        let password = self.folder.join("password");
+        fs::write(&password, PASSWORD)?;
+        if self.is_root {
+            let mut chown = Command::new("chown");
+            process::read(chown.args(["-R", "postgres"]).arg(&self.folder))?;
+        }
+        let mut initdb = self.command("initdb");
+        initdb
+            .args(["--username", SUPERUSER])
+            .args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"])
+            .args(["--no-instructions", "--pwfile"])
+            .arg(password);
+        process::read(&mut initdb).map(drop)
+    }
+
+    /// Runs the server.
+    fn run(&self) -> Result<Background> {
+        let mut postgres = self.command("postgres");
+        let socket = format!("unix_socket_directories={}", self.folder.display());
+        postgres.args(["-c", "listen_addresses=", "-c", &socket]);
+        process::start_with_log(&postgres, &self.log())
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// One of PostgreSQL's programs for servers.
+    fn command(&self, program: &str) -> Command {
+        let program = self.programs.join(program);
+        let mut command = if self.is_root {
+            let mut as_user = Command::new("setpriv");
+            as_user
+                .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])
+                // What xtask asks of its processes' ends does not outlast a change of user.
+                .args(["--pdeathsig=INT", "--"])
+                .arg(program);
+            as_user
+        } else {
+            Command::new(program)
+        };
+        command
+            .current_dir(&self.folder)
+            .arg("-D")
+            .arg(self.folder.join("data"));
+        command
     }
 }

@@ -88,7 +88,7 @@ impl Case {
         let (transactions, bytes) = (cluster.count(TRANSACTIONS)?, cluster.count(BYTES)?);
         let cpu = cluster.cpu()?;
         let start = Instant::now();
-        cluster.submit(alerts)?;
+        cluster.submit(0..alerts)?;
         cluster.wait(alerts, PATIENCE)?;
         let took = start.elapsed();
         let after = cluster.cpu()?;

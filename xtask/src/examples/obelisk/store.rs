@@ -47,7 +47,7 @@ impl Store {
             .args(["--access-key", KEY_ID, "--secret-key", SECRET])
             .arg(folder);
         let log = folder.join("log");
-        let mut process = process::start_with_log(&mut command, &log)?;
+        let mut process = process::start_with_log(&command, &log)?;
         let start = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             let ended = process.0.try_wait()?.is_some();
