@@ -40,13 +40,13 @@ impl From<types::Clip> for Clip {
             request_id,
         } = clip;
         Self {
-            serial,
+            serial: printable(&serial),
             imager_id,
-            start,
-            end,
-            url: ClipUrl(url),
-            expires_at,
-            request_id,
+            start: printable(&start),
+            end: printable(&end),
+            url: ClipUrl(printable(&url)),
+            expires_at: expires_at.as_deref().map(printable),
+            request_id: request_id.as_deref().map(printable),
         }
     }
 }
@@ -218,13 +218,21 @@ impl Phase {
 
 fn words(error: &ClipError) -> String {
     match error {
-        ClipError::Permanent(failure) => failure.message.clone(),
+        ClipError::Permanent(failure) => printable(&failure.message),
         ClipError::Transient(failure) => match failure.retry_after_seconds {
-            Some(seconds) => format!("{} Worth another try in {seconds} s.", failure.message),
-            None => failure.message.clone(),
+            Some(seconds) => {
+                let message = printable(&failure.message);
+                format!("{message} Worth another try in {seconds} s.")
+            }
+            None => printable(&failure.message),
         },
         ClipError::ExecutionFailed => "the execution was lost.".into(),
     }
+}
+
+/// A guest's words for a terminal or a log, which control characters could make say something else.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// Why a component cannot be loaded.
@@ -252,6 +260,20 @@ mod tests {
             format!("{:?}", ClipUrl::from("https://h/t0ken".to_owned())),
             "ClipUrl(hidden)"
         );
+    }
+
+    #[test]
+    fn a_guests_words_do_not_steer_a_terminal() {
+        let failure = Failure {
+            kind: FailureKind::NotFound,
+            message: "no\u{1b}[2Jsuch \"camera\"\r\n".to_owned(),
+            status: None,
+            request_id: None,
+            attempts: 1,
+            retry_after_seconds: None,
+        };
+        let words = CallError::Clip(ClipError::Permanent(failure)).to_string();
+        assert_eq!(words, "no\u{fffd}[2Jsuch \"camera\"\u{fffd}\u{fffd}");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use anyhow::Context;
 use chrono::{SecondsFormat, TimeDelta, Utc};
+use host_test::media::MediaClient;
 use host_test::mock::{MockConfig, MockMeraki};
-use host_test::{ClipRequest, media, mpegts};
+use host_test::{ClipRequest, mpegts};
 
 use super::settings::KEY;
 use super::{ComponentFile, KeyHolder, settings};
@@ -64,7 +65,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     say!("{:INDENT$}{}", "", clip.url.expose());
 
     let started = Instant::now();
-    let bytes = media::fetch(&clip.url).await?;
+    let media = MediaClient::new(host.outbound().policy())?;
+    let bytes = media.fetch(&clip.url).await?;
     step("fetch", started, &format!("{} bytes", bytes.len()));
 
     let started = Instant::now();

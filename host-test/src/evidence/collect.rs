@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use reqwest::Client;
 use tokio::fs;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -18,7 +17,8 @@ use super::remux::{RemuxError, remux};
 use super::{REPORT, digest, report};
 use crate::clip::{CallError, Clip, ClipRequest};
 use crate::host::ClipHost;
-use crate::media::{self, MediaError};
+use crate::media::MediaClient;
+use crate::outbound::TlsError;
 
 /// How many clips are downloaded at once.
 const DOWNLOADS: usize = 4;
@@ -49,7 +49,7 @@ pub enum CollectError {
     },
     /// HTTPS cannot be set up.
     #[error(transparent)]
-    Client(#[from] MediaError),
+    Client(#[from] TlsError),
     /// A window that is none.
     #[error(transparent)]
     Footage(#[from] BadFootage),
@@ -78,7 +78,7 @@ pub struct Collector<'a> {
     folder: PathBuf,
     host: &'a ClipHost,
     variables: &'a [(String, String)],
-    client: Client,
+    client: MediaClient,
     turns: Semaphore,
     watch: Box<Watch>,
     /// What has been given to this run; a camera may be named twice.
@@ -113,7 +113,7 @@ impl<'a> Collector<'a> {
             folder,
             host,
             variables,
-            client: media::client()?,
+            client: MediaClient::new(host.outbound().policy())?,
             turns: Semaphore::new(DOWNLOADS),
             watch,
             given: Mutex::default(),

@@ -3,15 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, RANGE};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use reqwest::{Client, Response};
 use tokio::time::{Instant, sleep};
 
 use super::collect::Progress;
 use super::part::{AppendError, PartFile};
 use crate::clip::ClipUrl;
-use crate::media::{LARGEST, MediaError, PAUSE, READY_WITHIN};
+use crate::media::{LARGEST, MediaClient, MediaError, PAUSE, READY_WITHIN, chunk};
 use crate::mpegts::{NotMpegTs, Summary};
 
 /// How often a download that breaks is taken up again.
@@ -61,6 +60,11 @@ impl DownloadError {
         )
     }
 
+    /// Whether trying again cannot help.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::File { .. } | Self::Media(MediaError::Denied(_)))
+    }
+
     /// The status of the media server's last reply, where that was the trouble.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
@@ -104,7 +108,7 @@ enum Stop {
 ///
 /// See [`DownloadError`]; what has arrived stays in `part`.
 pub(super) async fn download(
-    client: &Client,
+    client: &MediaClient,
     url: &ClipUrl,
     part: &mut PartFile,
     progress: &dyn Progress,
@@ -139,7 +143,7 @@ pub(super) async fn download(
 }
 
 async fn attempt(
-    client: &Client,
+    client: &MediaClient,
     url: &ClipUrl,
     part: &mut PartFile,
     version: &mut Option<Version>,
@@ -150,16 +154,15 @@ async fn attempt(
         .await
         .map_err(|error| write_failed(part, error))?;
     let from = part.length() - tail.len() as u64;
-    let mut request = client.get(url.expose());
-    if !tail.is_empty() {
-        request = request.header(RANGE, format!("bytes={from}-"));
-    }
-    let mut response = request.send().await.map_err(transport)?;
+    let range = HeaderValue::try_from(format!("bytes={from}-")).ok();
+    let range = range.filter(|_| !tail.is_empty());
+    let response = client.get(url, range.as_ref()).await;
+    let mut response = response.map_err(failed)?;
     let status = response.status();
     let found = match status {
-        StatusCode::PARTIAL_CONTENT => continued(&response, from)?,
+        StatusCode::PARTIAL_CONTENT => continued(response.headers(), from)?,
         StatusCode::RANGE_NOT_SATISFIABLE if !tail.is_empty() => return Err(Stop::OtherClip),
-        StatusCode::OK => whole(&response),
+        StatusCode::OK => whole(response.headers()),
         StatusCode::NOT_FOUND => return Err(Stop::NotReady(status)),
         status if status.is_server_error() => return Err(Stop::NotReady(status)),
         _ => return Err(Stop::Final(MediaError::Status(status).into())),
@@ -179,7 +182,7 @@ async fn attempt(
     let length = found.length;
     *version = Some(found);
 
-    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+    while let Some(chunk) = chunk(&mut response).await.map_err(failed)? {
         let again = chunk.len().min(overlap.len());
         let (known, new) = chunk.split_at_checked(again).unwrap_or((&chunk, &[]));
         overlap = overlap.strip_prefix(known).ok_or(Stop::OtherClip)?;
@@ -216,8 +219,7 @@ async fn no_clip(part: &mut PartFile, form: NotMpegTs) -> Stop {
 }
 
 /// RFC 9110, section 14.4: `bytes 188-375/55836`, or `*` for a length that is not known.
-fn continued(response: &Response, from: u64) -> Result<Version, Stop> {
-    let headers = response.headers();
+fn continued(headers: &HeaderMap, from: u64) -> Result<Version, Stop> {
     let range = text(headers, CONTENT_RANGE).and_then(|value| value.strip_prefix("bytes "));
     let (range, length) = range
         .and_then(|value| value.split_once('/'))
@@ -234,8 +236,7 @@ fn continued(response: &Response, from: u64) -> Result<Version, Stop> {
     })
 }
 
-fn whole(response: &Response) -> Version {
-    let headers = response.headers();
+fn whole(headers: &HeaderMap) -> Version {
     Version {
         length: text(headers, CONTENT_LENGTH).and_then(|value| value.parse().ok()),
         etag: headers.get(ETAG).cloned(),
@@ -246,8 +247,8 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn transport(error: reqwest::Error) -> Stop {
-    match MediaError::from(error) {
+fn failed(error: MediaError) -> Stop {
+    match error {
         error @ MediaError::Transport(_) => Stop::Broken(error.into()),
         error => Stop::Final(error.into()),
     }

@@ -29,10 +29,7 @@ impl Failed {
             },
             Self::Call(CallError::ShuttingDown) => (true, "shutting-down"),
             Self::Call(_) => (false, "component-failed"),
-            Self::Download(error) => {
-                let here = matches!(error, DownloadError::File { .. });
-                (!here, "download-failed")
-            }
+            Self::Download(error) => (!error.is_final(), "download-failed"),
             Self::Name(_) => (false, "component-failed"),
         };
         let failure = match &self {

@@ -17,7 +17,7 @@
 //! The ranges are those of the IANA special-purpose address registries for
 //! [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry) and
 //! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry), the multicast ranges, and
-//! the fixed metadata addresses that large cloud providers document.
+//! the fixed metadata addresses that large cloud providers document, or that cloud-init knows of them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -133,9 +133,19 @@ const IPV4: &[(Ipv4Net, Class)] = &[
 /// From the narrow to the wide: the first range that holds an address decides. What no range
 /// holds is not global.
 const IPV6: &[(Ipv6Net, Class)] = &[
-    // AWS and Google Cloud.
+    // AWS, Google Cloud, Oracle Cloud, Scaleway, Akamai, Alibaba Cloud.
     (v6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0], 32), METADATA),
     (v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254], 128), METADATA),
+    (
+        v6([0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128),
+        METADATA,
+    ),
+    (v6([0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042], 128), METADATA),
+    (v6([0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1], 128), METADATA),
+    (
+        v6([0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200], 128),
+        METADATA,
+    ),
     (
         v6([0, 0, 0, 0, 0, 0, 0, 0], 128),
         Class::Never("unspecified"),
@@ -346,6 +356,10 @@ mod tests {
             ("unique local", "fd12:3456::1", Open::Listed),
             ("AWS's metadata", "fd00:ec2::254", Open::Never),
             ("Google's metadata", "fd20:ce::254", Open::Never),
+            ("Oracle's metadata", "fd00:c1::a9fe:a9fe", Open::Never),
+            ("Scaleway's metadata", "fd00:42::42", Open::Never),
+            ("Akamai's metadata", "fd00:a9fe:a9fe::1", Open::Never),
+            ("Alibaba's metadata", "fd00:100::100:200", Open::Never),
             ("link-local", "fe80::1", Open::Never),
             ("the end of link-local", "febf::1", Open::Never),
             ("site-local", "fec0::1", Open::Listed),

@@ -25,6 +25,8 @@ enum Hosts {
     Only(Host),
     /// The names under this domain, but not the domain.
     Under(String),
+    /// Every name but this machine's. Nobody can write it: for guests that would be no policy.
+    Named,
 }
 
 /// Why a text is not a [`Destination`]. The text itself is not repeated: somebody who pastes a
@@ -87,11 +89,21 @@ impl fmt::Display for Destination {
             Hosts::Under(domain) => {
                 write_origin(f, &self.scheme, &format_args!("*.{domain}"), self.port)
             }
+            Hosts::Named => write_origin(f, &self.scheme, &"*", self.port),
         }
     }
 }
 
 impl Destination {
+    /// Every public server that has a name and a certificate, on https's own port: for the harness's own requests.
+    pub(super) fn public() -> Self {
+        Self {
+            scheme: Scheme::HTTPS,
+            hosts: Hosts::Named,
+            port: default_port(&Scheme::HTTPS),
+        }
+    }
+
     pub(super) fn covers(&self, origin: &Origin) -> bool {
         self.scheme == *origin.scheme()
             && self.port == origin.port()
@@ -106,7 +118,8 @@ impl Hosts {
             (Self::Under(domain), Host::Name(name)) => name
                 .strip_suffix(domain.as_str())
                 .is_some_and(|labels| labels.ends_with('.')),
-            (Self::Under(_), Host::Ip(_)) => false,
+            (Self::Named, host @ Host::Name(_)) => !host.is_localhost(),
+            (Self::Under(_) | Self::Named, Host::Ip(_)) => false,
         }
     }
 }

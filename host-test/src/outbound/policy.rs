@@ -94,6 +94,13 @@ impl Policy {
         }
     }
 
+    /// This policy, and all public servers with a name over https beside it.
+    pub(crate) fn and_public(&self) -> Self {
+        let mut policy = self.clone();
+        policy.destinations.push(Destination::public());
+        policy
+    }
+
     /// What is allowed, in the order given.
     pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
         self.destinations.iter()

@@ -394,3 +394,29 @@ fn a_denial_names_the_origin_and_nothing_else() {
          if it should be"
     );
 }
+
+#[test]
+fn public_servers_are_names_over_https() {
+    let policy = policy(&["http://127.0.0.1:8080"]).and_public();
+    let cases = [
+        ("https://spn49.meraki.com/", true),
+        ("https://media.example/", true),
+        ("http://127.0.0.1:8080/", true),
+        ("http://127.0.0.1:22/", false),
+        ("https://127.0.0.1/", false),
+        ("https://localhost/", false),
+        ("https://LOCALHOST./", false),
+        ("https://8.8.8.8/", false),
+        ("https://[2606:4700::1111]/", false),
+        ("https://169.254.169.254/", false),
+        ("https://media.example:8443/", false),
+        ("http://media.example/", false),
+    ];
+    for (uri, is_allowed) in cases {
+        assert_eq!(
+            policy.allows(&uri.parse().unwrap()).is_ok(),
+            is_allowed,
+            "{uri}"
+        );
+    }
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use host_test::mock::{Authorization, MockConfig, RecordedRequest, Redirect, Scripted, Target};
-use host_test::{CallError, ClipRequest, FailureKind, Phase, RateLimit, media, mpegts};
+use host_test::{CallError, ClipRequest, FailureKind, Phase, RateLimit, mpegts};
 use http::{Response, StatusCode};
 
 use crate::support::{SERIAL, World, ending, footage, permanent, transient};
@@ -39,7 +39,7 @@ async fn the_url_serves_a_clip() {
         .get_clip(world.variables(), &serial, &start, &end)
         .await
         .unwrap();
-    let summary = mpegts::check(&media::fetch(&url).await.unwrap()).unwrap();
+    let summary = mpegts::check(&world.fetch(&url).await.unwrap()).unwrap();
     assert_eq!(summary.programmes.len(), 1);
 
     let requests = world.mock.requests();

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use host_test::ClipUrl;
-use host_test::media::{MediaError, fetch};
+use host_test::media::MediaError;
 use host_test::mock::{CLIP, MockConfig, Point, Scripted, Target, WireFault};
 use http::{Response, StatusCode};
 use tokio::io::AsyncWriteExt;
@@ -29,8 +29,8 @@ fn statuses(world: &World) -> Vec<Option<u16>> {
 }
 
 /// The error, which is to hide the URL wherever it is printed.
-async fn failure(url: &ClipUrl) -> MediaError {
-    let error = fetch(url).await.unwrap_err();
+async fn failure(world: &World, url: &ClipUrl) -> MediaError {
+    let error = world.fetch(url).await.unwrap_err();
     let secret = url.expose().rsplit('/').next().unwrap();
     let mut printed = format!("{error:?}");
     let mut cause: Option<&dyn Error> = Some(&error);
@@ -53,23 +53,50 @@ async fn a_redirect_tells_the_next_server_nothing_of_the_url() {
         }
     })
     .await;
-    let world = World::new().await;
+    let world = World::new().await.also(&next.origin());
     world.mock.script_media([redirect(&next.origin())]);
     let url = world.get().await.unwrap().url;
-    assert_eq!(fetch(&url).await.unwrap(), b"ok");
+    assert_eq!(world.fetch(&url).await.unwrap(), b"ok");
     let head = seen.recv().await.unwrap().to_lowercase();
     assert!(head.starts_with("get / "), "{head}");
     assert!(!head.contains("referer"), "{head}");
 }
 
+/// What a guest may say, and what a media server may redirect to.
 #[tokio::test]
-async fn a_redirect_to_plain_http_elsewhere_is_refused() {
+async fn a_clip_is_not_fetched_from_where_the_guest_may_not_go_itself() {
+    let other = Server::start(|_| async {}).await;
     let world = World::new().await;
-    let url = world.get().await.unwrap().url;
-    let elsewhere = url.expose().replace("127.0.0.1", "media.example");
-    world.mock.script_media([redirect(&elsewhere)]);
-    let error = failure(&url).await;
-    assert!(matches!(error, MediaError::Redirect(_)), "{error:?}");
+    let cases = [
+        ("another port of this machine", other.origin()),
+        (
+            "the same by name",
+            other.origin().replace("127.0.0.1", "localhost"),
+        ),
+        (
+            "the same over https",
+            other.origin().replace("http:", "https:"),
+        ),
+        ("metadata", "http://169.254.169.254".to_owned()),
+        ("metadata over https", "https://169.254.169.254".to_owned()),
+        ("a private network", "https://10.0.0.1".to_owned()),
+        ("this machine's name", "https://localhost".to_owned()),
+        ("plain http", "http://media.example".to_owned()),
+        ("no host", "file:///etc/passwd".to_owned()),
+        ("no URL", "clip ".to_owned()),
+    ];
+    for (case, origin) in cases {
+        let url = ClipUrl::from(format!("{origin}/media/5ec2e7-5ec2e7"));
+        let error = failure(&world, &url).await;
+        assert!(matches!(error, MediaError::Denied(_)), "{case}: {error:?}");
+
+        world.mock.script_media([redirect(url.expose())]);
+        let clip = world.get().await.unwrap().url;
+        let error = failure(&world, &clip).await;
+        let is_refused = matches!(error, MediaError::Denied(_) | MediaError::Redirect(_));
+        assert!(is_refused, "{case}, by a redirect: {error:?}");
+    }
+    assert_eq!(other.accepted(), 0);
 }
 
 #[tokio::test]
@@ -80,7 +107,7 @@ async fn redirects_have_an_end() {
     world
         .mock
         .script_media([again(), again(), again(), again()]);
-    let error = failure(&url).await;
+    let error = failure(&world, &url).await;
     assert!(matches!(error, MediaError::Redirect(_)), "{error:?}");
 }
 
@@ -92,7 +119,7 @@ async fn a_clip_that_is_not_there_yet_is_asked_for_again() {
     });
     let world = world.await;
     let url = world.get().await.unwrap().url;
-    assert_eq!(fetch(&url).await.unwrap(), CLIP);
+    assert_eq!(world.fetch(&url).await.unwrap(), CLIP);
     assert_eq!(statuses(&world), [Some(404), Some(200)]);
 }
 
@@ -103,7 +130,7 @@ async fn a_clip_that_is_gone_is_not() {
         .mock
         .script_media([Scripted::error(StatusCode::GONE, "expired")]);
     let url = world.get().await.unwrap().url;
-    let error = failure(&url).await;
+    let error = failure(&world, &url).await;
     assert!(
         matches!(error, MediaError::Status(StatusCode::GONE)),
         "{error:?}"
@@ -116,15 +143,17 @@ async fn half_a_clip_is_an_error() {
     let world = World::new().await;
     world.mock.script_media([WireFault::Close(Point::InBody)]);
     let url = world.get().await.unwrap().url;
-    let error = failure(&url).await;
+    let error = failure(&world, &url).await;
     assert!(matches!(error, MediaError::Transport(_)), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_connection_that_fails_is_told_with_its_cause() {
     let (_held, address) = closed_port();
-    let url = ClipUrl::from(format!("http://{address}/media/5ec2e7-5ec2e7"));
-    let error = anyhow::Error::from(failure(&url).await);
+    let origin = format!("http://{address}");
+    let world = World::new().await.also(&origin);
+    let url = ClipUrl::from(format!("{origin}/media/5ec2e7-5ec2e7"));
+    let error = anyhow::Error::from(failure(&world, &url).await);
     let printed = format!("{error:#}");
-    assert!(printed.contains("Connection refused"), "{printed}");
+    assert!(printed.contains("connection refused"), "{printed}");
 }

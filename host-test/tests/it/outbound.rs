@@ -27,12 +27,12 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
         .expect("this takes far too long")
 }
 
-fn allowing(destinations: &[String]) -> OutboundBuilder {
+pub(crate) fn allowing(destinations: &[String]) -> OutboundBuilder {
     let parse = |text: &String| text.parse::<Destination>().unwrap();
     Outbound::builder().policy(destinations.iter().map(parse).collect::<Policy>())
 }
 
-fn request(uri: &str) -> Request<WasiBody> {
+pub(crate) fn request(uri: &str) -> Request<WasiBody> {
     let body = Empty::<Bytes>::new()
         .map_err(|never| match never {})
         .boxed_unsync();

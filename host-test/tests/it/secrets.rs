@@ -2,20 +2,37 @@
 
 use std::time::Duration;
 
-use host_test::CallError;
 use host_test::mock::{MockConfig, Redirect, Scripted};
 use host_test::outbound::{ApiKey, KeyMode, Outbound};
+use host_test::{CallError, Clip, ClipRequest};
+use http::header::AUTHORIZATION;
 use http::{Response, StatusCode};
+use http_body_util::BodyExt as _;
+use tempfile::TempDir;
 use tokio::time::sleep;
 use tracing::Level;
 
+use crate::evidence;
+use crate::outbound::{allowing, request, tls};
 use crate::support::{Log, SERIAL, World, component_file, footage, load};
 use crate::transfer::bucket::{Act, Bucket, SIGNATURE};
 use crate::transfer::destinations::forbidden;
 
-/// wasmtime's own account of the guest's calls, of which the crate's documentation warns.
-fn is_account(line: &str) -> bool {
-    line.contains("wit-bindgen import{")
+fn token_of(clip: &Clip) -> &str {
+    clip.url.expose().rsplit('/').next().unwrap()
+}
+
+/// What the functions for many clips give.
+async fn many(world: &World) -> Vec<Clip> {
+    let (host, variables) = (&world.host, world.variables());
+    let ClipRequest { end, .. } = footage(SERIAL);
+    let serials = [SERIAL.to_owned(), "Q2XX-NONE-0000".to_owned()];
+    let range = host.get_range(variables, &footage(SERIAL)).await.unwrap();
+    let coverage = host.get_coverage(variables, &serials, &end, Some(60));
+    let outcomes = range.into_iter().chain(coverage.await.unwrap());
+    let clips = outcomes.filter_map(|outcome| outcome.outcome.ok());
+    let incident = host.get_incident(variables, SERIAL, &end, None, None);
+    clips.chain([incident.await.unwrap()]).collect()
 }
 
 /// On one thread, so that all of it is logged to the subscriber of this test.
@@ -42,7 +59,7 @@ async fn are_in_no_log_at_the_most_verbose_level() {
         .mock
         .script([Scripted::error(StatusCode::UNAUTHORIZED, &echo)]);
     let echoed = world.get().await.unwrap_err();
-    host_test::media::fetch(&clip.url).await.unwrap();
+    world.fetch(&clip.url).await.unwrap();
 
     // As some do, both tell what they were asked for.
     let (bucket, to) = (
@@ -76,20 +93,30 @@ async fn are_in_no_log_at_the_most_verbose_level() {
 
     let instance = world.host.instance(world.variables()).await.unwrap();
 
-    let token = clip.url.expose().rsplit('/').next().unwrap();
+    let saved = world
+        .host
+        .save_clip(world.variables(), &request, &destination);
+    let saved = saved.await.unwrap();
+    let many = many(&world).await;
+    let folder = TempDir::new().unwrap();
+    let evidence = evidence::save(&world, &folder, &[request]).await;
+    assert!(evidence.failures.is_empty(), "{evidence:?}");
+
+    let token = token_of(&clip);
     let log = log.text();
-    let log = log.lines().filter(|line| !is_account(line));
-    let log = log.collect::<Vec<_>>().join("\n");
     let all = format!(
         "{log}{clip:?}{error}{error:?}{echoed}{echoed:?}{refused}{refused:?}{cut}{cut:?}\
-         {shutdown:?}{host:?}{:?}{instance:?}",
+         {shutdown:?}{host:?}{:?}{instance:?}{saved:?}{many:?}{evidence:?}",
         world.host
     );
     assert!(log.contains("127.0.0.1"), "nothing was logged");
-    assert!(
-        token.len() > 8 && !all.contains(token),
-        "the clip's URL is printed"
-    );
+    for token in [token, token_of(&saved.clip)]
+        .into_iter()
+        .chain(many.iter().map(token_of))
+    {
+        let is_printed = token.len() <= 8 || all.contains(token);
+        assert!(!is_printed, "the clip's URL is printed");
+    }
     assert!(!all.contains(SIGNATURE), "the destination's URL is printed");
     assert!(!all.contains(key), "the API key is printed");
 }
@@ -144,9 +171,39 @@ async fn are_in_no_log_where_the_host_keeps_the_key() {
         }
         assert_eq!(placeholder.is_some(), mode == KeyMode::Placeholder);
         // Nor those of the calls, which nobody here knows.
-        let own = log.lines().filter(|line| !is_account(line));
-        let longest = own.flat_map(|line| line.split(|c: char| !c.is_ascii_hexdigit()));
+        let longest = log.split(|c: char| !c.is_ascii_hexdigit());
         let longest = longest.map(str::len).max().unwrap_or(0);
         assert!(longest < 64, "a placeholder is logged");
+    }
+}
+
+/// What the client, TLS and HTTP/2 say of a request.
+#[tokio::test(flavor = "current_thread")]
+async fn are_in_no_log_of_what_is_below() {
+    let (key, token) = ("5ec2e7-0f-s0mebody", "t0ken-0f-a-clip");
+    let certified = tls::certificate("127.0.0.1");
+    let root = tls::file("secrets", &certified.cert.pem());
+    for protocol in ["h2", "http/1.1"] {
+        let server = tls::serve(&certified, &[protocol]).await;
+        let origin = tls::origin(&server);
+        let outbound = allowing(std::slice::from_ref(&origin)).root_certificates(&root);
+        let outbound = outbound.build().unwrap();
+        let mut request = request(&format!("{origin}/media/{token}"));
+        let bearer = format!("Bearer {key}").parse().unwrap();
+        request.headers_mut().insert(AUTHORIZATION, bearer);
+
+        let log = Log::default();
+        let guard = log.collect(Level::TRACE);
+        let response = outbound.send(request, None).await.unwrap();
+        response.into_body().collect().await.unwrap();
+        drop(guard);
+        let log = log.text();
+        assert!(
+            log.contains("hyper"),
+            "{protocol}: nothing was logged: {log}"
+        );
+        for secret in [key, token] {
+            assert!(!log.contains(secret), "{protocol}: {secret} is logged");
+        }
     }
 }

@@ -6,17 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use host_test::media::{MediaClient, MediaError};
 use host_test::mock::{MockConfig, MockMeraki};
 use host_test::outbound::OutboundBuilder;
 use host_test::outbound::policy::Destination;
 use host_test::{
-    ApiKey, CallError, Clip, ClipError, ClipHost, ClipRequest, CodeCache, Failure, FailureKind,
-    KeyMode, Limits, Outbound, Policy, RateLimiter, read_component,
+    ApiKey, CallError, Clip, ClipError, ClipHost, ClipRequest, ClipUrl, CodeCache, Failure,
+    FailureKind, KeyMode, Limits, Outbound, Policy, RateLimiter, read_component,
 };
 use tokio::net::TcpSocket;
 use tracing::Level;
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 pub fn component_file() -> PathBuf {
     let built = || {
@@ -146,6 +150,12 @@ impl World {
         self.host.request_clip(&self.variables, request).await
     }
 
+    /// Fetches what is behind a URL of the guest's.
+    pub async fn fetch(&self, url: &ClipUrl) -> Result<Vec<u8>, MediaError> {
+        let media = MediaClient::new(self.host.outbound().policy()).unwrap();
+        media.fetch(url).await
+    }
+
     /// How often the API was asked, and what it answered.
     pub fn statuses(&self) -> Vec<Option<u16>> {
         let requests = self.mock.requests();
@@ -201,14 +211,17 @@ pub fn closed_port() -> (TcpSocket, SocketAddr) {
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Collects until the guard is dropped.
+    /// Collects until the guard is dropped, without wasmtime's own account of the guest's calls, of which the
+    /// crate's documentation warns.
     pub fn collect(&self, level: Level) -> DefaultGuard {
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
+        let targets = Targets::new()
+            .with_default(level)
+            .with_target("wasmtime_wasi", LevelFilter::OFF);
+        let lines = tracing_subscriber::fmt::layer()
             .with_ansi(false)
             .with_writer(self.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
+            .with_filter(targets);
+        tracing::subscriber::set_default(tracing_subscriber::registry().with(lines))
     }
 
     pub fn text(&self) -> String {
