@@ -64,7 +64,9 @@ impl Guest for Workflow {
         };
         let mut cameras: Vec<_> = serials.into_iter().map(camera).collect();
         for round in 0..ROUNDS {
-            let pauses = cameras.iter().filter_map(|camera| camera.again_after(round));
+            let pauses = cameras
+                .iter()
+                .filter_map(|camera| camera.again_after(round));
             let Some(pause) = pauses.max() else { break };
             engine::sleep_for(pause)?;
             let left = cameras.iter_mut();

@@ -1,6 +1,7 @@
 //! The axes: where, what and when.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Where it goes wrong, in the order of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,11 @@ impl What {
         Self::WrongLength,
         Self::Oversize,
     ];
+
+    /// Whether a time limit ends it.
+    fn lasts(self) -> bool {
+        matches!(self, Self::Stall | Self::Drip)
+    }
 }
 
 /// At which attempt. Those before it are answered with a 503; those after it are answered well.
@@ -99,18 +105,41 @@ pub enum When {
     First,
     Second,
     Last,
+    /// The first, in the middle of which the call's deadline is.
+    AtTheDeadline,
 }
 
 impl When {
-    const ALL: [Self; 3] = [Self::First, Self::Second, Self::Last];
+    const ALL: [Self; 4] = [Self::First, Self::Second, Self::Last, Self::AtTheDeadline];
 
     /// The attempt's number, from 1.
     pub fn attempt(self) -> u32 {
         match self {
-            Self::First => 1,
+            Self::First | Self::AtTheDeadline => 1,
             Self::Second => 2,
             Self::Last => super::ATTEMPTS,
         }
+    }
+
+    /// For how many attempts there is time.
+    pub fn attempts(self) -> u32 {
+        match self {
+            Self::First | Self::Second | Self::Last => super::ATTEMPTS,
+            Self::AtTheDeadline => 1,
+        }
+    }
+
+    /// When the call has to end.
+    pub fn deadline(self) -> Duration {
+        match self {
+            Self::First | Self::Second | Self::Last => super::DEADLINE,
+            Self::AtTheDeadline => super::ATTEMPT - Duration::from_secs(1),
+        }
+    }
+
+    /// Nothing else than what lasts is still there at the deadline.
+    fn suits(self, what: What) -> bool {
+        self != Self::AtTheDeadline || what.lasts()
     }
 }
 
@@ -128,7 +157,8 @@ impl Cell {
             .into_iter()
             .flat_map(|place| What::ALL.map(|what| (place, what)));
         faults.flat_map(|(place, what)| {
-            When::ALL.map(|when| (Self { place, what, when }, place.excludes(what)))
+            let when = When::ALL.into_iter().filter(move |when| when.suits(what));
+            when.map(move |when| (Self { place, what, when }, place.excludes(what)))
         })
     }
 }

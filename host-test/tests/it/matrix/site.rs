@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use super::cell::{Cell, Place};
 use super::listener::Listener;
 use super::resolver::{HEALTHY, Resolver, STRUCK};
-use super::{ATTEMPT, ATTEMPTS, DEADLINE, server};
+use super::{ATTEMPT, ATTEMPTS, server};
 use crate::outbound::tls;
 
 const KEY: &str = "k3y-0f-the-matrix";
@@ -185,10 +185,11 @@ impl Site {
 
     pub fn variables(&self) -> Vec<(String, String)> {
         let base_url = format!("{}/api/v1", self.origin());
+        let deadline = self.state.cell.when.deadline().as_secs();
         let variables = [
             ("MERAKI_BASE_URL", base_url),
             ("MERAKI_DASHBOARD_API_KEY", KEY.to_owned()),
-            ("MV_CLIP_DEADLINE_SECONDS", DEADLINE.as_secs().to_string()),
+            ("MV_CLIP_DEADLINE_SECONDS", deadline.to_string()),
             (
                 "MV_CLIP_ATTEMPT_TIMEOUT_SECONDS",
                 ATTEMPT.as_secs().to_string(),
