@@ -79,7 +79,7 @@ impl<'a> Cluster<'a> {
         let folder = folder.tempdir().context("cannot make a temporary folder")?;
         let postgres = Postgres::start(workspace, &tools.postgres, folder.path().join("postgres"))?;
         postgres.set_up(&workspace.root().join(FOLDER).join("setup.sql"))?;
-        let store = Store::start(workspace, &tools.s3s, &folder.path().join("store"))?;
+        let store = Store::start(&tools.s3s, folder.path().join("store"))?;
         let mut args = Vec::from(CAMERAS.map(|camera| ["--serial", camera]).as_flattened());
         let clip = folder.path().join("clip.ts");
         let (clip_argument, latency) = (clip.display().to_string(), LATENCY.to_string());
@@ -151,9 +151,19 @@ impl<'a> Cluster<'a> {
 
     /// Waits until so many executions of the workflow have finished.
     pub(super) fn wait(&self, executions: u64, patience: Duration) -> Result<()> {
+        self.wait_for(executions, Self::finished, patience)
+    }
+
+    /// Waits until `count` gives so many executions.
+    pub(super) fn wait_for(
+        &self,
+        executions: u64,
+        count: impl Fn(&Self) -> Result<u64>,
+        patience: Duration,
+    ) -> Result<()> {
         let (start, mut said) = (Instant::now(), Instant::now());
         loop {
-            let finished = self.finished()?;
+            let finished = count(self)?;
             if finished >= executions {
                 return Ok(());
             }
@@ -173,6 +183,11 @@ impl<'a> Cluster<'a> {
     pub(super) fn kill_the_first(&mut self) -> Result<()> {
         ensure!(!self.nodes.is_empty(), "there is no node to kill");
         self.nodes.remove(0).kill()
+    }
+
+    /// The store.
+    pub(super) fn store(&mut self) -> &mut Store {
+        &mut self.store
     }
 
     /// Ends PostgreSQL in the middle of what it does, and starts it again.

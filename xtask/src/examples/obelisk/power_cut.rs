@@ -1,4 +1,4 @@
-//! Two nodes, one of which is killed in the middle of its work, and PostgreSQL, which crashes.
+//! What ends in the middle of the work: one of two nodes, PostgreSQL, the store.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -24,7 +24,8 @@ const CRASH_AFTER: u64 = 10;
 /// For how long all of them may take: at eight clips a second, and what was cut off a minute later.
 const PATIENCE: Duration = Duration::from_secs(400);
 
-/// Has one of two nodes, and then PostgreSQL, end in the middle of its work, and sees that all is done.
+/// Has one of two nodes, then PostgreSQL, and then the store end in the middle of the work, and sees that all of it is
+/// done.
 ///
 /// # Errors
 ///
@@ -36,6 +37,7 @@ pub(super) fn check(workspace: &Workspace, tools: &Tools) -> Result<()> {
     cluster.add_node()?;
     kill_a_node(&mut cluster)?;
     crash_postgres(&mut cluster)?;
+    stop_the_store(&mut cluster)?;
     match cluster.leak()? {
         None => Ok(()),
         Some(place) => bail!("a secret is in {place}"),
@@ -99,6 +101,26 @@ fn crash_postgres(cluster: &mut Cluster<'_>) -> Result<()> {
         "    {FURTHER} of {FURTHER} further executions finished once, {saved} clips are kept in all, in {} s; {refused} \
          requests were over the limit, and made again",
         took.as_secs(),
+    );
+    Ok(())
+}
+
+fn stop_the_store(cluster: &mut Cluster<'_>) -> Result<()> {
+    let all = ALERTS + FURTHER + 1;
+    let given_up = |cluster: &Cluster<'_>| cluster.executions("save-clip", "<>");
+    let (start, clips) = (Instant::now(), CAMERAS.len() as u64);
+    cluster.store().stop();
+    let before = given_up(cluster)?;
+    cluster.submit(all - 1..all)?;
+    cluster.wait_for(before + clips, given_up, PATIENCE)?;
+    eprintln!("    the component has given up {clips} clips: the store is back");
+    cluster.store().run()?;
+    cluster.wait(all, PATIENCE)?;
+    let took = start.elapsed();
+    let saved = all_are_kept(cluster, all)?;
+    eprintln!(
+        "    the workflow has asked again: {saved} clips are kept in all, in {} s",
+        took.as_secs()
     );
     Ok(())
 }

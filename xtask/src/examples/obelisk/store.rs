@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 use super::node::free_port;
 use crate::cargo_tool::CargoProgram;
 use crate::process::{self, Background};
-use crate::workspace::Workspace;
 
 pub(super) const S3S: CargoProgram = CargoProgram {
     package: "s3s-fs",
@@ -28,28 +28,44 @@ const KEY_ID: &str = "key-id-of-the-store";
 /// Signs for the store that is started with it.
 pub(super) const SECRET: &str = "secret-of-the-store";
 
-/// A store that listens, at the latest until this value ends.
+/// A store that keeps its objects in a folder, and listens at the latest until this value ends.
 pub(super) struct Store {
+    program: PathBuf,
+    folder: PathBuf,
     port: u16,
-    bucket: PathBuf,
-    _process: Background,
+    process: Option<Background>,
 }
 
 impl Store {
-    /// Starts an empty store that keeps its objects in `folder`, which must not be there yet.
-    pub(super) fn start(workspace: &Workspace, program: &Path, folder: &Path) -> Result<Self> {
-        let bucket = folder.join(BUCKET);
-        fs::create_dir_all(&bucket).context("cannot make a folder for the store")?;
-        let port = free_port()?;
-        let mut command = workspace.command(program, ["--host", "127.0.0.1", "--port"]);
+    /// Starts an empty store in `folder`, which must not be there yet.
+    pub(super) fn start(program: &Path, folder: PathBuf) -> Result<Self> {
+        fs::create_dir_all(folder.join(BUCKET)).context("cannot make a folder for the store")?;
+        let mut store = Self {
+            program: program.to_owned(),
+            folder,
+            port: free_port()?,
+            process: None,
+        };
+        store.run()?;
+        Ok(store)
+    }
+
+    /// Ends it until [`Store::run`].
+    pub(super) fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Has it listen.
+    pub(super) fn run(&mut self) -> Result<()> {
+        let mut command = Command::new(&self.program);
         command
-            .arg(port.to_string())
+            .args(["--host", "127.0.0.1", "--port", &self.port.to_string()])
             .args(["--access-key", KEY_ID, "--secret-key", SECRET])
-            .arg(folder);
-        let log = folder.join("log");
+            .arg(&self.folder);
+        let log = self.folder.join("log");
         let mut process = process::start_with_log(&command, &log)?;
         let start = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             let ended = process.0.try_wait()?.is_some();
             ensure!(
                 !ended && start.elapsed() < PATIENCE,
@@ -58,11 +74,8 @@ impl Store {
             );
             thread::sleep(Duration::from_millis(20));
         }
-        Ok(Self {
-            port,
-            bucket,
-            _process: process,
-        })
+        self.process = Some(process);
+        Ok(())
     }
 
     /// What the example takes to find the store.
@@ -78,7 +91,7 @@ impl Store {
 
     /// The SHA-256 of what is stored as `object`.
     pub(super) fn sha256(&self, object: &str) -> Result<String> {
-        let content = fs::read(self.bucket.join(object))
+        let content = fs::read(self.folder.join(BUCKET).join(object))
             .with_context(|| format!("{object} is not in the store"))?;
         Ok(hex::encode(Sha256::digest(content)))
     }
