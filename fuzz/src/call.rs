@@ -11,7 +11,7 @@ use mv_clip::time::Timestamp;
 
 use crate::sees::{assert_safe, browser, may_have_key};
 use crate::server::Exchange;
-use crate::words::{KEY, assert_fit};
+use crate::words::{KEY, TOKEN, assert_fit};
 
 /// A call.
 #[derive(Arbitrary, Debug)]
@@ -28,6 +28,10 @@ pub struct Call {
 
 /// Checks that a call keeps its bounds and its secrets.
 pub fn check(call: Call) {
+    let tells_token = |exchange: &Exchange| exchange.outcome.tells_token();
+    if call.exchanges.iter().any(tells_token) {
+        return;
+    }
     let base = match call.is_meraki {
         true => "https://api.meraki.com/api/v1",
         false => "http://127.0.0.1:8080/api/v1",
@@ -88,13 +92,15 @@ pub fn check(call: Call) {
             }
             Step::Done(Ok(clip)) => {
                 assert_safe(clip.url.expose());
-                assert!(!format!("{clip:?}").contains(KEY));
+                let printed = format!("{clip:?}");
+                assert!(!printed.contains(KEY) && !printed.contains(TOKEN));
                 return;
             }
             Step::Done(Err(error)) => {
                 let failure = error.failure();
                 assert_fit(&failure.message);
-                assert!(!format!("{failure:?}").contains(KEY));
+                let printed = format!("{failure:?}");
+                assert!(!printed.contains(KEY) && !printed.contains(TOKEN));
                 assert!(failure.attempts <= attempts);
                 assert_ne!(failure.retry_after_seconds, Some(0));
                 assert!(now <= deadline);

@@ -1,9 +1,9 @@
 //! What servers may answer.
 
 use arbitrary::Arbitrary;
-use mv_clip::api::{Reply, TransportError};
+use mv_clip::api::{self, Reply, TransportError};
 
-use crate::words::KEY;
+use crate::words::{KEY, TOKEN};
 
 /// A text of a server, which may repeat what it was sent.
 #[derive(Arbitrary, Clone, Debug)]
@@ -43,7 +43,32 @@ impl Text {
             Self::Known(index) => KNOWN[usize::from(*index) % KNOWN.len()].to_owned(),
         }
     }
+
+    /// The text where a URL of a clip stands, with a token.
+    pub(crate) fn write_url(&self) -> String {
+        match self {
+            Self::Known(index) => URLS[usize::from(*index) % URLS.len()].replace("TOKEN", TOKEN),
+            _ => self.write(),
+        }
+    }
+
+    /// Whether a server came upon the token by itself, and not where it belongs.
+    pub(crate) fn has_token(&self) -> bool {
+        self.write().contains(TOKEN)
+    }
 }
+
+/// Good ones, and some that are refused.
+const URLS: [&str; 8] = [
+    "https://spn49.meraki.com/stream/TOKEN",
+    "https://spn49.meraki.com/stream?token=TOKEN&x",
+    "/stream/TOKEN",
+    "http://127.0.0.1:1/TOKEN",
+    "http://spn49.meraki.com/TOKEN",
+    "https://u:TOKEN@spn49.meraki.com/TOKEN",
+    "https://spn49.meraki.com/ TOKEN",
+    "//spn49.meraki.com:99999/TOKEN",
+];
 
 /// What becomes of a request, and how long that takes, in units of 50 ms.
 #[derive(Arbitrary, Clone, Debug)]
@@ -95,6 +120,35 @@ pub(crate) fn status(any: u16) -> u16 {
 }
 
 impl Outcome {
+    /// Whether the token stands where it is no secret: a server may say in public what it likes.
+    pub(crate) fn tells_token(&self) -> bool {
+        let any = |texts: &[&Option<Text>]| texts.iter().copied().flatten().any(Text::has_token);
+        match self {
+            Self::Clip {
+                url,
+                expiry,
+                request_id,
+            } => url.has_token() || any(&[expiry, request_id]),
+            Self::Redirect { location, .. } => any(&[location]),
+            Self::Refused {
+                errors,
+                retry_after,
+                request_id,
+                ..
+            } => errors.iter().any(Text::has_token) || any(&[retry_after, request_id]),
+            Self::Other { body, .. } => {
+                let errors = self
+                    .reply()
+                    .and_then(Result::ok)
+                    .map(|reply| api::errors(&reply));
+                let mut errors = errors.into_iter().flatten();
+                errors.any(|error| error.contains(TOKEN))
+                    || String::from_utf8_lossy(body).contains(TOKEN)
+            }
+            Self::Failed(_) | Self::Silence => false,
+        }
+    }
+
     /// What the API answers, if it does.
     pub(crate) fn reply(&self) -> Option<Result<Reply, TransportError>> {
         let write = |text: &Option<Text>| text.as_ref().map(Text::write);
@@ -111,7 +165,7 @@ impl Outcome {
                 expiry,
                 request_id,
             } => {
-                let body = serde_json::json!({ "url": url.write(), "expiry": write(expiry) });
+                let body = serde_json::json!({ "url": url.write_url(), "expiry": write(expiry) });
                 Reply {
                     request_id: write(request_id),
                     ..reply(200, body.to_string())

@@ -1,5 +1,6 @@
 //! A whole transfer of one clip, between a media host and a destination that answer anything.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
@@ -12,11 +13,13 @@ use mv_clip::transfer::{Destination, Footage, Head, PutError, Side, Step, Transf
 
 use crate::sees::assert_sendable;
 use crate::server::{Exchange, Outcome, Text, failure, status};
-use crate::words::{KEY, assert_fit};
+use crate::words::{KEY, TOKEN, assert_fit};
 
 const DEADLINE: Duration = Duration::from_secs(120);
 const ATTEMPTS: u32 = 5;
-const SIGNATURE: &str = "0123456789abcdef";
+const DESTINATION: &str = "https://b.s3.amazonaws.com/f00tage.ts?X-Amz-Signature=0123456789abcdef";
+/// What is secret in it.
+const SECRETS: [&str; 2] = ["f00tage.ts", "0123456789abcdef"];
 
 /// A transfer.
 #[derive(Arbitrary, Debug)]
@@ -30,12 +33,18 @@ pub struct Saving {
 
 /// Checks that a transfer keeps its bounds and its secrets.
 pub fn check(saving: Saving) {
-    // The signature is known to the destination alone: a media host cannot be named after it.
-    if format!("{:?}{:?}", saving.url, saving.media).contains(SIGNATURE) {
+    // Its URL is known to the destination alone: a media host cannot be named after it. Nor can a host be
+    // named after the token of a clip.
+    let known = format!("{:?}{:?}", saving.url, saving.media);
+    let mut exchanges = saving.media.iter().chain(&saving.destination);
+    if SECRETS.iter().any(|secret| known.contains(secret))
+        || saving.url.has_token()
+        || exchanges.any(|exchange| exchange.outcome.tells_token())
+    {
         return;
     }
     let settings = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", KEY)]).unwrap();
-    let Ok(url) = ClipUrl::parse(saving.url.write()) else {
+    let Ok(url) = ClipUrl::parse(saving.url.write_url()) else {
         return;
     };
     let (start, end) = ("2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z");
@@ -45,13 +54,13 @@ pub fn check(saving: Saving) {
         expires_at: None,
         request_id: None,
     };
-    let destination = format!("https://b.s3.amazonaws.com/c.ts?X-Amz-Signature={SIGNATURE}");
-    let destination = Destination::parse(&destination).unwrap();
+    let destination = Destination::parse(DESTINATION).unwrap();
     let started = Timestamp::parse("2026-03-12T15:00:00Z").unwrap();
     let mut transfer = match Transfer::new(&settings, started, clip, destination) {
         Ok(transfer) => transfer,
         Err(error) => {
             assert_eq!(error.failure().kind, FailureKind::BadResponse);
+            assert_secret(error.failure());
             return assert_fit(&error.failure().message);
         }
     };
@@ -82,12 +91,13 @@ pub fn check(saving: Saving) {
             }
             Step::Done(Ok(saved)) => {
                 assert_eq!(saved.digest.bytes, 188);
+                assert_secret(&saved);
                 break;
             }
             Step::Done(Err(error)) => {
                 let failure = error.failure();
                 assert_fit(&failure.message);
-                assert!(!format!("{failure:?}").contains(SIGNATURE));
+                assert_secret(failure);
                 assert!(failure.attempts <= ATTEMPTS);
                 assert_ne!(failure.retry_after_seconds, Some(0));
                 break;
@@ -96,6 +106,14 @@ pub fn check(saving: Saving) {
     }
     assert!(now <= DEADLINE);
     assert!(gets <= ATTEMPTS * 4);
+}
+
+/// Neither the URL of the clip nor that of the destination is printed, nor is the key.
+#[track_caller]
+fn assert_secret(what: &impl Debug) {
+    let printed = format!("{what:?}");
+    let mut secrets = SECRETS.into_iter().chain([KEY, TOKEN]);
+    assert_eq!(secrets.find(|secret| printed.contains(secret)), None);
 }
 
 /// Lets the time pass that an exchange takes, and says whether it comes to an end by then.
@@ -123,9 +141,14 @@ fn head(
     )
     .then_some(188);
     let reply = outcome.reply().unwrap_or(Err(TransportError::TimedOut))?;
+    // Where a redirect leads there is the clip, most often.
+    let location = match &outcome {
+        Outcome::Redirect { location, .. } => location.as_ref().map(Text::write_url),
+        _ => None,
+    };
     Ok(Head {
         status: reply.status,
-        location: reply.location,
+        location,
         retry_after: reply.retry_after,
         length,
     })
@@ -156,7 +179,7 @@ fn stored(
             Err(PutError::Refused {
                 status: self::status(status),
                 retry_after: retry_after.as_ref().map(Text::write),
-                body: words.join(SIGNATURE).into_bytes(),
+                body: words.join(DESTINATION).into_bytes(),
             })
         }
         Some(Outcome::Other { status, body }) => Err(PutError::Refused {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use mv_clip::api::{Clip, Request, TransportError};
+use mv_clip::api::{Clip, Reply, Request, TransportError};
 use mv_clip::batch::{Batch, Step};
 use mv_clip::error::{ClipError, FailureKind};
 use mv_clip::request::ClipRequest;
@@ -18,6 +18,40 @@ pub(crate) struct Calls {
     pub(crate) results: Vec<Result<Clip, ClipError>>,
     sent: Vec<Sent>,
     pub(crate) took: Duration,
+    /// How late the driver woke for the last time.
+    pub(crate) late: Duration,
+}
+
+/// What a batch is driven in: a server, and a host that may be slow.
+pub(crate) trait World {
+    /// What becomes of a request that is sent now, for the clip with this index.
+    fn answer(&mut self, now: Duration, index: usize, request: &Request) -> Exchange;
+
+    /// The randomness of retries.
+    fn random(&mut self) -> u64 {
+        0
+    }
+
+    /// How much later than it asked to the driver wakes.
+    fn late(&mut self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Learns what a request came to for the driver, which woke so late for it.
+    fn back(
+        &mut self,
+        _now: Duration,
+        _late: Duration,
+        _index: usize,
+        _outcome: &Result<Reply, TransportError>,
+    ) {
+    }
+}
+
+impl<F: FnMut(Duration, usize, &Request) -> Exchange> World for F {
+    fn answer(&mut self, now: Duration, index: usize, request: &Request) -> Exchange {
+        self(now, index, request)
+    }
 }
 
 /// A request: when it was sent, for which clip, and whether a redirect asked for it.
@@ -38,68 +72,80 @@ impl Calls {
 fn run(
     count: usize,
     variables: &[(&'static str, &str)],
-    server: impl FnMut(Duration, usize, &Request) -> Exchange,
+    mut server: impl FnMut(Duration, usize, &Request) -> Exchange,
 ) -> Calls {
     let settings = Settings::from_variables(variables.iter().copied()).unwrap();
     let started = Timestamp::parse(STARTED).unwrap();
     let request = window("2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z");
     let requests = (0..count).map(|_| Ok(request.clone()));
-    drive(Batch::new(&settings, requests, started), || 0, server)
+    drive(Batch::new(&settings, requests, started), &mut server)
 }
 
-/// Does what the batch says; `random` is the randomness of its retries.
-pub(crate) fn drive(
-    mut batch: Batch<'_>,
-    mut random: impl FnMut() -> u64,
-    mut server: impl FnMut(Duration, usize, &Request) -> Exchange,
-) -> Calls {
-    let (mut sent, mut now) = (Vec::new(), Duration::ZERO);
-    let mut coming: Vec<(Duration, usize, Exchange)> = Vec::new();
+/// A request that is in flight.
+struct Coming {
+    index: usize,
+    at: Duration,
+    give_up_at: Duration,
+    outcome: Result<Reply, TransportError>,
+}
+
+/// Does what the batch says, as `component/drive.rs` does.
+pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
+    let (mut sent, mut wakes) = (Vec::new(), 0);
+    let (mut now, mut late) = (Duration::ZERO, Duration::ZERO);
+    let mut coming: Vec<Coming> = Vec::new();
     loop {
-        let next_reply = coming
-            .iter()
-            .map(|(at, ..)| *at)
-            .min()
-            .unwrap_or(Duration::MAX);
-        match batch.resume(now) {
+        let next_reply = coming.iter().map(|one| one.at.min(one.give_up_at)).min();
+        let until = match batch.resume(now) {
             Step::Send(index, request) => {
                 assert!(sent.len() < 10_000, "no end of requests");
-                let mut exchange = server(now, index, &request);
-                let mut at = now.saturating_add(exchange.takes);
-                if at >= request.give_up_at {
-                    at = request.give_up_at;
-                    exchange.outcome = Err(TransportError::TimedOut);
-                }
+                let Exchange { takes, outcome } = world.answer(now, index, &request);
                 let redirected = !request.url.expose().contains("startTimestamp");
                 sent.push(Sent {
                     at: now,
                     index,
                     redirected,
                 });
-                coming.push((at, index, exchange));
+                coming.push(Coming {
+                    index,
+                    at: now.saturating_add(takes),
+                    give_up_at: request.give_up_at,
+                    outcome,
+                });
                 continue;
             }
-            Step::Wait(until) if until < next_reply => {
+            Step::Wait(until) => {
                 assert!(until > now, "no end of waits");
-                now = until;
-                continue;
+                next_reply.unwrap_or(until).min(until)
             }
-            Step::Wait(_) | Step::Await => now = next_reply,
+            Step::Await => next_reply.expect("a reply to await"),
             Step::Done => {
                 assert!(coming.is_empty(), "replies that nobody awaits");
                 return Calls {
                     results: batch.into_results().collect(),
                     sent,
                     took: now,
+                    late,
                 };
             }
+        };
+        wakes += 1;
+        assert!(wakes < 50_000, "no end of waits");
+        late = world.late();
+        now = until + late;
+        for one in std::mem::take(&mut coming) {
+            // Once it is time to give up nothing else counts, also where a reply came before.
+            let outcome = if now >= one.give_up_at {
+                Err(TransportError::TimedOut)
+            } else if now >= one.at {
+                one.outcome
+            } else {
+                coming.push(one);
+                continue;
+            };
+            world.back(now, late, one.index, &outcome);
+            batch.receive(one.index, now, outcome, || world.random());
         }
-        let due = coming
-            .iter()
-            .position(|(at, ..)| *at == now)
-            .expect("a reply to await");
-        let (_, index, exchange) = coming.swap_remove(due);
-        batch.receive(index, now, exchange.outcome, &mut random);
     }
 }
 

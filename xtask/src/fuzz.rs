@@ -3,23 +3,37 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::MetadataCommand;
 
-use crate::cargo_tool::{self, CargoTool};
+use crate::cargo_tool::CargoProgram;
 use crate::process;
 use crate::workspace::Workspace;
 
 /// The manifest of the targets, from the workspace's root.
 pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
 
-const CARGO_FUZZ: CargoTool = CargoTool {
-    subcommand: "fuzz",
+const CARGO_FUZZ: CargoProgram = CargoProgram {
     package: "cargo-fuzz",
+    version: "0.13.2",
+    features: "",
 };
+
+/// How long an input may be, in bytes, where libFuzzer's 4 KiB leave out most of what is read.
+fn longest(target: &str) -> Option<usize> {
+    match target {
+        // The component takes bodies of up to 1 MiB, and one byte more is too large.
+        "reply" => Some((1 << 20) + 1),
+        // Several replies; several pieces of a clip, which come by 64 KiB.
+        "call" | "transfer" | "footage" | "mpegts" => Some(256 << 10),
+        // A header field, or an argument: hosts take fields of up to 64 KiB and less.
+        "destination" | "redirect" => Some(64 << 10),
+        _ => None,
+    }
+}
 
 /// What became of one target.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,12 +46,12 @@ pub(crate) struct Outcome {
     is_sound: bool,
 }
 
-/// Makes sure that there is a nightly toolchain, and cargo-fuzz.
+/// Makes sure that there is a nightly toolchain, and gives cargo-fuzz.
 ///
 /// # Errors
 ///
 /// There is no nightly, which is not installed unasked; or cargo-fuzz cannot be installed.
-pub(crate) fn install(workspace: &Workspace) -> Result<()> {
+pub(crate) fn install(workspace: &Workspace) -> Result<PathBuf> {
     let nightly =
         process::read(&mut workspace.command("rustup", ["run", "nightly", "rustc", "-V"]));
     let nightly = nightly.context(
@@ -45,7 +59,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
          reaches: rustup toolchain install nightly",
     )?;
     eprintln!("    using {nightly}");
-    cargo_tool::install(workspace, &CARGO_FUZZ)
+    CARGO_FUZZ.install(workspace).needed()
 }
 
 /// The targets to run: `chosen`, or else all of them.
@@ -91,8 +105,8 @@ pub(crate) fn cargo<'a>(workspace: &Workspace, args: impl IntoIterator<Item = &'
 }
 
 /// What builds all targets.
-pub(crate) fn build(workspace: &Workspace) -> Command {
-    cargo_fuzz(workspace, ["build"])
+pub(crate) fn build(workspace: &Workspace, cargo_fuzz: &Path) -> Command {
+    nightly(workspace, cargo_fuzz, ["build"])
 }
 
 /// Runs one target for `seconds`. What it learns is kept in `target/fuzz/corpus`, for the next
@@ -101,12 +115,17 @@ pub(crate) fn build(workspace: &Workspace) -> Command {
 /// # Errors
 ///
 /// It cannot be started, or did not even begin.
-pub(crate) fn run(workspace: &Workspace, target: &str, seconds: u64) -> Result<Outcome> {
+pub(crate) fn run(
+    workspace: &Workspace,
+    cargo_fuzz: &Path,
+    target: &str,
+    seconds: u64,
+) -> Result<Outcome> {
     let folder = |name: &str| format!("fuzz/{name}/{target}");
     let corpus = built(workspace).join("corpus").join(target);
     fs::create_dir_all(&corpus)
         .with_context(|| format!("cannot make the folder {}", corpus.display()))?;
-    let mut command = cargo_fuzz(workspace, ["run", target]);
+    let mut command = nightly(workspace, cargo_fuzz, ["run", target]);
     command.arg(corpus).args([folder("seeds").as_str(), "--"]);
     command.args([
         &format!("-max_total_time={seconds}"),
@@ -114,6 +133,9 @@ pub(crate) fn run(workspace: &Workspace, target: &str, seconds: u64) -> Result<O
         "-verbosity=0",
         "-print_final_stats=1",
     ]);
+    if let Some(bytes) = longest(target) {
+        command.arg(format!("-max_len={bytes}"));
+    }
     let dictionary = folder("dictionaries") + ".dict";
     if workspace.root().join(&dictionary).is_file() {
         command.arg(format!("-dict={dictionary}"));
@@ -133,7 +155,7 @@ pub(crate) fn run(workspace: &Workspace, target: &str, seconds: u64) -> Result<O
 /// # Errors
 ///
 /// There is a finding.
-pub(crate) fn report(workspace: &Workspace, outcomes: &[Outcome]) -> Result<()> {
+pub(crate) fn report(workspace: &Workspace, cargo_fuzz: &Path, outcomes: &[Outcome]) -> Result<()> {
     eprintln!("\n{}", Table(outcomes));
     let findings: Vec<_> = outcomes
         .iter()
@@ -146,7 +168,7 @@ pub(crate) fn report(workspace: &Workspace, outcomes: &[Outcome]) -> Result<()> 
         match finding {
             Some(file) => eprintln!(
                 "{target}: the input is kept in {file}; to see it again:\n    {}",
-                process::line(cargo_fuzz(workspace, ["run", target]).arg(file))
+                process::line(nightly(workspace, cargo_fuzz, ["run", target]).arg(file))
             ),
             None => eprintln!("{target}: it ended without keeping an input; see above"),
         }
@@ -165,13 +187,14 @@ pub(crate) fn report(workspace: &Workspace, outcomes: &[Outcome]) -> Result<()> 
 
 /// cargo-fuzz of the nightly toolchain. Without a sanitizer: there is no unsafe code to watch, and
 /// twice as many inputs in the time.
-fn cargo_fuzz<A: AsRef<OsStr>>(
+fn nightly<A: AsRef<OsStr>>(
     workspace: &Workspace,
+    cargo_fuzz: &Path,
     args: impl IntoIterator<Item = A>,
 ) -> Command {
     let mut args = args.into_iter();
-    let mut command = workspace.command("rustup", ["run", "nightly", "cargo", "fuzz"]);
-    command.args(args.next());
+    let mut command = workspace.command("rustup", ["run", "nightly"]);
+    command.arg(cargo_fuzz).arg("fuzz").args(args.next());
     command
         .args(["--sanitizer", "none"])
         .args(args)
@@ -234,6 +257,19 @@ mod tests {
     }
 
     #[test]
+    fn seeds_are_no_longer_than_inputs_may_be() {
+        let workspace = Workspace::load().unwrap();
+        for target in targets(&workspace, &[]).unwrap() {
+            let most = longest(&target).unwrap_or(4 << 10) as u64;
+            let seeds = workspace.root().join("fuzz/seeds").join(&target);
+            for seed in fs::read_dir(seeds).unwrap() {
+                let seed = seed.unwrap();
+                assert!(seed.metadata().unwrap().len() <= most, "{seed:?}");
+            }
+        }
+    }
+
+    #[test]
     fn an_unknown_target_is_told_with_those_that_there_are() {
         let workspace = Workspace::load().unwrap();
         let chosen = ["reply".to_owned()];
@@ -254,7 +290,7 @@ mod tests {
         let sound = "stat::number_of_executed_units: 1234\nstat::peak_rss_mb:   28\n";
         let outcome = read("reply", sound, true);
         assert_eq!((outcome.executions, &outcome.finding), (Some(1_234), &None));
-        assert!(report(&workspace, &[outcome]).is_ok());
+        assert!(report(&workspace, Path::new("cargo-fuzz"), &[outcome]).is_ok());
 
         let found = "thread panicked\nartifact_prefix='x/'; Test unit written to x/crash-1\n\
                      stat::number_of_executed_units: 7\n";
@@ -266,7 +302,9 @@ mod tests {
             table,
             "target          executions\nreply                    7  FINDING"
         );
-        let error = report(&workspace, &[outcome]).unwrap_err().to_string();
+        let error = report(&workspace, Path::new("cargo-fuzz"), &[outcome])
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "found something in reply");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 
 use crate::process;
 
@@ -34,6 +34,18 @@ impl<T> Tool<T> {
         match self {
             Self::Ready(tool) => Tool::Ready(change(tool)),
             Self::Unavailable(why) => Tool::Unavailable(why),
+        }
+    }
+
+    /// The tool, where nothing goes on without it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had.
+    pub(crate) fn needed(self) -> Result<T> {
+        match self {
+            Self::Ready(tool) => Ok(tool),
+            Self::Unavailable(why) => bail!(why),
         }
     }
 }
@@ -171,8 +183,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use anyhow::bail;
-
     use super::*;
 
     fn step(name: &'static str) -> Step {

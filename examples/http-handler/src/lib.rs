@@ -3,28 +3,31 @@
 //! It is an ordinary `wasi:http` handler that imports `meraki-mv:clips/clips`; Spin and wasmCloud link that
 //! import to mv-clip.
 
-wit_bindgen::generate!({
-    inline: "
-        package example:http-handler;
-        world handler {
-            import meraki-mv:clips/clips@0.1.0;
-            export wasi:http/incoming-handler@0.2.12;
-        }
-    ",
-    path: "../../wit",
-    world: "example:http-handler/handler",
-    generate_all,
-});
+#[expect(unsafe_code, reason = "generated from the contract")]
+mod bindings {
+    wit_bindgen::generate!({
+        inline: "
+            package example:http-handler;
+            world handler {
+                import meraki-mv:clips/clips@0.1.0;
+                export wasi:http/incoming-handler@0.2.12;
+            }
+        ",
+        path: "../../wit",
+        world: "example:http-handler/handler",
+        generate_all,
+    });
+    export!(Handler with_types_in self);
+    use super::Handler;
+}
 
-use exports::wasi::http::incoming_handler::Guest;
-use meraki_mv::clips::clips::{ClipError, get_clip};
-use wasi::http::types::{
+use bindings::exports::wasi::http::incoming_handler::Guest;
+use bindings::meraki_mv::clips::clips::{ClipError, get_clip};
+use bindings::wasi::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 
 struct Handler;
-
-export!(Handler);
 
 impl Guest for Handler {
     fn handle(request: IncomingRequest, reply: ResponseOutparam) {

@@ -17,20 +17,22 @@ pub struct Media {
     /// What each PUT brought, and whether its body came to its end.
     pub stored: Vec<(Vec<u8>, bool)>,
     pub broken_rule: Verdict,
+    told: bool,
 }
 
 impl Media {
-    pub fn new(rng: TestRng) -> Self {
+    pub fn new(rng: TestRng, told: bool) -> Self {
         Self {
             rng,
             body: Vec::new(),
             whole: false,
             stored: Vec::new(),
             broken_rule: Ok(()),
+            told,
         }
     }
 
-    pub fn head(&mut self, get: &Get) -> (Duration, Result<Head, TransportError>) {
+    pub fn head(&mut self, now: Duration, get: &Get) -> (Duration, Result<Head, TransportError>) {
         let rng = &mut self.rng;
         let takes = Duration::from_millis(match rng.random_bool(0.1) {
             true => rng.random_range(0..40_000),
@@ -71,14 +73,19 @@ impl Media {
             TransportError::Denied,
             TransportError::Certificate,
         ];
-        match rng.random_bool(0.1) {
-            true => (takes, Err(pick(rng, &broken))),
-            false => (takes, Ok(head)),
+        let outcome = match rng.random_bool(0.1) {
+            true => Err(pick(rng, &broken)),
+            false => Ok(head),
+        };
+        if self.told {
+            println!("{now:?}: the media host at {:?}", get.url);
+            println!("    {takes:?}: {outcome:?}");
         }
+        (takes, outcome)
     }
 
     /// As the driver in the component: a piece is judged, and goes on; the end comes after the last.
-    pub fn store(&mut self, put: &Put) -> (Duration, Result<Digest, PutError>) {
+    pub fn store(&mut self, now: Duration, put: &Put) -> (Duration, Result<Digest, PutError>) {
         let takes = Duration::from_millis(self.rng.random_range(0..20_000));
         let (mut arrived, mut ended) = (Vec::new(), false);
         let outcome = self.deliver(put, &mut arrived, &mut ended);
@@ -90,6 +97,10 @@ impl Media {
         }
         if ended && !self.whole {
             self.broken_rule = Err("the end of a clip that is not whole went on".into());
+        }
+        if self.told {
+            println!("{now:?}: {} bytes, ended: {ended}", arrived.len());
+            println!("    {takes:?}: {outcome:?}");
         }
         self.stored.push((arrived, ended));
         (takes, outcome)

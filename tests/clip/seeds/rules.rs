@@ -8,6 +8,7 @@ use mv_clip::api::Clip;
 use mv_clip::error::{ClipError, FailureKind};
 use mv_clip::request::ClipRequest;
 use mv_clip::settings::Settings;
+use mv_clip::time::Timestamp;
 
 use super::server::{Fate, Seen};
 use crate::simulation::KEY;
@@ -27,17 +28,44 @@ macro_rules! rule {
 }
 pub(super) use rule;
 
-pub fn requests(settings: &Settings, seen: &[Seen]) -> Verdict {
+/// What holds of what was sent, for these requests by a call that started then.
+pub fn requests(
+    settings: &Settings,
+    started: Timestamp,
+    requests: &[Option<ClipRequest>],
+    seen: &[Seen],
+) -> Verdict {
     let attempts: Vec<&Seen> = seen.iter().filter(|seen| !seen.redirected).collect();
     for pair in attempts.windows(2) {
         let gap = pair[1].sent - pair[0].sent;
         rule!(gap >= settings.gap, "pace: {gap:?} between two attempts");
     }
     for (place, one) in seen.iter().enumerate() {
-        rule!(one.back <= settings.deadline, "a request past the deadline");
+        rule!(one.fate != Fate::Awaited, "a request that nobody awaits");
+        rule!(one.sent < settings.deadline, "sent past the deadline");
+        // A host that wakes late is late by that, and by no more.
+        let woken_for = one.back - one.late;
         rule!(
-            one.back - one.sent <= settings.attempt_timeout,
+            woken_for <= settings.deadline,
+            "a request past the deadline"
+        );
+        rule!(
+            woken_for.saturating_sub(one.sent) <= settings.attempt_timeout,
             "a request past its timeout"
+        );
+        let window = requests[one.index].as_ref().map(|request| request.window);
+        let window = window.ok_or("sent for what is no request")?;
+        let at = started + one.sent;
+        rule!(
+            at >= window.end() + settings.lag,
+            "sent at {at}, before there is footage up to {}",
+            window.end()
+        );
+        let retention = settings.retention.unwrap_or(Duration::MAX);
+        rule!(
+            started.since(window.start()) <= retention,
+            "sent at {at} for footage from {} that is gone",
+            window.start()
         );
         rule!(
             one.has_key == settings.api_key.is_some() && key_may_go(settings, &one.url),
@@ -68,17 +96,30 @@ pub fn requests(settings: &Settings, seen: &[Seen]) -> Verdict {
 /// By the text alone, so that this shares no code with the rule that it checks.
 fn key_may_go(settings: &Settings, url: &str) -> bool {
     let base = settings.base_url.expose();
-    let origin = |url: &str| url.split('/').take(3).collect::<Vec<_>>().join("/");
-    let target = origin(url);
-    let target = target.split('?').next().unwrap_or_default();
-    let host = target.strip_prefix("https://").unwrap_or_default();
-    let meraki = |host: &str| {
-        ["com", "ca", "cn", "in"]
-            .iter()
-            .any(|end| host.ends_with(&format!(".meraki.{end}")))
-            && !host.contains(['@', ':'])
-    };
-    target == origin(base) || (meraki(origin(base).trim_start_matches("https://")) && meraki(host))
+    origin(url) == origin(base) || (is_meraki(base) && is_meraki(url))
+}
+
+/// Whether this is https at one of Meraki's five domains or below it.
+pub fn is_meraki(url: &str) -> bool {
+    const DOMAINS: [&str; 5] = [
+        "meraki.com",
+        "meraki.ca",
+        "meraki.cn",
+        "meraki.in",
+        "gov-meraki.com",
+    ];
+    let origin = origin(url);
+    let host = origin.strip_prefix("https://").unwrap_or_default();
+    DOMAINS
+        .iter()
+        .any(|domain| host == *domain || host.ends_with(&format!(".{domain}")))
+        && !host.contains(['@', ':'])
+}
+
+fn origin(url: &str) -> String {
+    let origin = url.split('/').take(3).collect::<Vec<_>>().join("/");
+    let origin = origin.split('?').next().unwrap_or_default();
+    origin.to_ascii_lowercase()
 }
 
 /// One outcome for each request, in order, and what it says is what happened to it.
@@ -87,13 +128,9 @@ pub fn outcomes(
     requests: &[Option<ClipRequest>],
     results: &[Result<Clip, ClipError>],
     seen: &[Seen],
-    took: Duration,
+    (took, late): (Duration, Duration),
 ) -> Verdict {
-    rule!(
-        took <= settings.deadline,
-        "deadline: {took:?} of {:?}",
-        settings.deadline
-    );
+    in_time(settings, took, late)?;
     rule!(
         results.len() == requests.len(),
         "{} outcomes of {} requests",
@@ -177,9 +214,9 @@ pub fn outcomes(
         {
             let asked = last.asked_for.filter(|wait| !wait.is_zero());
             let left = asked.map(|wait| (last.back + wait).saturating_sub(took));
-            let enough = left.is_none_or(|left| {
-                seconds.is_some_and(|seconds| Duration::from_secs(seconds.into()) >= left)
-            });
+            // A host that wakes late may have waited for it already.
+            let enough =
+                left.is_none_or(|left| Duration::from_secs(seconds.unwrap_or(0).into()) >= left);
             rule!(
                 enough,
                 "retry-after-seconds: {seconds:?}, but the server asks for {asked:?}"
@@ -199,6 +236,16 @@ pub fn outcomes(
             );
         }
     }
+    Ok(())
+}
+
+/// A call is over by its deadline; where its host wakes late, by no more than that.
+pub fn in_time(settings: &Settings, took: Duration, late: Duration) -> Verdict {
+    rule!(
+        took - late <= settings.deadline,
+        "deadline: {took:?} of {:?}, of which {late:?} late",
+        settings.deadline
+    );
     Ok(())
 }
 

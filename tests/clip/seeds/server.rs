@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use mv_clip::api::{Request, TransportError};
+use chrono::DateTime;
+use mv_clip::api::{Reply, Request, TransportError};
 use mv_clip::settings::Settings;
 use mv_clip::time::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
+use super::clock::Lateness;
+use super::rules::is_meraki;
+use crate::batch::World;
 use crate::properties::{BODIES, LOCATIONS};
 use crate::simulation::*;
 
@@ -36,24 +40,36 @@ const MOODS: &[Mood] = &[
     Mood::Nonsense,
 ];
 
-/// One request, as the server saw it, and what came of it by the time that it came.
+/// One request, as the server saw it, and what came of it by the time that the driver woke.
 #[derive(Debug)]
 pub struct Seen {
     pub index: usize,
     pub sent: Duration,
+    /// When the driver takes what came of it, and how late it woke for that.
     pub back: Duration,
+    pub late: Duration,
     pub url: String,
     pub has_key: bool,
     pub redirected: bool,
     pub status: Option<u16>,
     pub fate: Fate,
-    /// What `Retry-After` asked for, where it can be read.
+    asks: Option<Asks>,
+    /// What `Retry-After` asked for when it was taken, where it can be read.
     pub asked_for: Option<Duration>,
+}
+
+/// What `Retry-After` says.
+#[derive(Clone, Copy, Debug)]
+enum Asks {
+    Seconds(u32),
+    Until(Timestamp),
 }
 
 /// What a reply means for the call, by the specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
+    /// It is on its way.
+    Awaited,
     /// The clip is at this URL.
     Clip(String),
     /// Another request follows at once.
@@ -72,6 +88,9 @@ pub struct Server<'a> {
     /// When the window of each request ends.
     pub ends: Vec<Option<Timestamp>>,
     pub rng: TestRng,
+    lateness: Lateness,
+    /// Prints the story of the call as it happens.
+    told: bool,
     /// One mood after the other, each until then.
     moods: Vec<(Duration, Mood)>,
     pub seen: Vec<Seen>,
@@ -86,7 +105,9 @@ impl<'a> Server<'a> {
         settings: &'a Settings,
         started: Timestamp,
         ends: Vec<Option<Timestamp>>,
+        lateness: Lateness,
         mut rng: TestRng,
+        told: bool,
     ) -> Self {
         let mut until = Duration::ZERO;
         let mut moods: Vec<_> = (0..rng.random_range(0..3))
@@ -108,56 +129,21 @@ impl<'a> Server<'a> {
             started,
             ends,
             rng,
+            lateness,
+            told,
             moods,
             seen: Vec::new(),
         }
     }
 
-    pub fn answer(&mut self, now: Duration, index: usize, request: &Request) -> Exchange {
-        let (_, mood) = self.moods.iter().find(|(until, _)| now < *until).unwrap();
-        let mood = *mood;
-        let number = self.seen.len();
-        let mut exchange = self.draw(mood, index, number);
-        if exchange.takes != Duration::MAX {
-            let slow = matches!(mood, Mood::Slow) || self.rng.random_bool(0.05);
-            let most = if slow { 40_000 } else { 300 };
-            exchange.takes = Duration::from_millis(self.rng.random_range(1..most));
-        }
-        let back = now.saturating_add(exchange.takes);
-        let (back, late) = (back.min(request.give_up_at), back >= request.give_up_at);
-        let previous = self.seen.iter().rev().find(|seen| seen.index == index);
-        let redirected = previous.is_some_and(|seen| seen.fate == Fate::Redirect);
-        let asked_for = match &exchange.outcome {
-            Ok(reply) if !late => reply
-                .retry_after
-                .as_deref()
-                .and_then(|value| asked_for(value, self.started + back)),
-            _ => None,
-        };
-        let fate = match late {
-            true => Fate::Soon,
-            false => self.fate(index, back, &exchange),
-        };
-        self.seen.push(Seen {
-            index,
-            sent: now,
-            back,
-            url: request.url.expose().to_owned(),
-            has_key: request.api_key.is_some(),
-            redirected,
-            status: exchange
-                .outcome
-                .as_ref()
-                .ok()
-                .filter(|_| !late)
-                .map(|reply| reply.status),
-            fate,
-            asked_for,
-        });
-        exchange
-    }
-
-    fn draw(&mut self, mood: Mood, index: usize, number: usize) -> Exchange {
+    /// One exchange, and what its `Retry-After` says.
+    fn draw(
+        &mut self,
+        now: Duration,
+        mood: Mood,
+        index: usize,
+        number: usize,
+    ) -> (Exchange, Option<Asks>) {
         let rng = &mut self.rng;
         let mut exchange = match mood {
             Mood::Well | Mood::Slow => {
@@ -204,34 +190,21 @@ impl<'a> Server<'a> {
                 pick(rng, BODIES),
             ),
         };
+        let mut asks = None;
         if let Ok(reply) = &mut exchange.outcome {
             if rng.random_bool(0.4) {
-                let seconds = [
-                    "0",
-                    "1",
-                    "7",
-                    "30",
-                    "100",
-                    "4000",
-                    "soon",
-                    "-1",
-                    "1.5",
-                    "99999999999999",
-                    "Thu, 12 Mar 2026 15:00:30 GMT",
-                    "Thursday, 12-Mar-26 15:02:00 GMT",
-                    "Thu Mar 12 14:00:00 2026",
-                ];
-                reply.retry_after = Some(pick(rng, &seconds).into());
+                let (text, meant) = retry_after(rng, self.started + now);
+                (reply.retry_after, asks) = (Some(text), meant);
             }
             let spaces = " ".repeat(rng.random_range(0..130));
             reply.request_id = Some(format!("{spaces}{KEY}"));
         }
-        exchange
+        (exchange, asks)
     }
 
     /// The rules of DESIGN, once more and by themselves.
-    fn fate(&self, index: usize, back: Duration, exchange: &Exchange) -> Fate {
-        let reply = match &exchange.outcome {
+    fn fate(&self, index: usize, back: Duration, outcome: &Result<Reply, TransportError>) -> Fate {
+        let reply = match outcome {
             Err(TransportError::Certificate | TransportError::Denied) => return Fate::Never,
             Err(_) => return Fate::Soon,
             Ok(reply) => reply,
@@ -267,32 +240,124 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn may_follow(&self, index: usize, reply: &mv_clip::api::Reply) -> bool {
+    fn may_follow(&self, index: usize, reply: &Reply) -> bool {
         let in_a_row = self
             .seen
             .iter()
             .rev()
-            .filter(|seen| seen.index == index)
+            .filter(|seen| seen.index == index && seen.fate != Fate::Awaited)
             .take_while(|seen| seen.fate == Fate::Redirect);
-        let here = self.settings.base_url.expose();
-        let at_meraki = here.contains("meraki.com/");
         in_a_row.count() < 3
             && match reply.location.as_deref() {
                 Some("/x" | "?") => true,
-                Some("https://n1.meraki.com/x" | "https://api.meraki.cn/x") => at_meraki,
+                Some(
+                    "https://n1.meraki.com/x"
+                    | "https://meraki.ca/x"
+                    | "https://api.meraki.cn/x"
+                    | "https://API.Meraki.In/x"
+                    | "https://n1.gov-meraki.com/x",
+                ) => is_meraki(self.settings.base_url.expose()),
                 _ => false,
             }
     }
 }
 
-/// Seconds, or a date of those that are drawn.
-pub fn asked_for(value: &str, now: Timestamp) -> Option<Duration> {
-    let date = |text| Some(Timestamp::parse(text).unwrap().since(now));
-    match value {
-        "Thu, 12 Mar 2026 15:00:30 GMT" => date("2026-03-12T15:00:30Z"),
-        "Thursday, 12-Mar-26 15:02:00 GMT" => date("2026-03-12T15:02:00Z"),
-        "Thu Mar 12 14:00:00 2026" => Some(Duration::ZERO),
-        "99999999999999" => Some(Duration::from_secs(u32::MAX.into())),
-        _ => value.parse().ok().map(Duration::from_secs),
+impl World for Server<'_> {
+    fn answer(&mut self, now: Duration, index: usize, request: &Request) -> Exchange {
+        let (_, mood) = self.moods.iter().find(|(until, _)| now < *until).unwrap();
+        let mood = *mood;
+        let (mut exchange, asks) = self.draw(now, mood, index, self.seen.len());
+        if exchange.takes != Duration::MAX {
+            let slow = matches!(mood, Mood::Slow) || self.rng.random_bool(0.05);
+            let most = if slow { 40_000 } else { 300 };
+            exchange.takes = Duration::from_millis(self.rng.random_range(1..most));
+        }
+        let previous = self.seen.iter().rev().find(|seen| seen.index == index);
+        let seen = Seen {
+            index,
+            sent: now,
+            back: Duration::MAX,
+            late: Duration::ZERO,
+            url: request.url.expose().to_owned(),
+            has_key: request.api_key.is_some(),
+            redirected: previous.is_some_and(|seen| seen.fate == Fate::Redirect),
+            status: None,
+            fate: Fate::Awaited,
+            asks,
+            asked_for: None,
+        };
+        if self.told {
+            println!("{now:?}: clip {index} asks {}, mood {mood:?}", seen.url);
+            println!("    {:?}: {:?}", exchange.takes, exchange.outcome);
+        }
+        self.seen.push(seen);
+        exchange
     }
+
+    fn random(&mut self) -> u64 {
+        self.rng.random()
+    }
+
+    fn late(&mut self) -> Duration {
+        self.lateness.draw()
+    }
+
+    fn back(
+        &mut self,
+        now: Duration,
+        late: Duration,
+        index: usize,
+        outcome: &Result<Reply, TransportError>,
+    ) {
+        let fate = self.fate(index, now, outcome);
+        let mut seen = self.seen.iter_mut().rev();
+        let seen = seen.find(|seen| seen.index == index).unwrap();
+        if self.told {
+            println!("{now:?}, {late:?} late: clip {index} is back: {fate:?}");
+        }
+        (seen.back, seen.late, seen.fate) = (now, late, fate);
+        if let Ok(reply) = outcome {
+            seen.status = Some(reply.status);
+            seen.asked_for = seen.asks.map(|asks| match asks {
+                Asks::Seconds(seconds) => Duration::from_secs(seconds.into()),
+                Asks::Until(until) => until.since(self.started + now),
+            });
+        }
+    }
+}
+
+/// A `Retry-After`, and what it means where it means something.
+fn retry_after(rng: &mut TestRng, now: Timestamp) -> (String, Option<Asks>) {
+    let nonsense = ["soon", "-1", "1.5"];
+    let seconds = [0, 1, 7, 30, 100, 4_000];
+    match rng.random_range(0..13) {
+        0..=2 => (pick(rng, &nonsense).into(), None),
+        3 => ("99999999999999".into(), Some(Asks::Seconds(u32::MAX))),
+        4..=9 => {
+            let seconds = pick(rng, &seconds);
+            (seconds.to_string(), Some(Asks::Seconds(seconds)))
+        }
+        _ => {
+            let apart = Duration::from_secs(rng.random_range(0..300));
+            let at = match rng.random_bool(0.7) {
+                true => now + apart,
+                false => now - apart,
+            };
+            http_date(rng, at).unwrap_or_else(|| ("soon".into(), None))
+        }
+    }
+}
+
+/// The second of this instant in one of the three forms of HTTP dates; none in years of more than four digits.
+fn http_date(rng: &mut TestRng, at: Timestamp) -> Option<(String, Option<Asks>)> {
+    let time = DateTime::parse_from_rfc3339(&at.to_string()).ok()?;
+    let seconds = u64::try_from(time.timestamp()).ok()?;
+    let mut forms = vec!["%a, %d %b %Y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+    // Two digits are of the years from 1970 to 2069.
+    if seconds < 3_155_760_000 {
+        forms.push("%A, %d-%b-%y %H:%M:%S GMT");
+    }
+    let until = Timestamp::from_unix(Duration::from_secs(seconds));
+    let text = time.format(pick(rng, &forms)).to_string();
+    Some((text, Some(Asks::Until(until))))
 }

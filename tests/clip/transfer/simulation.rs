@@ -74,6 +74,8 @@ pub(crate) struct Call {
     pub(crate) asked: Vec<(Duration, String)>,
     pub(crate) puts: usize,
     pub(crate) took: Duration,
+    /// How late the driver woke for the last time.
+    pub(crate) late: Duration,
 }
 
 impl Simulation {
@@ -114,6 +116,7 @@ impl Simulation {
             transfer,
             self.begins,
             || self.random,
+            || Duration::ZERO,
             |_, _| match (next.borrow_mut())() {
                 Event::Head(takes, head) => (takes, head),
                 Event::Stored(..) => panic!("a request to the media host"),
@@ -141,21 +144,27 @@ impl Outcome {
     }
 }
 
-/// Does what the transfer says, from `now` on; the two sides are asked with the time, and say what comes
-/// and how long that takes.
+/// Does what the transfer says, from `now` on, and wakes as `late` says after each wait; the two sides are
+/// asked with the time, and say what comes and how long that takes.
 pub(crate) fn drive(
     mut transfer: Transfer<'_>,
     mut now: Duration,
     mut random: impl FnMut() -> u64,
+    mut late: impl FnMut() -> Duration,
     mut fetch: impl FnMut(Duration, &Get) -> (Duration, Result<Head, TransportError>),
     mut store: impl FnMut(Duration, &Put) -> (Duration, Result<Digest, PutError>),
 ) -> Call {
-    let (mut asked, mut puts) = (Vec::new(), 0);
+    let (mut asked, mut puts, mut late_by) = (Vec::new(), 0, Duration::ZERO);
+    let mut wake = |now: &mut Duration, until: Duration| {
+        late_by = late();
+        *now = until + late_by;
+    };
     let mut step = transfer.resume(now);
-    loop {
+    let result = loop {
         step = match step {
             Step::Wait(until) => {
-                now = now.max(until);
+                let until = until.max(now);
+                wake(&mut now, until);
                 let next = transfer.resume(now);
                 assert!(!matches!(next, Step::Wait(_)), "no end of waits");
                 next
@@ -164,36 +173,35 @@ pub(crate) fn drive(
                 assert!(asked.len() < 1_000, "no end of requests");
                 assert!(get.give_up_at > now, "no time for the request");
                 asked.push((now, get.url.expose().to_owned()));
-                let (takes, head) = fetch(now, &get);
-                let in_time = now.saturating_add(takes) < get.give_up_at;
-                now = now.saturating_add(takes).min(get.give_up_at);
-                let head = if in_time {
-                    head
-                } else {
-                    Err(TransportError::TimedOut)
-                };
+                let (takes, mut head) = fetch(now, &get);
+                let until = now.saturating_add(takes).min(get.give_up_at);
+                wake(&mut now, until);
+                if now >= get.give_up_at {
+                    head = Err(TransportError::TimedOut);
+                }
                 transfer.fetched(now, head, &mut random)
             }
             Step::Put(put) => {
                 puts += 1;
                 assert!(puts < 1_000, "no end of tries");
                 let (takes, mut outcome) = store(now, &put);
-                if now.saturating_add(takes) >= put.give_up_at {
+                let until = now.saturating_add(takes).min(put.give_up_at);
+                wake(&mut now, until);
+                if now >= put.give_up_at {
                     let late = TransportError::TimedOut;
                     outcome = Err(PutError::NoReply(Side::Destination, late));
                 }
-                now = now.saturating_add(takes).min(put.give_up_at);
                 transfer.stored(now, outcome, &mut random)
             }
-            Step::Done(result) => {
-                return Call {
-                    result,
-                    asked,
-                    puts,
-                    took: now,
-                };
-            }
+            Step::Done(result) => break result,
         }
+    };
+    Call {
+        result,
+        asked,
+        puts,
+        took: now,
+        late: late_by,
     }
 }
 

@@ -72,25 +72,24 @@ pub(crate) fn fuzz(
             command,
         }
     };
-    let targets = runner.work(
+    let (targets, cargo_fuzz) = runner.work(
         step("fuzz-setup", "a nightly toolchain and cargo-fuzz"),
         |_| {
             let targets = fuzz::targets(workspace, chosen)?;
-            fuzz::install(workspace)?;
-            Ok(targets)
+            Ok((targets, fuzz::install(workspace)?))
         },
     )?;
     runner.run(Step {
         name: "fuzz-build",
         reason: "the targets",
-        command: fuzz::build(workspace),
+        command: fuzz::build(workspace, &cargo_fuzz),
     })?;
     runner.work(
         step("fuzz", "inputs without end, as far as time goes"),
         |_| {
-            let run = |target: &String| fuzz::run(workspace, target, seconds);
+            let run = |target: &String| fuzz::run(workspace, &cargo_fuzz, target, seconds);
             let outcomes = targets.iter().map(run).collect::<Result<Vec<_>>>()?;
-            fuzz::report(workspace, &outcomes)
+            fuzz::report(workspace, &cargo_fuzz, &outcomes)
         },
     )
 }
@@ -128,7 +127,7 @@ pub(crate) fn mutants(
         }
     };
     let setup = step("mutants-setup", "cargo-mutants", chosen);
-    runner.work(setup, |_| mutants::install(workspace))?;
+    let cargo_mutants = runner.work(setup, |_| mutants::install(workspace))?;
     let chosen = match chosen {
         [] => mutants::Of::value_variants(),
         _ => chosen,
@@ -136,7 +135,7 @@ pub(crate) fn mutants(
     for of in chosen {
         let reason = "the tests, once for each change of the code";
         let step = step(of.name(), reason, &[*of]);
-        runner.work(step, |_| mutants::run(workspace, *of))?;
+        runner.work(step, |_| mutants::run(workspace, &cargo_mutants, *of))?;
     }
     Ok(())
 }

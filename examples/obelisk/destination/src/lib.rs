@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
-wit_bindgen::generate!();
+#[expect(unsafe_code, reason = "generated from wit/")]
+mod bindings {
+    wit_bindgen::generate!();
+    export!(Destination with_types_in self);
+    use super::Destination;
+}
 
-use exports::example::storage::destinations::Guest;
+use bindings::exports::example::storage::destinations::Guest;
 
 struct Destination;
-
-export!(Destination);
 
 /// For longer than a clip is waited and tried for.
 const VALID: Duration = Duration::from_secs(24 * 60 * 60);

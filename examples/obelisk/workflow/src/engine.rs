@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::obelisk::types::execution::{ExecutionId, GetExtensionError, ResponseId};
-use crate::obelisk::types::join_set::JoinSet;
-use crate::obelisk::types::time::{Datetime, Duration, ScheduleAt};
-use crate::obelisk::workflow::workflow_support::{join_next, join_set_create, sleep, submit_delay};
+use crate::bindings::obelisk::types::execution::{ExecutionId, GetExtensionError, ResponseId};
+use crate::bindings::obelisk::types::join_set::JoinSet;
+use crate::bindings::obelisk::types::time::{Datetime, Duration, ScheduleAt};
+use crate::bindings::obelisk::workflow::workflow_support::{
+    join_next, join_set_create, sleep, submit_delay,
+};
 
 /// Obelisk 0.38.3 may miss an answer that comes in the moment in which the workflow goes to sleep for it: two
 /// transactions, neither of which sees the other. So something else always comes later, and wakes the workflow.

@@ -7,19 +7,22 @@ mod engine;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-wit_bindgen::generate!({ generate_all });
+#[expect(unsafe_code, reason = "generated from wit/")]
+mod bindings {
+    wit_bindgen::generate!({ generate_all });
+    export!(Workflow with_types_in self);
+    use super::Workflow;
+}
 
-use example::pace_obelisk_ext::turns::{reserve_get, reserve_submit};
-use example::storage_obelisk_ext::destinations::{presign_get, presign_submit};
-use exports::example::incident::incidents::{CameraClip, Guest, KeptClip, MotionAlert};
-use meraki_mv::clips::transfer::SavedClip;
-use meraki_mv::clips::types::{ClipError, ClipRequest};
-use meraki_mv::clips_obelisk_ext::transfer::{save_clip_get, save_clip_submit};
-use obelisk::workflow::workflow_support::join_set_create;
+use bindings::example::pace_obelisk_ext::turns::{reserve_get, reserve_submit};
+use bindings::example::storage_obelisk_ext::destinations::{presign_get, presign_submit};
+use bindings::exports::example::incident::incidents::{CameraClip, Guest, KeptClip, MotionAlert};
+use bindings::meraki_mv::clips::transfer::SavedClip;
+use bindings::meraki_mv::clips::types::{ClipError, ClipRequest};
+use bindings::meraki_mv::clips_obelisk_ext::transfer::{save_clip_get, save_clip_submit};
+use bindings::obelisk::workflow::workflow_support::join_set_create;
 
 struct Workflow;
-
-export!(Workflow);
 
 /// On either side of the motion.
 const ROLL: TimeDelta = TimeDelta::seconds(30);
