@@ -16,9 +16,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 use wasmtime_wasi_http::WasiBody;
 
-use super::address::Reach;
-use super::host::{Host, HostError};
-use super::resolve::{CheckedResolver, ConnectFailure, Resolve};
+use super::resolve::{BoxError, CheckedResolver, ConnectFailure, Resolve, check_literal};
 
 /// Shorter than the 60 s or more that common servers and load balancers keep idle connections,
 /// so that it is this side that closes them, and a request seldom meets one closed just then.
@@ -76,8 +74,6 @@ pub(super) struct Connector {
     max_connect: Duration,
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 impl Service<Uri> for Connector {
     type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
     type Error = BoxError;
@@ -94,17 +90,6 @@ impl Service<Uri> for Connector {
         let connecting = tokio::time::timeout(self.max_connect, self.https.call(destination));
         Box::pin(async move { connecting.await.map_err(|_| ConnectFailure::TimedOut)? })
     }
-}
-
-/// Judges an address in the URI itself: the resolver, which judges the others, never sees it.
-fn check_literal(destination: &Uri) -> Result<(), BoxError> {
-    let host = Host::parse(destination.host().ok_or(HostError::Missing)?)?;
-    if let Host::Ip(address) = host {
-        Reach::of(&host)
-            .permits(address)
-            .map_err(ConnectFailure::from)?;
-    }
-    Ok(())
 }
 
 /// Keeps a connection that let a request wait too long from being used for another one. HTTP/2
