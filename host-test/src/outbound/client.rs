@@ -29,6 +29,10 @@ const MAX_IDLE_PER_HOST: usize = 32;
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// So much of an HTTP/1.1 reply, and as much again, is held while nobody reads it. A header section that is
+/// longer is refused.
+const BUFFER: usize = 64 << 10;
+
 pub(super) type PooledClient = Client<Connector, WasiBody>;
 
 /// Makes a client with a pool of its own. It belongs to one policy, since whoever finds an open
@@ -58,6 +62,7 @@ pub(super) fn pooled(
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+        .http1_max_buf_size(BUFFER)
         .http2_keep_alive_interval(PING_INTERVAL)
         .http2_keep_alive_timeout(PING_TIMEOUT)
         .retry_canceled_requests(true)
