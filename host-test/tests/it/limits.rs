@@ -58,7 +58,7 @@ fn watched(threads: usize, test: impl Future<Output = ()> + Send + 'static) {
         done.send(()).unwrap();
     });
     match end.recv_timeout(LONG) {
-        Err(RecvTimeoutError::Timeout) => panic!("a guest holds everything up"),
+        Err(RecvTimeoutError::Timeout) => panic!("this never ends"),
         _ => running
             .join()
             .unwrap_or_else(|failure| resume_unwind(failure)),
