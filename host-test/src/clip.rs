@@ -245,8 +245,11 @@ pub enum LoadError {
     #[error("cannot set up the engine: {0:#}")]
     Engine(wasmtime::Error),
     /// The bytes are not a component, or one that asks for more than the world `clip-plugin` has, or
-    /// gives less than the world `clips-only`.
-    #[error("not a component of the world meraki-mv:clips/clip-plugin or clips-only: {0:#}")]
+    /// gives less than the world `clips-only`, or has more or larger parts than its
+    /// [`Limits`](crate::Limits) leave room for.
+    #[error(
+        "not a component of the world meraki-mv:clips/clip-plugin or clips-only that fits into its Limits: {0:#}"
+    )]
     Component(wasmtime::Error),
 }
 

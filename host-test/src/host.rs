@@ -21,7 +21,7 @@ use crate::instance::{Instance, log_end};
 use crate::limits::{Bounds, Limits};
 use crate::outbound::Outbound;
 use crate::store::{self, State};
-use crate::{engine, file};
+use crate::{engine, file, shadow};
 
 /// A component that is ready to be called, any number of times and from any number of tasks.
 ///
@@ -275,7 +275,7 @@ impl ClipHost {
         let starting = self.pre.instantiate_async(&mut store);
         let instance = call.bound(Phase::Starting, starting).await?;
         Ok(Instance {
-            instance: instance.map_err(|error| bounds.explain(error))?,
+            instance: bounds.judge(instance)?,
             store,
             exports: self.exports.clone(),
             bounds,
@@ -288,6 +288,7 @@ fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<InstancePre<State
     let component = Component::new(engine, component)?;
     let mut linker = Linker::<State>::new(engine);
     wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
+    shadow::shadow(&mut linker)?;
     wasmtime_wasi::p2::bindings::cli::environment::add_to_linker::<State, WasiCli>(
         &mut linker,
         State::cli,

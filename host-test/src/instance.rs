@@ -206,10 +206,7 @@ async fn run<T>(
         tokio::select! {
             biased;
             exceeded = bounds.exceeded() => Err(exceeded),
-            result = work => match result {
-                Ok(result) => bounds.check().and_then(|()| result.map_err(CallError::Clip)),
-                Err(error) => Err(bounds.explain(error)),
-            },
+            result = work => bounds.judge(result).and_then(|result| result.map_err(CallError::Clip)),
         }
     };
     let result = call.bound(Phase::Running, bounded).await.flatten();

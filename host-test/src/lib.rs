@@ -48,6 +48,7 @@ pub mod mock;
 pub mod mpegts;
 pub mod outbound;
 mod rate;
+mod shadow;
 mod store;
 
 pub use cache::{CacheError, CodeCache};

@@ -34,8 +34,8 @@ pub struct Limits {
     /// The requests in flight at once, each until its reply is read or dropped. 512; a range of 24 h is
     /// 288 clips.
     pub requests: usize,
-    /// One list of header fields that the guest makes, in bytes, with about 60 more for each field.
-    /// 16 KiB.
+    /// One list of header fields that the guest makes, in bytes, with about 60 more for each field. Of a
+    /// request also its method and its authority, each. 16 KiB.
     pub fields: usize,
     /// What the guest hands over in one call of the host, and as its result, in bytes. 2 MiB; the host
     /// makes a copy of it.
@@ -93,7 +93,10 @@ impl fmt::Display for Limit {
             }
             Self::Resources(most) => write!(f, "{most} resources at once (Limits::resources)"),
             Self::Requests(most) => write!(f, "{most} requests in flight (Limits::requests)"),
-            Self::Fields(most) => write!(f, "{most} bytes of header fields (Limits::fields)"),
+            Self::Fields(most) => write!(
+                f,
+                "{most} bytes of header fields, method or authority (Limits::fields)"
+            ),
             Self::Handover(most) => {
                 write!(f, "{most} bytes handed over in one call (Limits::handover)")
             }
@@ -129,16 +132,17 @@ impl Bounds {
         self.too_many_requests()
     }
 
-    /// Whether the guest stayed within those limits.
+    /// What became of the guest's work.
     ///
     /// # Errors
     ///
-    /// It did not, and came to its end before anybody noticed.
-    pub(crate) fn check(&self) -> Result<(), CallError> {
-        match self.in_flight.is_exceeded() {
-            true => Err(self.too_many_requests()),
-            false => Ok(()),
+    /// The guest went beyond a limit, or broke off.
+    pub(crate) fn judge<T>(&self, result: Result<T>) -> Result<T, CallError> {
+        // First, because the guest goes on for a moment after that: what ended it came later.
+        if self.in_flight.is_exceeded() {
+            return Err(self.too_many_requests());
         }
+        result.map_err(|error| self.explain(error))
     }
 
     fn too_many_requests(&self) -> CallError {
@@ -146,7 +150,7 @@ impl Bounds {
     }
 
     /// Why the guest broke off.
-    pub(crate) fn explain(&self, error: wasmtime::Error) -> CallError {
+    fn explain(&self, error: wasmtime::Error) -> CallError {
         let limit = if let Some(ResourceTableError::Full) = error.downcast_ref() {
             Some(Limit::Resources(self.limits.resources))
         } else if let Some(FieldMapError::TotalSizeTooBig | FieldMapError::TooManyFields) =
@@ -193,6 +197,10 @@ impl Meter {
             first: 0,
             last: 0,
         }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.bounds.limits()
     }
 
     /// By how much the guest's memory has grown since it started, in bytes.
@@ -262,11 +270,14 @@ mod tests {
         };
         let bounds = Bounds::new(&Arc::new(limits));
         let first = bounds.in_flight.begin();
-        assert!(first.is_some() && bounds.check().is_ok());
+        assert!(first.is_some() && bounds.judge(Ok(())).is_ok());
         assert!(bounds.in_flight.begin().is_none());
         drop(first);
         for error in [
-            bounds.check().unwrap_err(),
+            bounds.judge(Ok(())).unwrap_err(),
+            bounds
+                .judge::<()>(Err(ResourceTableError::Full.into()))
+                .unwrap_err(),
             bounds.exceeded().await,
             bounds.exceeded().await,
         ] {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::task::yield_now;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -66,7 +67,9 @@ pub(crate) fn new(
     store.set_hostcall_fuel(limits.handover);
     store.limiter(|state| &mut state.meter);
     // Yields at each tick, so that a guest that computes for ever can be stopped at the wall time,
-    // and keeps no other call waiting.
-    store.epoch_deadline_async_yield_and_update(1);
+    // and keeps no other call waiting: tokio's own yield lets it look at sockets and timers, too, for which
+    // it has no time otherwise while there is something to compute.
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now()))));
+    store.set_epoch_deadline(1);
     store
 }

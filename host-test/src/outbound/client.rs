@@ -16,9 +16,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 use wasmtime_wasi_http::WasiBody;
 
-use super::address::Reach;
-use super::host::{Host, HostError};
-use super::resolve::{CheckedResolver, ConnectFailure, Resolve};
+use super::resolve::{BoxError, CheckedResolver, ConnectFailure, Resolve, check_literal};
 
 /// Shorter than the 60 s or more that common servers and load balancers keep idle connections,
 /// so that it is this side that closes them, and a request seldom meets one closed just then.
@@ -30,6 +28,10 @@ const MAX_IDLE_PER_HOST: usize = 32;
 /// HTTP/1.1 no such thing is needed: there a request that gives up closes its connection.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// So much of an HTTP/1.1 reply, and as much again, is held while nobody reads it. A header section that is
+/// longer is refused.
+const BUFFER: usize = 64 << 10;
 
 pub(super) type PooledClient = Client<Connector, WasiBody>;
 
@@ -60,6 +62,7 @@ pub(super) fn pooled(
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+        .http1_max_buf_size(BUFFER)
         .http2_keep_alive_interval(PING_INTERVAL)
         .http2_keep_alive_timeout(PING_TIMEOUT)
         .retry_canceled_requests(true)
@@ -75,8 +78,6 @@ pub(super) struct Connector {
     https: HttpsConnector<HttpConnector<CheckedResolver>>,
     max_connect: Duration,
 }
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Service<Uri> for Connector {
     type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -94,17 +95,6 @@ impl Service<Uri> for Connector {
         let connecting = tokio::time::timeout(self.max_connect, self.https.call(destination));
         Box::pin(async move { connecting.await.map_err(|_| ConnectFailure::TimedOut)? })
     }
-}
-
-/// Judges an address in the URI itself: the resolver, which judges the others, never sees it.
-fn check_literal(destination: &Uri) -> Result<(), BoxError> {
-    let host = Host::parse(destination.host().ok_or(HostError::Missing)?)?;
-    if let Host::Ip(address) = host {
-        Reach::of(&host)
-            .permits(address)
-            .map_err(ConnectFailure::from)?;
-    }
-    Ok(())
 }
 
 /// Keeps a connection that let a request wait too long from being used for another one. HTTP/2

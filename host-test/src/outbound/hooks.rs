@@ -10,6 +10,7 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::connect::capture_connection;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
@@ -35,6 +36,8 @@ pub struct OutboundHooks {
     outbound: Outbound,
     key: Option<Arc<CallKey>>,
     in_flight: Arc<InFlight>,
+    /// Held by the one request of the call that waits for its turn among those of other calls.
+    next: Arc<Mutex<()>>,
     gone: Arc<AtomicBool>,
 }
 
@@ -45,6 +48,7 @@ impl OutboundHooks {
             outbound,
             key: key.map(|key| Arc::new(CallKey::new(key))),
             in_flight: Arc::new(InFlight::at_most(usize::MAX)),
+            next: Arc::default(),
             gone: Arc::default(),
         }
     }
@@ -94,10 +98,12 @@ impl WasiHttpHooks for OutboundHooks {
         };
         let outbound = self.outbound.clone();
         let key = self.key.clone();
+        let next = Arc::clone(&self.next);
         let gone = Arc::clone(&self.gone);
         let request = request.map(|body| OwnedBody::new(body, gone).boxed_unsync());
         Box::new(async move {
-            let response = outbound.dispatch(request, options, key.as_deref()).await?;
+            let response = outbound.dispatch(request, options, key.as_deref(), &next);
+            let response = response.await?;
             let response = response.map(|body| in_flight::counted(body, place));
             // The client's own tasks drive the connection: nothing is left to be polled.
             Ok((response, Box::new(ready(Ok(()))) as Completion))
@@ -141,7 +147,8 @@ impl Outbound {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<Response<WasiBody>, Error> {
-        self.dispatch(request, options, None).await
+        self.dispatch(request, options, None, &Mutex::default())
+            .await
     }
 
     async fn dispatch(
@@ -149,6 +156,7 @@ impl Outbound {
         mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
         key: Option<&CallKey>,
+        next: &Mutex<()>,
     ) -> Result<Response<WasiBody>, Error> {
         let origin = admission::admit(&self.inner.policy, &request)?;
         let secret = match key {
@@ -158,6 +166,8 @@ impl Outbound {
         if let Some(limiter) = &self.inner.limiter
             && request.headers().contains_key(AUTHORIZATION)
         {
+            // Otherwise a call with many requests would keep all others waiting.
+            let _next = next.lock().await;
             limiter.turn().await;
         }
         let limits = self.inner.timeouts.limit(options);

@@ -41,10 +41,11 @@ use crate::RateLimit;
 /// # How they wait
 ///
 /// In the order in which they came, before a connection is looked for: no timeout of
-/// [`Timeouts`](super::Timeouts) has begun. The guest's own time runs, and a request that it gives up
-/// leaves the queue and uses up nothing. An attempt lasts 30 s unless `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS`
-/// says otherwise, so with the default limit 300 requests can queue before the last of them time out and
-/// begin anew. A call that waits goes on holding one of its host's
+/// [`Timeouts`](super::Timeouts) has begun. Calls take turns: of each, one request is in the queue, and its
+/// others wait behind that. So a call of many requests, greedy or hostile, does not hold up another one.
+/// The guest's own time runs, and a request that it gives up leaves the queue and uses up nothing. An
+/// attempt lasts 30 s unless `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` says otherwise, so with the default limit
+/// 300 calls can queue before the last of them time out and begin anew. A call that waits goes on holding one of its host's
 /// [`Limits::concurrent_calls`](crate::Limits::concurrent_calls), which organisations may share.
 ///
 /// Of the burst a fifth, rounded up, stays unused: Meraki counts requests as they arrive, and one that

@@ -15,7 +15,8 @@
 //! 4. Where the host keeps the API key ([`key`]), it is put into a request for a clip to the
 //!    API. A guest that brings its own, where the host adds it, or takes its placeholder elsewhere, is
 //!    denied.
-//! 5. A request with a key waits for its turn, where there is a [`RateLimiter`].
+//! 5. A request with a key waits for its turn, where there is a [`RateLimiter`]: first for those that its
+//!    own call sent before it, then with one request of each other call.
 //! 6. The guest's timeouts are cut to the host's [`Timeouts`].
 //! 7. The pool may have a connection to that origin. If not, the name is looked up ([`Resolve`]),
 //!    the addresses are judged ([`address`]), and a connection is made to one of those that pass;

@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::Uri;
 use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
 use super::address::{Prohibited, Reach};
-use super::host::Host;
+use super::host::{Host, HostError};
 
 /// The addresses of one name, once they are known.
 pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
@@ -96,6 +97,20 @@ impl Service<Name> for CheckedResolver {
     }
 }
 
+/// What a connector ends with.
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Judges an address in the URI itself, which [`CheckedResolver`] never sees.
+pub(super) fn check_literal(destination: &Uri) -> Result<(), BoxError> {
+    let host = Host::parse(destination.host().ok_or(HostError::Missing)?)?;
+    if let Host::Ip(address) = host {
+        Reach::of(&host)
+            .permits(address)
+            .map_err(ConnectFailure::from)?;
+    }
+    Ok(())
+}
+
 /// Leaves out the addresses that may not be connected to.
 fn permitted(found: &[IpAddr], reach: Reach) -> Result<Vec<IpAddr>, ConnectFailure> {
     let mut permitted = Vec::new();
@@ -119,6 +134,40 @@ mod tests {
 
     fn addresses(texts: &[&str]) -> Vec<IpAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_address_in_the_uri_is_judged_and_a_name_is_left_to_the_resolver() {
+        let check = |uri: &str| check_literal(&uri.parse().unwrap());
+        for uri in [
+            "http://127.0.0.1:8080/",
+            "https://[fd00::1]/",
+            "https://8.8.8.8/",
+            "https://localhost/",
+            "https://camera.example.com/",
+        ] {
+            assert!(check(uri).is_ok(), "{uri}");
+        }
+        for uri in [
+            "http://169.254.169.254/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://0.0.0.0/",
+            "http://[ff02::1]/",
+        ] {
+            let error = check(uri).unwrap_err();
+            let found = error.downcast_ref();
+            assert!(
+                matches!(found, Some(ConnectFailure::Prohibited(_))),
+                "{uri}: {error:?}"
+            );
+        }
+        for (uri, expected) in [
+            ("/", HostError::Missing),
+            ("http://127.1/", HostError::Numeric),
+        ] {
+            let error = check(uri).unwrap_err();
+            assert_eq!(error.downcast_ref(), Some(&expected), "{uri}");
+        }
     }
 
     #[test]

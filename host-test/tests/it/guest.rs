@@ -9,9 +9,13 @@ use wit_parser::Resolve;
 /// - `s`pin for ever, `w`ait for ever, `t`rap, recurse without `e`nd
 /// - `g`row its memory until that is refused, and go on; `d`evour so, and trap
 /// - grow its ta`b`le until that is refused, and trap
-/// - make `l`ists of fields, or `o`pen requests to the authority that its start names, without end
+/// - make `l`ists of fields, or `o`pen requests to the authority that its start names, without end; do
+///   so once the f`i`rst was answered; or `j`oin lists to two requests
 /// - put fields into one list without end: `h`
-/// - send a me`m`ory of 8 MiB to the host in one call
+/// - send a me`m`ory of 8 MiB to the host in one call, or answer with a `v`ast one
+/// - `n`ame a method, or an a`u`thority, of one byte more than 16 KiB
+/// - `f`ill requests with all that fits into them, without end
+/// - ask for 1 MiB left to `c`hance
 /// - `r`equest that authority, with its end as `Authorization`; `k`: with its first setting as a
 ///   bearer's token. It answers `Y` where that was answered, or [`failed`] with an error code.
 ///
@@ -25,9 +29,14 @@ pub fn never_starts() -> Vec<u8> {
     component("(start $spin)")
 }
 
-/// A component that is more than the host has room for.
+/// A component of more parts than the host has room for.
 pub fn too_many(what: &str) -> Vec<u8> {
     component(&what.repeat(3))
+}
+
+/// A component whose memory and whose table are of this size from the start.
+pub fn of_size(pages: u32, elements: u32) -> Vec<u8> {
+    with("", pages, elements)
 }
 
 /// What a guest answers for an error code of `wasi:http`, by its place among them.
@@ -39,6 +48,10 @@ pub fn failed(code: u8) -> String {
 pub const DENIED: u8 = 15;
 
 fn component(start: &str) -> Vec<u8> {
+    with(start, 1, 1)
+}
+
+fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
     let text = format!(
         r#"
 (module
@@ -48,19 +61,29 @@ fn component(start: &str) -> Vec<u8> {
   (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
   (import "wasi:http/types@0.2.12" "[method]fields.append" (func $append (param i32 i32 i32 i32 i32 i32)))
   (import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+  (import "wasi:random/random@0.2.12" "get-random-bytes" (func $random (param i64 i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-method"
+    (func $method (param i32 i32 i32 i32) (result i32)))
   (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-scheme"
     (func $scheme (param i32 i32 i32 i32 i32) (result i32)))
   (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority"
     (func $authority (param i32 i32 i32 i32) (result i32)))
   (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-path-with-query"
     (func $path (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.body" (func $body (param i32 i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-body.write" (func $stream (param i32 i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.write"
+    (func $write-chunk (param i32 i32 i32 i32)))
+  (import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop-stream (param i32)))
+  (import "wasi:http/types@0.2.12" "[static]outgoing-body.finish"
+    (func $finish (param i32 i32 i32 i32)))
   (import "wasi:http/types@0.2.12" "[method]future-incoming-response.subscribe"
     (func $subscribe (param i32) (result i32)))
   (import "wasi:http/types@0.2.12" "[method]future-incoming-response.get" (func $get (param i32 i32)))
   (import "wasi:http/outgoing-handler@0.2.12" "handle" (func $handle (param i32 i32 i32 i32)))
 
-  (memory (export "memory") 1)
-  (table $table 1 funcref)
+  (memory (export "memory") {pages})
+  (table $table {elements} funcref)
   (global $free (mut i32) (i32.const 4096))
   ;; Where the result lies: the case `ok`, and a string of one byte.
   (data (i32.const 16) "\00\00\00\00\20\00\00\00\01\00\00\00")
@@ -103,6 +126,65 @@ fn component(start: &str) -> Vec<u8> {
     (if (i32.load8_u (i32.const 272)) (then
       (i32.store8 (i32.const 32) (i32.add (i32.const {a}) (i32.load8_u (i32.const 280)))))))
 
+  (func $open (param $at i32) (param $length i32)
+    (loop $again
+      (drop (call $send (call $fields) (local.get $at) (local.get $length)))
+      (br $again)))
+
+  (func $make-lists (loop $again (drop (call $fields)) (br $again)))
+
+  ;; At 0x10000 a path of 64 KiB, and in it words of any length.
+  (func $write
+    (drop (memory.grow (i32.const 1)))
+    (memory.fill (i32.const 0x10000) (i32.const {a}) (i32.const 0x10000))
+    (i32.store8 (i32.const 0x10000) (i32.const {slash})))
+
+  ;; `other`, of this length.
+  (func $name-method (param $request i32) (param $length i32)
+    (if (call $method (local.get $request) (i32.const 9) (i32.const 0x10001) (local.get $length))
+      (then (unreachable))))
+
+  (func $name-authority (param $request i32) (param $length i32)
+    (if (call $authority (local.get $request) (i32.const 1) (i32.const 0x10001) (local.get $length))
+      (then (unreachable))))
+
+  ;; The result at 128, which has to be `ok`.
+  (func $expect (result i32)
+    (if (i32.load8_u (i32.const 128)) (then (unreachable)))
+    (i32.load (i32.const 132)))
+
+  (func $full-list (result i32) (local $list i32) (local $left i32)
+    (local.set $list (call $fields))
+    (local.set $left (i32.const 390))
+    (loop $again
+      (call $append (local.get $list) (i32.const 0x10001) (i32.const 1)
+        (i32.const 0x10001) (i32.const 1) (i32.const 128))
+      (drop (call $expect))
+      (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+    (local.get $list))
+
+  (func $write-chunks (param $body i32) (local $stream i32)
+    (call $stream (local.get $body) (i32.const 128))
+    (local.set $stream (call $expect))
+    (call $write-chunk (local.get $stream) (i32.const 0x10000) (i32.const 0x10000) (i32.const 128))
+    (drop (call $expect))
+    (call $write-chunk (local.get $stream) (i32.const 0x10000) (i32.const 0x10000) (i32.const 128))
+    (drop (call $expect))
+    (call $drop-stream (local.get $stream)))
+
+  ;; A request with as much as fits into it.
+  (func $fill (local $request i32) (local $body i32)
+    (local.set $request (call $request (call $full-list)))
+    (call $name-method (local.get $request) (i32.const 0x4000))
+    (call $name-authority (local.get $request) (i32.const 0x4000))
+    (if (call $path (local.get $request) (i32.const 1) (i32.const 0x10000) (i32.const 0xfffe))
+      (then (unreachable)))
+    (call $body (local.get $request) (i32.const 128))
+    (local.set $body (call $expect))
+    (call $write-chunks (local.get $body))
+    (call $finish (local.get $body) (i32.const 1) (call $full-list) (i32.const 128))
+    (drop (call $expect)))
+
   (func $with-setting (param $at i32) (param $length i32)
     (local $list i32) (local $token i32)
     (call $environment (i32.const 128))
@@ -134,12 +216,31 @@ fn component(start: &str) -> Vec<u8> {
     (if (i32.eq (local.get $order) (i32.const {recurse})) (then (drop (call $recurse))))
     (if (i32.eq (local.get $order) (i32.const {devour})) (then (call $grow) (unreachable)))
     (if (i32.eq (local.get $order) (i32.const {table})) (then (call $grow-table) (unreachable)))
-    (if (i32.eq (local.get $order) (i32.const {lists})) (then
-      (loop $again (drop (call $fields)) (br $again))))
+    (if (i32.eq (local.get $order) (i32.const {lists})) (then (call $make-lists)))
     (if (i32.eq (local.get $order) (i32.const {open})) (then
-      (loop $again
-        (drop (call $send (call $fields) (local.get $at) (local.get $length)))
-        (br $again))))
+      (call $open (local.get $at) (local.get $length))))
+    (if (i32.eq (local.get $order) (i32.const {first})) (then
+      (call $block (call $subscribe (call $send (call $fields) (local.get $at) (local.get $length))))
+      (call $open (local.get $at) (local.get $length))))
+    (if (i32.eq (local.get $order) (i32.const {joined})) (then
+      (drop (call $send (call $fields) (local.get $at) (local.get $length)))
+      (drop (call $send (call $fields) (local.get $at) (local.get $length)))
+      (call $make-lists)))
+    (if (i32.eq (local.get $order) (i32.const {method})) (then
+      (call $write)
+      (call $name-method (call $request (call $fields)) (i32.const 0x4001))))
+    (if (i32.eq (local.get $order) (i32.const {authority})) (then
+      (call $write)
+      (call $name-authority (call $request (call $fields)) (i32.const 0x4001))))
+    (if (i32.eq (local.get $order) (i32.const {fill})) (then
+      (call $write)
+      (loop $again (call $fill) (br $again))))
+    (if (i32.eq (local.get $order) (i32.const {chance})) (then
+      (call $random (i64.const 0x100000) (i32.const 128))))
+    (if (i32.eq (local.get $order) (i32.const {vast})) (then
+      (drop (memory.grow (i32.const 128)))
+      (i32.store (i32.const 20) (i32.const 0))
+      (i32.store (i32.const 24) (i32.const 0x800000))))
     (if (i32.eq (local.get $order) (i32.const {headers})) (then
       (local.set $list (call $fields))
       (loop $again
@@ -181,6 +282,14 @@ fn component(start: &str) -> Vec<u8> {
         table = b'b',
         lists = b'l',
         open = b'o',
+        first = b'i',
+        joined = b'j',
+        method = b'n',
+        authority = b'u',
+        fill = b'f',
+        chance = b'c',
+        vast = b'v',
+        slash = b'/',
         headers = b'h',
         memory = b'm',
         request = b'r',

@@ -129,7 +129,7 @@ async fn in_injection_mode_a_guest_that_sets_authorization_is_denied() {
         let answer = order(&host, "request", &authority, "Bearer mine").await;
         assert_eq!(answer, failed(DENIED));
     }
-    assert_eq!((api.accepted(), other.accepted()), (0, 0));
+    assert_eq!((api.connected().await, other.connected().await), (0, 0));
     // Without one it is sent, and gets no key for what is not the component's operation.
     for (server, heads) in [(&api, &mut heads), (&other, &mut others)] {
         let authority = server.address.to_string();
@@ -148,7 +148,7 @@ async fn in_placeholder_mode_a_guest_that_takes_its_token_elsewhere_is_denied() 
         let answer = order(&host, "k", &server.address.to_string(), "").await;
         assert_eq!(answer, failed(DENIED));
     }
-    assert_eq!((api.accepted(), other.accepted()), (0, 0));
+    assert_eq!((api.connected().await, other.connected().await), (0, 0));
     // Its own word is no secret.
     let authority = other.address.to_string();
     assert_eq!(

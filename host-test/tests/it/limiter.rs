@@ -3,10 +3,12 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use host_test::{CallError, ClipHost, ClipUrl, FailureKind, RateLimit, RateLimiter};
+use chrono::{TimeDelta, Utc};
+use host_test::mock::{Camera, MockConfig};
+use host_test::{CallError, ClipHost, ClipRequest, ClipUrl, FailureKind, RateLimit, RateLimiter};
 use tokio::task::JoinSet;
 
-use crate::support::{SERIAL, World, footage, transient};
+use crate::support::{SERIAL, World, ending, footage, transient};
 use crate::transfer::bucket::Bucket;
 
 /// Gets a clip with each of these hosts at the same time.
@@ -75,6 +77,43 @@ async fn hosts_that_share_a_limiter_keep_to_one_limit() {
     // 8 at once, the others 100 ms apart.
     let took = started.elapsed();
     assert!(took >= Duration::from_millis(3_150), "{took:?}");
+}
+
+/// A call that asks faster than it may takes turns with the others all the same, and does not go first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_many_requests_does_not_hold_up_another() {
+    let other = "Q2MV-MOCK-0002";
+    let config = MockConfig {
+        cameras: [SERIAL, other].map(Camera::new).into(),
+        ..MockConfig::default()
+    };
+    let world = World::with(config).await;
+    let world = world.set("MV_CLIP_REQUESTS_PER_SECOND", "100");
+    let host = world.limited(&RateLimiter::new(RateLimit::default()));
+    let end = Utc::now() - TimeDelta::hours(1);
+    let day = ClipRequest {
+        start: (end - TimeDelta::hours(24)).to_rfc3339(),
+        ..ending(SERIAL, end)
+    };
+    let (greedy, variables) = (host.clone(), world.variables().to_vec());
+    let greedy = tokio::spawn(async move { greedy.get_range(&variables, &day).await });
+    // By then scores of others wait.
+    while world.mock.requests().len() < 16 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let before = world.mock.requests().len();
+    host.request_clip(world.variables(), &footage(other))
+        .await
+        .unwrap();
+    let requests = world.mock.requests();
+    let place = requests
+        .iter()
+        .position(|request| request.path.contains(other));
+    let overtaken_by = place.unwrap() - before;
+    eprintln!("{overtaken_by} requests of the other call went first");
+    assert!(overtaken_by <= 8, "{overtaken_by}");
+    assert!(!greedy.is_finished());
+    greedy.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

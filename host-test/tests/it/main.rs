@@ -4,6 +4,10 @@
 // For clippy, which knows helpers as test code by this alone.
 #![cfg(test)]
 
+use std::alloc::System;
+
+use cap::Cap;
+
 mod behaviour;
 mod cache;
 mod cli;
@@ -26,3 +30,7 @@ mod secrets;
 mod shutdown;
 mod support;
 mod transfer;
+
+/// Counts what is allocated, which the resident memory of a process does not tell: it rarely shrinks.
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);

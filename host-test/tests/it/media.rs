@@ -96,7 +96,7 @@ async fn a_clip_is_not_fetched_from_where_the_guest_may_not_go_itself() {
         let is_refused = matches!(error, MediaError::Denied(_) | MediaError::Redirect(_));
         assert!(is_refused, "{case}, by a redirect: {error:?}");
     }
-    assert_eq!(other.accepted(), 0);
+    assert_eq!(other.connected().await, 0);
 }
 
 #[tokio::test]

@@ -35,10 +35,10 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Day {
     pub ledger: Ledger,
     pub sink: Arc<Sink>,
-    /// Once the first rush is over, and before the second one.
-    pub after_a_quarter: Least,
-    /// Under the second host, up to the end.
-    pub in_the_second_half: Least,
+    /// Under the second host, once the rush that it began with is over.
+    pub at_first: Least,
+    /// Under the same host, up to its end.
+    pub at_last: Least,
     /// How many calls were made before their host was told to shut down, and answered with that.
     pub overtaken: usize,
     /// How many were made after it.
@@ -96,8 +96,8 @@ impl Day {
         Self {
             ledger: Ledger::with_room_for(calls),
             sink: Arc::new(Sink::start().await),
-            after_a_quarter: Least::within(0.2..0.45),
-            in_the_second_half: Least::within(0.6..1.0),
+            at_first: Least::within(0.6..0.72),
+            at_last: Least::within(0.88..1.0),
             sampled: started,
             overtaken: 0,
             late: 0,
@@ -154,8 +154,8 @@ impl Day {
         {
             self.sampled = Instant::now();
             let part = now.div_duration_f64(self.length);
-            self.after_a_quarter.see(part, held);
-            self.in_the_second_half.see(part, held);
+            self.at_first.see(part, held);
+            self.at_last.see(part, held);
         }
     }
 

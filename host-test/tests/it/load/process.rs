@@ -3,11 +3,15 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::HEAP;
+
 /// What is held at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Held {
     /// Resident memory in MiB.
     pub memory: f64,
+    /// What is allocated of it in KiB, to the byte.
+    pub heap: f64,
     /// Open file descriptors.
     pub descriptors: usize,
 }
@@ -20,8 +24,10 @@ impl Held {
 
         let status = Status::from_file("/proc/self/status").unwrap();
         let kib = u32::try_from(status.vmrss.unwrap()).unwrap();
+        let heap = u32::try_from(HEAP.allocated()).unwrap();
         Some(Self {
             memory: f64::from(kib) / 1024.0,
+            heap: f64::from(heap) / 1024.0,
             // Without the one that reads the folder.
             descriptors: std::fs::read_dir("/proc/self/fd").unwrap().count() - 1,
         })
@@ -37,8 +43,8 @@ impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.1} MiB, {} descriptors",
-            self.memory, self.descriptors
+            "{:.1} MiB, {:.1} KiB allocated, {} descriptors",
+            self.memory, self.heap, self.descriptors
         )
     }
 }
@@ -60,6 +66,7 @@ impl Least {
         if self.part.contains(&now) {
             let least = self.held.get_or_insert(held);
             least.memory = least.memory.min(held.memory);
+            least.heap = least.heap.min(held.heap);
             least.descriptors = least.descriptors.min(held.descriptors);
         }
     }

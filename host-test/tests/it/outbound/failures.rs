@@ -267,6 +267,9 @@ async fn time_in_which_the_guest_does_not_read_is_not_counted() {
 async fn a_broken_reply_is_told_apart() {
     let huge = "x: y\r\n".repeat(200);
     let huge: &'static str = Box::leak(format!("HTTP/1.1 200 OK\r\n{huge}\r\n").into_boxed_str());
+    let long = "y".repeat(150 << 10);
+    let long: &'static str =
+        Box::leak(format!("HTTP/1.1 200 OK\r\nx: {long}\r\n\r\n").into_boxed_str());
     let cases = [
         ("nothing", "", "ConnectionTerminated"),
         (
@@ -287,6 +290,11 @@ async fn a_broken_reply_is_told_apart() {
         (
             "200 header fields",
             huge,
+            "HttpResponseHeaderSectionSize(None)",
+        ),
+        (
+            "a header field of 150 KiB",
+            long,
             "HttpResponseHeaderSectionSize(None)",
         ),
     ];

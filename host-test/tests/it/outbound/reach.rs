@@ -46,7 +46,10 @@ async fn what_the_policy_does_not_list_gets_no_connection() {
             "{case}: {result:?}"
         );
     }
-    assert_eq!((server.accepted(), neighbour.accepted()), (0, 0));
+    assert_eq!(
+        (server.connected().await, neighbour.connected().await),
+        (0, 0)
+    );
     assert_eq!(fetch(&outbound, &server.origin()).await, "ok");
 }
 
@@ -58,7 +61,7 @@ async fn an_outbound_without_a_policy_allows_nothing() {
         matches!(result, Err(Error::HttpRequestDenied)),
         "{result:?}"
     );
-    assert_eq!(server.accepted(), 0);
+    assert_eq!(server.connected().await, 0);
 }
 
 #[tokio::test]
@@ -72,7 +75,7 @@ async fn a_tunnel_is_denied() {
         matches!(result, Err(Error::HttpRequestDenied)),
         "{result:?}"
     );
-    assert_eq!(server.accepted(), 0);
+    assert_eq!(server.connected().await, 0);
 }
 
 #[tokio::test]
@@ -86,7 +89,7 @@ async fn an_allowed_name_does_not_lead_to_this_machine() {
         matches!(result, Err(Error::DestinationIpProhibited)),
         "{result:?}"
     );
-    assert_eq!(server.accepted(), 0);
+    assert_eq!(server.connected().await, 0);
 }
 
 #[tokio::test]

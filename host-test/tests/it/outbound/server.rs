@@ -1,8 +1,8 @@
 //! A server whose every connection is in the hands of a test.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,7 +12,8 @@ pub const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 /// Listens on a free port of 127.0.0.1 until the test's runtime ends.
 pub struct Server {
     pub address: SocketAddr,
-    accepted: Arc<AtomicUsize>,
+    /// Where the connections came from.
+    accepted: Arc<Mutex<Vec<SocketAddr>>>,
 }
 
 impl Server {
@@ -24,12 +25,12 @@ impl Server {
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&accepted);
+        let accepted = Arc::<Mutex<Vec<_>>>::default();
+        let peers = Arc::clone(&accepted);
         tokio::spawn(async move {
             loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                count.fetch_add(1, Ordering::SeqCst);
+                let (stream, peer) = listener.accept().await.unwrap();
+                peers.lock().unwrap().push(peer);
                 tokio::spawn(handler(stream));
             }
         });
@@ -63,9 +64,26 @@ impl Server {
         self.address.port()
     }
 
-    /// How many connections have come in.
+    /// How many connections have come in. Who was answered is among them.
     pub fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
+        self.accepted.lock().unwrap().len()
+    }
+
+    /// The same, with those that nobody has looked at yet: what should be none is none only then.
+    pub async fn connected(&self) -> usize {
+        // Connections are accepted in the order in which they were made.
+        let last = TcpStream::connect(self.address).await.unwrap();
+        let last = last.local_addr().unwrap();
+        loop {
+            {
+                let mut accepted = self.accepted.lock().unwrap();
+                if let Some(place) = accepted.iter().position(|peer| *peer == last) {
+                    accepted.remove(place);
+                    return accepted.len();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 

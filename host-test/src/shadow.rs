@@ -1,0 +1,48 @@
+//! Functions of `wasi:http` that keep what a guest hands over, however long it is, within a limit. A
+//! request's other parts have one: its fields [`Limits::fields`](crate::Limits::fields), its scheme and its
+//! path those of the crate `http`.
+
+use wasmtime::component::{Linker, Resource};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi_http::p2::bindings::http::types::{HostOutgoingRequest, Method, OutgoingRequest};
+use wasmtime_wasi_http::{FieldMapError, WasiHttpView};
+
+use crate::store::State;
+
+type Request = Resource<OutgoingRequest>;
+type Done = Result<(Result<(), ()>,)>;
+
+/// Takes their places in a linker that has all of `wasi:http`.
+pub(crate) fn shadow(linker: &mut Linker<State>) -> Result<()> {
+    linker.allow_shadowing(true);
+    let mut types = linker.instance("wasi:http/types@0.2.12")?;
+    types.func_wrap("[method]outgoing-request.set-method", set_method)?;
+    types.func_wrap("[method]outgoing-request.set-authority", set_authority)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+fn set_method(mut store: StoreContextMut<'_, State>, (request, method): (Request, Method)) -> Done {
+    if let Method::Other(name) = &method {
+        check(store.data(), name)?;
+    }
+    Ok((store.data_mut().http().set_method(request, method)?,))
+}
+
+fn set_authority(
+    mut store: StoreContextMut<'_, State>,
+    (request, authority): (Request, Option<String>),
+) -> Done {
+    if let Some(authority) = &authority {
+        check(store.data(), authority)?;
+    }
+    Ok((store.data_mut().http().set_authority(request, authority)?,))
+}
+
+/// The limit is that of fields, and so is the error beyond it.
+fn check(state: &State, text: &str) -> Result<()> {
+    match text.len() > state.meter.limits().fields {
+        true => Err(FieldMapError::TotalSizeTooBig.into()),
+        false => Ok(()),
+    }
+}
