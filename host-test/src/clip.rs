@@ -93,7 +93,7 @@ impl From<transfer::SavedClip> for SavedClip {
         Self {
             clip: clip.into(),
             bytes,
-            sha256,
+            sha256: printable(&sha256),
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::outbound::in_flight::InFlight;
 /// What one call may use of the host. [`Limits::default`] suits the component: it needs a fraction
 /// of it.
 ///
-/// A component with more core modules, memories or tables than the host has room for is not loaded at
-/// all. What a guest wants beyond the others ends its call, as [`CallError::Limit`] says, and no other.
+/// A component with more or larger core modules, memories or tables than the host has room for is not loaded at
+/// all; one that wants more than 4 KiB of random bytes at once breaks off. What a guest wants beyond the others ends its call, as [`CallError::Limit`] says, and no other.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// The guest's linear memory, in bytes. 16 MiB.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::clip::ClipUrl;
-use crate::outbound::{Outbound, Policy, Timeouts, TlsError};
+use crate::outbound::{Outbound, Timeouts, TlsError};
 
 /// For so long a URL may answer 404 or 5xx before it counts as gone: Meraki hands out URLs a moment
 /// before the clip is behind them.
@@ -87,20 +87,21 @@ pub struct MediaClient {
 }
 
 impl MediaClient {
-    /// For the URLs of guests that may reach what `policy` allows. Beside that, the client reaches public servers with a
-    /// name over https, on port 443. Names lead to public addresses, as they do for guests: see
+    /// For the URLs of guests of which `guests` is what leaves them: the client reaches what that policy allows and,
+    /// beside it, public servers with a name over https, on port 443. It has the same root certificates and resolver,
+    /// neither key nor limiter, and connections of its own. Names lead to public addresses, as they do for guests: see
     /// [`address`](crate::outbound::address). Proxy variables are not read.
     ///
     /// # Errors
     ///
     /// [`TlsError`] if TLS cannot be set up.
-    pub fn new(policy: &Policy) -> Result<Self, TlsError> {
+    pub fn new(guests: &Outbound) -> Result<Self, TlsError> {
         let timeouts = Timeouts {
             connect: SILENCE,
             first_byte: SILENCE,
             between_bytes: SILENCE,
         };
-        let outbound = Outbound::builder().policy(policy.and_public());
+        let outbound = guests.like().policy(guests.policy().and_public());
         Ok(Self {
             outbound: outbound.timeouts(timeouts).build()?,
         })

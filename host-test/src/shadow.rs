@@ -1,6 +1,6 @@
-//! Functions of `wasi:http` that keep what a guest hands over, however long it is, within a limit. A
-//! request's other parts have one: its fields [`Limits::fields`](crate::Limits::fields), its scheme and its
-//! path those of the crate `http`.
+//! Two functions of `wasi:http` that in wasmtime keep whatever a guest hands over, however long; here within a limit.
+//! A request's other parts have one: its fields [`Limits::fields`](crate::Limits::fields), its scheme and its path those
+//! of the crate `http`.
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};

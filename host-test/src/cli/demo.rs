@@ -65,7 +65,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     say!("{:INDENT$}{}", "", clip.url.expose());
 
     let started = Instant::now();
-    let media = MediaClient::new(host.outbound().policy())?;
+    let media = MediaClient::new(host.outbound())?;
     let bytes = media.fetch(&clip.url).await?;
     step("fetch", started, &format!("{} bytes", bytes.len()));
 

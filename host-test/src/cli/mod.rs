@@ -149,6 +149,9 @@ fn log(verbose: u8) {
 
 fn say(line: std::fmt::Arguments<'_>) {
     use std::io::Write;
+    // A component's words do not steer the terminal.
+    let is_steering = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    let line = line.to_string().replace(is_steering, "\u{fffd}");
     // Nobody is left to be told.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -113,7 +113,7 @@ impl<'a> Collector<'a> {
             folder,
             host,
             variables,
-            client: MediaClient::new(host.outbound().policy())?,
+            client: MediaClient::new(host.outbound())?,
             turns: Semaphore::new(DOWNLOADS),
             watch,
             given: Mutex::default(),

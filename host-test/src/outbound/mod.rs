@@ -99,6 +99,8 @@ struct Inner {
     limiter: Option<RateLimiter>,
     key: Option<ApiKey>,
     client: client::PooledClient,
+    roots: Vec<PathBuf>,
+    resolver: Arc<dyn Resolve>,
 }
 
 impl Outbound {
@@ -112,6 +114,15 @@ impl Outbound {
     #[must_use]
     pub fn hooks(&self) -> OutboundHooks {
         OutboundHooks::new(self.clone())
+    }
+
+    /// Starts with the root certificates and the resolver of this one, and otherwise anew.
+    pub(crate) fn like(&self) -> OutboundBuilder {
+        OutboundBuilder {
+            roots: self.inner.roots.clone(),
+            resolver: Some(Arc::clone(&self.inner.resolver)),
+            ..OutboundBuilder::default()
+        }
     }
 
     /// What may be reached.
@@ -193,13 +204,15 @@ impl OutboundBuilder {
         let tls = tls::client_config(&self.roots)?;
         let resolver = self.resolver.unwrap_or_else(|| Arc::new(SystemResolver));
         let max_connect = self.timeouts.limit(None).connect;
-        let client = client::pooled(tls, resolver, max_connect);
+        let client = client::pooled(tls, Arc::clone(&resolver), max_connect);
         let inner = Inner {
             policy: self.policy,
             timeouts: self.timeouts,
             limiter: self.limiter,
             key: self.key,
             client,
+            roots: self.roots,
+            resolver,
         };
         Ok(Outbound {
             inner: Arc::new(inner),

@@ -111,7 +111,7 @@ async fn a_call_of_many_requests_does_not_hold_up_another() {
         .position(|request| request.path.contains(other));
     let overtaken_by = place.unwrap() - before;
     eprintln!("{overtaken_by} requests of the other call went first");
-    assert!(overtaken_by <= 8, "{overtaken_by}");
+    assert!(overtaken_by <= 24, "{overtaken_by}");
     assert!(!greedy.is_finished());
     greedy.abort();
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use host_test::media::{MediaClient, MediaError};
@@ -15,6 +16,8 @@ use host_test::{
     FailureKind, KeyMode, Limits, Outbound, Policy, RateLimiter, read_component,
 };
 use tokio::net::TcpSocket;
+use tokio::process::Command;
+use tokio::time::timeout;
 use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::Layer as _;
@@ -152,7 +155,7 @@ impl World {
 
     /// Fetches what is behind a URL of the guest's.
     pub async fn fetch(&self, url: &ClipUrl) -> Result<Vec<u8>, MediaError> {
-        let media = MediaClient::new(self.host.outbound().policy()).unwrap();
+        let media = MediaClient::new(self.host.outbound()).unwrap();
         media.fetch(url).await
     }
 
@@ -196,6 +199,30 @@ pub fn transient<T: std::fmt::Debug>(result: Result<T, CallError>, kind: Failure
         Err(CallError::Clip(ClipError::Transient(failure))) if failure.kind == kind => failure,
         other => panic!("not transient({kind:?}): {other:?}"),
     }
+}
+
+/// Tells a child process that it is one.
+const ALONE: &str = "MV_CLIP_TEST_ALONE";
+
+/// Runs the test of this name again, in a process of its own, so that what the tests beside it hold does not count.
+/// Whether this is that process.
+pub async fn is_alone(name: &str, patience: Duration) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", name, "--nocapture"])
+        .env(ALONE, "1")
+        .kill_on_drop(true);
+    let child = timeout(patience, child.output()).await;
+    let child = child.expect("it comes to its end").unwrap();
+    let words = [child.stdout, child.stderr].concat();
+    let words = String::from_utf8_lossy(&words);
+    eprintln!("{words}");
+    // The latter, because no test at all is a success too.
+    assert!(child.status.success() && words.contains("ok. 1 passed"));
+    false
 }
 
 /// A port that nobody listens on, and what keeps it from being given to somebody who does.

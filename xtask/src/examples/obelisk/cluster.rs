@@ -168,12 +168,12 @@ impl<'a> Cluster<'a> {
                 return Ok(());
             }
             if said.elapsed() > REPORT {
-                eprintln!("    {finished} of {executions} executions have finished");
+                eprintln!("    {finished} of {executions} executions so far");
                 said = Instant::now();
             }
             ensure!(
                 start.elapsed() < patience,
-                "only {finished} of {executions} executions finished in {patience:?}"
+                "only {finished} of {executions} executions in {patience:?}"
             );
             thread::sleep(POLL);
         }

@@ -117,24 +117,24 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| nodes | size of a clip | clips a second | CPU of nodes, a clip | CPU of PostgreSQL, a clip | CPU \
-             of both, idle | memory of a node | transactions, a clip | database, a clip |"
+            "| nodes | size of a clip | clips a second | CPU of nodes, a clip | CPU of PostgreSQL, a clip | \
+             transactions, a clip | database, a clip | idle: CPU of both | idle: memory of a node |"
         )?;
         writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")?;
         for row in &self.0 {
             let clips = row.clips as f64;
             writeln!(
                 f,
-                "| {} | {:.2} MB | {:.1} | {:.0} ms | {:.0} ms | {:.0} % | {} MB | {} | {} KB |",
+                "| {} | {:.2} MB | {:.1} | {:.0} ms | {:.0} ms | {:.0} | {:.0} KB | {:.0} % | {} MB |",
                 row.nodes,
                 row.size as f64 / 1e6,
                 clips / row.took.as_secs_f64(),
                 row.cpu.0.as_secs_f64() * 1e3 / clips,
                 row.cpu.1.as_secs_f64() * 1e3 / clips,
+                row.transactions as f64 / clips,
+                row.bytes as f64 / clips / 1e3,
                 row.idle.as_secs_f64() * 1e2 / IDLE.as_secs_f64(),
                 row.memory * 1024 / 1_000_000,
-                row.transactions / row.clips,
-                row.bytes / row.clips / 1000,
             )?;
         }
         Ok(())
