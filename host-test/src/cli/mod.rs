@@ -149,9 +149,23 @@ fn log(verbose: u8) {
 
 fn say(line: std::fmt::Arguments<'_>) {
     use std::io::Write;
-    // A component's words do not steer the terminal.
-    let is_steering = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    let line = line.to_string().replace(is_steering, "\u{fffd}");
     // Nobody is left to be told.
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let _ = writeln!(std::io::stdout(), "{}", harmless(&line.to_string()));
+}
+
+/// Without what would steer the terminal: a component's words may be in it.
+fn harmless(text: &str) -> String {
+    let is_steering = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.replace(is_steering, "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_does_not_steer_the_terminal() {
+        let printed = harmless("a\tb\nc\u{1b}[2J\u{7f}\u{9b}");
+        assert_eq!(printed, "a\tb\nc\u{fffd}[2J\u{fffd}\u{fffd}");
+    }
 }

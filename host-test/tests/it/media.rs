@@ -1,10 +1,13 @@
 //! Fetching what is behind a clip's URL.
 
 use std::error::Error;
+use std::future::ready;
+use std::net::IpAddr;
 
 use host_test::ClipUrl;
-use host_test::media::MediaError;
+use host_test::media::{MediaClient, MediaError};
 use host_test::mock::{CLIP, MockConfig, Point, Scripted, Target, WireFault};
+use host_test::outbound::{Lookup, Outbound, Resolve};
 use http::{Response, StatusCode};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
@@ -156,4 +159,22 @@ async fn a_connection_that_fails_is_told_with_its_cause() {
     let error = anyhow::Error::from(failure(&world, &url).await);
     let printed = format!("{error:#}");
     assert!(printed.contains("connection refused"), "{printed}");
+}
+
+/// Says of every name that it leads into a private network.
+struct Private;
+
+impl Resolve for Private {
+    fn resolve(&self, _: &str) -> Lookup {
+        Box::pin(ready(Ok(vec![IpAddr::from([10, 0, 0, 1])])))
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up_by_the_hosts_own_resolver_and_judged() {
+    let outbound = Outbound::builder().resolver(Private).build().unwrap();
+    let media = MediaClient::new(&outbound).unwrap();
+    let url = ClipUrl::from("https://media.example/media/5ec2e7-5ec2e7".to_owned());
+    let error = media.fetch(&url).await.unwrap_err();
+    assert!(matches!(error, MediaError::Denied(_)), "{error:?}");
 }

@@ -1,0 +1,96 @@
+//! Requests in flight.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use host_test::outbound::{Lookup, Resolve};
+use host_test::{ClipHost, Limit, Limits, Outbound, Policy};
+use tokio::io::AsyncWriteExt;
+
+use super::{hostile, limit, watched};
+use crate::guest;
+use crate::outbound::server::{Server, closed, read_head};
+use crate::support::outbound;
+
+/// Each would have a connection of its own, and a place in this server's memory.
+#[test]
+fn requests_in_flight_are_limited_and_end_with_their_call() {
+    watched(2, async {
+        let open = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&open);
+        let server = Server::start(move |mut stream| {
+            let open = Arc::clone(&count);
+            async move {
+                open.fetch_add(1, Ordering::SeqCst);
+                if read_head(&mut stream).await.is_some() {
+                    // A body that never comes.
+                    let head = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n";
+                    stream.write_all(head.as_bytes()).await.unwrap();
+                    closed(&mut stream).await;
+                }
+                open.fetch_sub(1, Ordering::SeqCst);
+            }
+        })
+        .await;
+        let most = 20;
+        let limits = Limits {
+            requests: most,
+            ..Limits::default()
+        };
+        let policy = Policy::new([server.origin().parse().unwrap()]);
+        let host = ClipHost::new(&guest::obedient(), outbound(policy), limits).unwrap();
+        let (found, told) = limit(hostile(&host, "i", &server.address.to_string()).await);
+        assert_eq!(found, Limit::Requests(most));
+        assert!(
+            told.ends_with("20 requests in flight (Limits::requests)"),
+            "{told}"
+        );
+        let accepted = server.accepted();
+        assert!((1..=most).contains(&accepted), "{accepted}");
+        while open.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+}
+
+/// Knows no name, and never says so.
+struct Silent;
+
+impl Resolve for Silent {
+    fn resolve(&self, _: &str) -> Lookup {
+        Box::pin(pending())
+    }
+}
+
+/// Whose requests go nowhere, so that each is in flight for as long as its call.
+fn going_nowhere(limits: Limits) -> ClipHost {
+    let policy = Policy::new(["http://*.example.com".parse().unwrap()]);
+    let outbound = Outbound::builder().policy(policy).resolver(Silent);
+    ClipHost::new(&guest::obedient(), outbound.build().unwrap(), limits).unwrap()
+}
+
+#[test]
+fn as_many_requests_as_a_guest_likes_are_not_in_flight() {
+    watched(2, async {
+        let host = going_nowhere(Limits::default());
+        let (found, _) = limit(hostile(&host, "open", "camera.example.com").await);
+        assert_eq!(found, Limit::Requests(512));
+    });
+}
+
+/// The guest is stopped by the second limit before anybody notices that it went beyond the first one.
+#[test]
+fn of_two_limits_the_one_that_was_passed_first_is_named() {
+    watched(1, async {
+        let limits = Limits {
+            requests: 1,
+            resources: 64,
+            ..Limits::default()
+        };
+        let host = going_nowhere(limits);
+        let (found, _) = limit(hostile(&host, "join", "camera.example.com").await);
+        assert_eq!(found, Limit::Requests(1));
+    });
+}

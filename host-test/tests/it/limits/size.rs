@@ -1,0 +1,89 @@
+//! What a guest takes up: in its own memory, in the host's, and before it runs.
+
+use host_test::{CallError, ClipHost, Limit, Limits, LoadError, Policy};
+
+use super::{LONG, call, host, hostile, limit, watched};
+use crate::support::{is_alone, outbound};
+use crate::{HEAP, guest};
+
+#[tokio::test]
+async fn memory_grows_up_to_the_limit_and_no_further() {
+    let limits = Limits {
+        memory: 1 << 20,
+        ..Limits::default()
+    };
+    let host = host(&guest::obedient(), limits);
+    let mut instance = host.instance(&[]).await.unwrap();
+    assert_eq!(instance.memory_growth(), 0);
+    instance.get_clip("grow", "", "").await.unwrap();
+    let page = 1 << 16;
+    assert_eq!(instance.memory_growth(), (1 << 20) - page);
+}
+
+/// What docs/SECURITY.md says of it, of requests that are not sent.
+#[test]
+fn what_a_guest_can_make_the_host_hold_has_one_bound() {
+    let name = "limits::size::what_a_guest_can_make_the_host_hold_has_one_bound";
+    watched(2, async {
+        // What the tests beside it allocate would count, too.
+        if !is_alone(name, LONG).await {
+            return;
+        }
+        let resources = 512;
+        let limits = Limits {
+            resources,
+            ..Limits::default()
+        };
+        let each = 9 * limits.fields + (192 << 10);
+        let most = resources * each;
+        let host = host(&guest::obedient(), limits);
+        assert_eq!(call(&host, "quiet").await.unwrap(), "u");
+        let before = HEAP.allocated();
+        // It holds what the guest has left until it is dropped.
+        let mut instance = host.instance(&[]).await.unwrap();
+        let error = instance.get_clip("fill", "", "").await.unwrap_err();
+        let held = HEAP.allocated() - before;
+        assert_eq!(limit(error).0, Limit::Resources(resources));
+        eprintln!("{resources} full requests: {held} bytes, of {most}");
+        assert!(held < most, "{held}");
+        drop(instance);
+    });
+}
+
+#[test]
+fn random_bytes_are_made_in_small_amounts() {
+    watched(2, async {
+        let host = host(&guest::obedient(), Limits::default());
+        let error = hostile(&host, "chance", "").await;
+        assert!(matches!(error, CallError::Trap(_)), "{error:?}");
+        let words = error.to_string();
+        assert!(words.contains("1048576 exceeds limit 4096"), "{words}");
+    });
+}
+
+#[test]
+fn a_component_of_too_many_or_too_large_parts_is_not_loaded() {
+    let refused = |component: &[u8], limits| {
+        let loaded = ClipHost::new(component, outbound(Policy::default()), limits);
+        match loaded {
+            Err(LoadError::Component(error)) => format!("{error:#}"),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (component, words) in [
+        (guest::too_many("(table 1 funcref)"), "tables"),
+        (guest::too_many("(memory 1)"), "memories"),
+        (guest::of_size(257, 1), "limit of 0x1000000 bytes"),
+        (guest::of_size(1, 4_097), "limit of 4096"),
+    ] {
+        let told = refused(&component, Limits::default());
+        eprintln!("{told}");
+        assert!(told.contains(words), "{told}");
+    }
+    let limits = Limits {
+        core_instances: 2,
+        ..Limits::default()
+    };
+    let told = refused(&guest::obedient(), limits);
+    assert!(told.contains("core module instances"), "{told}");
+}
