@@ -37,8 +37,8 @@ pub(crate) const LARGEST: usize = 1 << 30;
 pub enum MediaError {
     /// The URL, or what it redirects to, is neither where the policy lets the guest, nor a public server over https.
     #[error(
-        "the clip's URL leads to where clips are not fetched from: public servers over https, and what the outbound \
-         policy allows ({0})"
+        "the clip's URL leads neither to a public server over https nor to where the outbound policy allows ({0}); \
+         allow its host there, or get a new URL"
     )]
     Denied(Error),
     /// No connection, or a reply that broke off.
