@@ -70,7 +70,7 @@ pub(crate) fn list(workspace: &Workspace) -> PathBuf {
 
 /// What runs the benchmark, once [`list`] is written.
 pub(crate) fn command(workspace: &Workspace) -> Command {
-    let mut command = workspace.cargo(["bench", "--package", "host-test", "--bench", "speed"]);
+    let mut command = workspace.cargo(["bench", "--package", "mv-clip-cli", "--bench", "speed"]);
     command
         .args(["--", "--peers"])
         .arg(list(workspace))

@@ -26,8 +26,8 @@ impl<'a> Harness<'a> {
     ///
     /// It does not build.
     pub(crate) fn build(workspace: &'a Workspace) -> Result<Self> {
-        process::run(&mut workspace.cargo(["build", "--package", "host-test"]))?;
-        let file = format!("debug/host-test{}", std::env::consts::EXE_SUFFIX);
+        process::run(&mut workspace.cargo(["build", "--package", "mv-clip-cli"]))?;
+        let file = format!("debug/mv-clip{}", std::env::consts::EXE_SUFFIX);
         let program = workspace.target().join(file);
         Ok(Self { workspace, program })
     }

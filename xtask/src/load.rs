@@ -13,7 +13,7 @@ const MINUTES_VARIABLE: &str = "MV_CLIP_LOAD_MINUTES";
 
 /// What lives through so many simulated minutes. It prints what it counted.
 pub(crate) fn command(workspace: &Workspace, minutes: u64) -> Command {
-    let mut command = workspace.cargo(["test", "--package", "host-test", "--test", "it"]);
+    let mut command = workspace.cargo(["test", "--package", "mv-clip-cli", "--test", "it"]);
     command
         .args(["--", "--exact", "--nocapture", TEST])
         .env(MINUTES_VARIABLE, minutes.to_string())

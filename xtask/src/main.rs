@@ -29,7 +29,6 @@ mod sdk;
 mod setup;
 mod step;
 mod strip;
-mod unsafety;
 mod venv;
 mod wit_docs;
 mod wit_type;

@@ -41,8 +41,8 @@ impl Of {
 
     fn package(self) -> &'static str {
         match self {
-            Self::Guest => GUEST,
-            Self::Policy => "host-test",
+            Self::Guest => "mv-clip-core",
+            Self::Policy => "mv-clip-host",
         }
     }
 

@@ -11,7 +11,6 @@ use crate::examples;
 use crate::fuzz;
 use crate::setup::{self, CHECKED, SHIPPED, Targets};
 use crate::step::{Runner, Step, Tool};
-use crate::unsafety;
 use crate::wit_docs;
 use crate::workspace::{GUEST, Workspace};
 
@@ -98,12 +97,6 @@ pub(crate) fn lint(runner: &mut Runner, workspace: &Workspace, targets: &Targets
             targets.refusal(CHECKED),
         )?;
     }
-    let step = Step {
-        name: "unsafe",
-        reason: "no unsafe code but what is generated",
-        command: workspace.cargo(["xtask", "lint"]),
-    };
-    runner.work(step, |_| unsafety::check(workspace))?;
     let step = Step {
         name: "wit-docs",
         reason: "the page of the contract is up to date",

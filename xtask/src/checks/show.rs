@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 ///
 /// The harness does not build, or there is no clip.
 pub(crate) fn demo(runner: &mut Runner, workspace: &Workspace, serial: Option<&str>) -> Result<()> {
-    let mut command = workspace.cargo(["run", "--package", "host-test", "--", "demo"]);
+    let mut command = workspace.cargo(["run", "--package", "mv-clip-cli", "--", "demo"]);
     command
         .args(serial)
         .arg("--component")

@@ -26,7 +26,7 @@ pub(crate) fn test(
     runner.run(Step {
         name: "guest",
         reason: "the guest's rules, natively",
-        command: workspace.cargo(["test", "--package", GUEST]),
+        command: workspace.cargo(["test", "--package", "mv-clip-core"]),
     })?;
     runner.run(Step {
         name: "seeds",
@@ -47,7 +47,7 @@ pub(crate) fn test(
         reason: "these commands themselves",
         command: workspace.cargo(["test", "--package", "xtask"]),
     })?;
-    let mut harness = workspace.cargo(["test", "--package", "host-test"]);
+    let mut harness = workspace.cargo(["test", "--package", "mv-clip-cli", "--package", "mv-clip-host", "--package", "mv-clip-footage", "--package", "mv-clip-mpegts", "--package", "meraki-mock"]);
     harness.env(COMPONENT_VARIABLE, workspace.component());
     runner.run(Step {
         name: "harness",

@@ -84,7 +84,7 @@ impl<'a> Cluster<'a> {
         let clip = folder.path().join("clip.ts");
         let (clip_argument, latency) = (clip.display().to_string(), LATENCY.to_string());
         if let Api::Unlimited { times } = api {
-            let short = fs::read(workspace.root().join("host-test/fixtures/clip.ts"));
+            let short = fs::read(workspace.root().join("crates/meraki-mock/fixtures/clip.ts"));
             fs::write(&clip, short.context("cannot read the clip")?.repeat(times))?;
             args.extend(["--rate", "1000000", "--clip", &clip_argument]);
         } else {
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_line_of_the_mocks_log_is_understood() {
-        let line = "2026-11-24T18:40:57.171333Z  INFO host_test::mock::server: request method=GET \
+        let line = "2026-11-24T18:40:57.171333Z  INFO meraki_mock::server: request method=GET \
                     path=\"/api/v1/devices/Q/camera/clip\" authorization=Right status=429";
         let (at, status) = (1_795_545_657_171, 429);
         assert_eq!(Request::parse(line).unwrap(), Request { at, status });
