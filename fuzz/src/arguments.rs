@@ -18,7 +18,7 @@ pub fn check(text: &str) {
     match ClipRequest::parse(serial, start, end, None) {
         Ok(ClipRequest { window, .. }) => {
             let length = window.end().since(window.start());
-            assert!(Window::SHORTEST <= length && length <= Window::LONGEST);
+            assert!(Window::MIN_LENGTH <= length && length <= Window::MAX_LENGTH);
         }
         Err(failure) => {
             let expected = if Serial::parse(serial).is_err() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use mv_clip_core::api::TransportError;
+use mv_clip_core::transport::TransportError;
 use mv_clip_core::fetch::{Fetch, Step};
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
@@ -71,7 +71,7 @@ pub fn check(call: Call) {
             }
             Step::Send(request) => {
                 sent += 1;
-                assert!(now < request.give_up_at && request.give_up_at <= deadline);
+                assert!(now < request.attempt_deadline && request.attempt_deadline <= deadline);
                 assert_safe(request.url.expose());
                 assert!(may_have_key(&browser(base), &browser(request.url.expose())));
                 let exchange = exchanges.next();
@@ -79,12 +79,12 @@ pub fn check(call: Call) {
                 let reply = exchange.and_then(|exchange| exchange.outcome.reply());
                 let at = now + Duration::from_millis(takes);
                 let outcome = match reply {
-                    Some(outcome) if at < request.give_up_at => {
+                    Some(outcome) if at < request.attempt_deadline => {
                         now = at;
                         outcome
                     }
                     _ => {
-                        now = request.give_up_at;
+                        now = request.attempt_deadline;
                         Err(TransportError::TimedOut)
                     }
                 };

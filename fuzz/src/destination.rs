@@ -97,12 +97,12 @@ fn refused(destination: Destination, words: &str) -> String {
     let mut transfer = Transfer::new(&settings, started, clip, destination).unwrap();
     let now = Default::default();
     assert!(matches!(transfer.resume(now), Step::Get(_)));
-    let refused = PutError::Refused {
+    let refused = PutError::Status {
         status: 403,
         retry_after: None,
         body: words.as_bytes().to_vec(),
     };
-    match transfer.stored(now, Err(refused), || 0) {
+    match transfer.receive_outcome(now, Err(refused), || 0) {
         Step::Done(Err(ClipError::Permanent(failure))) => failure.message,
         step => panic!("{step:?}"),
     }

@@ -1,6 +1,6 @@
 //! What is checked of a clip while it streams by, beside a check of the whole.
 
-use mv_clip_core::transfer::{Digest, Footage, NotFootage, PACKET};
+use mv_clip_core::transfer::{Digest, StreamChecker, StreamError, PACKET};
 
 use crate::pieces::{Announced, Pieces};
 
@@ -31,13 +31,13 @@ pub fn check(pieces: Pieces<'_>) {
         }
         Err(error) => {
             // Of several faults, an announced length that cannot be may be seen before the others.
-            assert!(whole == Err(error) || error == NotFootage::CutOff);
+            assert!(whole == Err(error) || error == StreamError::Truncated);
             let first = packets.iter().position(|packet| packet[0] != b'G');
             match error {
-                NotFootage::Empty => assert!(bytes.is_empty()),
-                NotFootage::NoTransportStream => assert_eq!(first, Some(0)),
-                NotFootage::LostSync(packet) => assert_eq!(first.map(|at| at as u64), Some(packet)),
-                NotFootage::CutOff => {
+                StreamError::Empty => assert!(bytes.is_empty()),
+                StreamError::NotTransportStream => assert_eq!(first, Some(0)),
+                StreamError::LostSync(packet) => assert_eq!(first.map(|at| at as u64), Some(packet)),
+                StreamError::Truncated => {
                     let is_impossible = announced.is_some_and(|length| length % PACKET > 0);
                     assert!(first.is_none() || is_impossible);
                 }
@@ -49,8 +49,8 @@ pub fn check(pieces: Pieces<'_>) {
 fn see<'a>(
     announced: Option<u64>,
     pieces: impl Iterator<Item = &'a [u8]>,
-) -> Result<Digest, NotFootage> {
-    let mut footage = Footage::new(announced);
+) -> Result<Digest, StreamError> {
+    let mut footage = StreamChecker::new(announced);
     for piece in pieces {
         footage.push(piece)?;
     }

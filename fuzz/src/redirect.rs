@@ -1,6 +1,6 @@
 //! Where redirects lead, hop by hop: never with the key to a foreign host, and never out of TLS.
 
-use mv_clip_core::redirect::{MAX_REDIRECTS, RedirectError, media_target, target};
+use mv_clip_core::redirect::{MAX_REDIRECTS, RedirectError, api_target, media_target};
 use mv_clip_core::settings::Settings;
 use mv_clip_core::url::Url;
 
@@ -17,7 +17,7 @@ pub fn check(text: &str) {
     assert_sendable(&base);
     let locations: Vec<_> = lines.take(5).collect();
     follow(&base, &locations, |asked, location, followed| {
-        let url = target(&base, asked, Some(location), followed)?;
+        let url = api_target(&base, asked, Some(location), followed)?;
         assert!(may_have_key(
             &browser(base.expose()),
             &browser(url.expose())

@@ -1,7 +1,8 @@
 //! The body of a reply: what is taken from it, beside a reading of the whole document.
 
-use mv_clip_core::api::{self, Reply, TransportError};
-use mv_clip_core::refusal::{Refusal, Unusable};
+use mv_clip_core::api;
+use mv_clip_core::transport::{Response, TransportError};
+use mv_clip_core::api_error::{ApiError, InvalidBody};
 use mv_clip_core::settings::Settings;
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ pub fn check(body: &[u8]) {
     let member = |name| document.as_ref().and_then(|members| members.get(name));
 
     let ok = reply(200, body);
-    match (api::read(&ok), member("url").and_then(Value::as_str)) {
+    match (api::parse(&ok), member("url").and_then(Value::as_str)) {
         (Ok((url, _)), expected) => {
             let url = url.expose();
             assert_safe(url);
@@ -25,9 +26,9 @@ pub fn check(body: &[u8]) {
             // More documents are taken than that reader takes, such as those with numbers beyond f64.
             assert!(document.is_none() || expected == Some(url));
         }
-        (Err(Refusal::Unusable(Unusable::NotJson)), _) => assert!(document.is_none()),
-        (Err(Refusal::Unusable(Unusable::NoUrl)), expected) => assert_eq!(expected, None),
-        (Err(refusal @ Refusal::Unusable(Unusable::Url(_))), expected) => {
+        (Err(ApiError::InvalidBody(InvalidBody::NotJson)), _) => assert!(document.is_none()),
+        (Err(ApiError::InvalidBody(InvalidBody::NoUrl)), expected) => assert_eq!(expected, None),
+        (Err(refusal @ ApiError::InvalidBody(InvalidBody::Url(_))), expected) => {
             assert!(document.is_none() || expected.is_some());
             assert_fit(&refusal.message(&settings(), "api.meraki.com"));
             // A clip's URL as a media server would write it is not refused.
@@ -52,22 +53,22 @@ pub fn check(body: &[u8]) {
         .iter()
         .any(|error| error.to_ascii_lowercase().contains("no video"));
     let expected = if no_video {
-        Refusal::NoVideo
+        ApiError::NoVideo
     } else {
-        Refusal::Status(400)
+        ApiError::Status(400)
     };
-    assert_eq!(api::read(&refused).unwrap_err(), expected);
+    assert_eq!(api::parse(&refused).unwrap_err(), expected);
     assert_eq!(
-        api::read(&reply(404, body)).unwrap_err(),
-        Refusal::Status(404)
+        api::parse(&reply(404, body)).unwrap_err(),
+        ApiError::Status(404)
     );
 
     let broken = TransportError::Connection("gone");
-    let cut = Reply {
+    let cut = Response {
         body: Err(broken),
         ..ok
     };
-    assert_eq!(api::read(&cut).unwrap_err(), Refusal::NoReply(broken));
+    assert_eq!(api::parse(&cut).unwrap_err(), ApiError::Transport(broken));
     assert!(api::errors(&cut).is_empty());
 }
 
@@ -75,8 +76,8 @@ fn settings() -> Settings {
     Settings::from_variables::<&str, &str>([]).unwrap()
 }
 
-fn reply(status: u16, body: &[u8]) -> Reply {
-    Reply {
+fn reply(status: u16, body: &[u8]) -> Response {
+    Response {
         status,
         location: None,
         retry_after: None,

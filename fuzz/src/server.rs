@@ -1,7 +1,8 @@
 //! What servers may answer.
 
 use arbitrary::Arbitrary;
-use mv_clip_core::api::{self, Reply, TransportError};
+use mv_clip_core::api;
+use mv_clip_core::transport::{Response, TransportError};
 
 use crate::words::{KEY, TOKEN};
 
@@ -150,9 +151,9 @@ impl Outcome {
     }
 
     /// What the API answers, if it does.
-    pub(crate) fn reply(&self) -> Option<Result<Reply, TransportError>> {
+    pub(crate) fn reply(&self) -> Option<Result<Response, TransportError>> {
         let write = |text: &Option<Text>| text.as_ref().map(Text::write);
-        let reply = |status, body: String| Reply {
+        let reply = |status, body: String| Response {
             status,
             location: None,
             retry_after: None,
@@ -166,14 +167,14 @@ impl Outcome {
                 request_id,
             } => {
                 let body = serde_json::json!({ "url": url.write_url(), "expiry": write(expiry) });
-                Reply {
+                Response {
                     request_id: write(request_id),
                     ..reply(200, body.to_string())
                 }
             }
             Self::Redirect { status, location } => {
                 let status = [301, 302, 303, 307, 308][usize::from(*status) % 5];
-                Reply {
+                Response {
                     location: write(location),
                     ..reply(status, String::new())
                 }
@@ -186,13 +187,13 @@ impl Outcome {
             } => {
                 let errors: Vec<_> = errors.iter().map(Text::write).collect();
                 let body = serde_json::json!({ "errors": errors });
-                Reply {
+                Response {
                     retry_after: write(retry_after),
                     request_id: write(request_id),
                     ..reply(self::status(*status), body.to_string())
                 }
             }
-            Self::Other { status, body } => Reply {
+            Self::Other { status, body } => Response {
                 body: Ok(body.clone()),
                 ..reply(self::status(*status), String::new())
             },

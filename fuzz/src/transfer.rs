@@ -4,12 +4,13 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use mv_clip_core::api::{Clip, ClipUrl, TransportError};
+use mv_clip_core::api::{Clip, ClipUrl};
+use mv_clip_core::transport::TransportError;
 use mv_clip_core::error::FailureKind;
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
-use mv_clip_core::transfer::{Destination, Footage, Head, PutError, Side, Step, Transfer};
+use mv_clip_core::transfer::{Destination, StreamChecker, Head, PutError, Peer, Step, Transfer};
 
 use crate::sees::assert_sendable;
 use crate::server::{Exchange, Outcome, Text, failure, status};
@@ -79,15 +80,15 @@ pub fn check(saving: Saving) {
             }
             Step::Get(get) => {
                 gets += 1;
-                assert!(now < get.give_up_at && get.give_up_at <= DEADLINE);
+                assert!(now < get.attempt_deadline && get.attempt_deadline <= DEADLINE);
                 assert_sendable(&get.url);
-                let head = head(media.next(), &mut now, get.give_up_at);
-                transfer.fetched(now, head, || saving.random)
+                let head = head(media.next(), &mut now, get.attempt_deadline);
+                transfer.receive_head(now, head, || saving.random)
             }
             Step::Put(put) => {
-                assert!(now < put.give_up_at && put.give_up_at <= DEADLINE);
-                let outcome = stored(store.next(), &mut now, put.give_up_at);
-                transfer.stored(now, outcome, || saving.random)
+                assert!(now < put.attempt_deadline && put.attempt_deadline <= DEADLINE);
+                let outcome = stored(store.next(), &mut now, put.attempt_deadline);
+                transfer.receive_outcome(now, outcome, || saving.random)
             }
             Step::Done(Ok(saved)) => {
                 assert_eq!(saved.digest.bytes, 188);
@@ -159,16 +160,16 @@ fn stored(
     now: &mut Duration,
     until: Duration,
 ) -> Result<mv_clip_core::transfer::Digest, PutError> {
-    let timed_out = PutError::NoReply(Side::Destination, TransportError::TimedOut);
-    let mut footage = Footage::new(None);
+    let timed_out = PutError::Transport(Peer::Destination, TransportError::TimedOut);
+    let mut footage = StreamChecker::new(None);
     match pass(exchange, now, until) {
         None | Some(Outcome::Silence) => Err(timed_out),
         Some(Outcome::Clip { .. }) => footage
             .push(&[b'G'; 188])
             .and_then(|()| footage.finish())
-            .map_err(PutError::NotFootage),
+            .map_err(PutError::Stream),
         Some(Outcome::Redirect { .. }) => Err(footage.finish().unwrap_err().into()),
-        Some(Outcome::Failed(which)) => Err(PutError::NoReply(Side::Media, failure(which))),
+        Some(Outcome::Failed(which)) => Err(PutError::Transport(Peer::Media, failure(which))),
         Some(Outcome::Refused {
             status,
             errors,
@@ -176,13 +177,13 @@ fn stored(
             ..
         }) => {
             let words: Vec<_> = errors.iter().map(Text::write).collect();
-            Err(PutError::Refused {
+            Err(PutError::Status {
                 status: self::status(status),
                 retry_after: retry_after.as_ref().map(Text::write),
                 body: words.join(DESTINATION).into_bytes(),
             })
         }
-        Some(Outcome::Other { status, body }) => Err(PutError::Refused {
+        Some(Outcome::Other { status, body }) => Err(PutError::Status {
             status: self::status(status),
             retry_after: None,
             body,

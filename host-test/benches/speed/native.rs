@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use mv_clip_core::api::{Reply, Request, TransportError};
+use mv_clip_core::transport::{Response, Request, TransportError};
 use mv_clip_core::fetch::{Fetch, Step};
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
@@ -30,7 +30,7 @@ pub async fn get_clip(
             }
             Step::Send(request) => {
                 let exchange = exchange(client, &request);
-                let outcome = tokio::time::timeout_at(origin + request.give_up_at, exchange).await;
+                let outcome = tokio::time::timeout_at(origin + request.attempt_deadline, exchange).await;
                 let outcome = outcome.unwrap_or(Err(TransportError::TimedOut));
                 fetch.receive(origin.elapsed(), outcome, rand::random)
             }
@@ -41,7 +41,7 @@ pub async fn get_clip(
     }
 }
 
-async fn exchange(client: &Client, request: &Request) -> Result<Reply, TransportError> {
+async fn exchange(client: &Client, request: &Request) -> Result<Response, TransportError> {
     let broken = |_| TransportError::Connection("reqwest failed");
     let mut sent = client
         .get(request.url.expose())
@@ -50,7 +50,7 @@ async fn exchange(client: &Client, request: &Request) -> Result<Reply, Transport
         sent = sent.header(header::AUTHORIZATION, key.authorization());
     }
     let response = sent.send().await.map_err(broken)?;
-    Ok(Reply {
+    Ok(Response {
         status: response.status().as_u16(),
         location: text(&response, "location"),
         retry_after: text(&response, "retry-after"),

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use mv_clip_core::api::{Clip, Reply, Request, TransportError};
+use mv_clip_core::api::Clip;
 use mv_clip_core::batch::{Batch, Step};
 use mv_clip_core::error::{ClipError, FailureKind};
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
+use mv_clip_core::transport::{Request, Response, TransportError};
 use proptest::prelude::*;
 
 use crate::simulation::*;
@@ -43,7 +44,7 @@ pub(crate) trait World {
         _now: Duration,
         _late: Duration,
         _index: usize,
-        _outcome: &Result<Reply, TransportError>,
+        _outcome: &Result<Response, TransportError>,
     ) {
     }
 }
@@ -85,8 +86,8 @@ fn run(
 struct Coming {
     index: usize,
     at: Duration,
-    give_up_at: Duration,
-    outcome: Result<Reply, TransportError>,
+    attempt_deadline: Duration,
+    outcome: Result<Response, TransportError>,
 }
 
 /// Does what the batch says, as `component/drive.rs` does.
@@ -95,7 +96,10 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
     let (mut now, mut late) = (Duration::ZERO, Duration::ZERO);
     let mut coming: Vec<Coming> = Vec::new();
     loop {
-        let next_reply = coming.iter().map(|one| one.at.min(one.give_up_at)).min();
+        let next_reply = coming
+            .iter()
+            .map(|one| one.at.min(one.attempt_deadline))
+            .min();
         let until = match batch.resume(now) {
             Step::Send(index, request) => {
                 assert!(sent.len() < 10_000, "no end of requests");
@@ -109,7 +113,7 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
                 coming.push(Coming {
                     index,
                     at: now.saturating_add(takes),
-                    give_up_at: request.give_up_at,
+                    attempt_deadline: request.attempt_deadline,
                     outcome,
                 });
                 continue;
@@ -119,10 +123,10 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
                 next_reply.unwrap_or(until).min(until)
             }
             Step::Await => next_reply.expect("a reply to await"),
-            Step::Done => {
+            Step::Done(results) => {
                 assert!(coming.is_empty(), "replies that nobody awaits");
                 return Calls {
-                    results: batch.into_results().collect(),
+                    results,
                     sent,
                     took: now,
                     late,
@@ -135,7 +139,7 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
         now = until + late;
         for one in std::mem::take(&mut coming) {
             // Once it is time to give up nothing else counts, also where a reply came before.
-            let outcome = if now >= one.give_up_at {
+            let outcome = if now >= one.attempt_deadline {
                 Err(TransportError::TimedOut)
             } else if now >= one.at {
                 one.outcome
@@ -199,8 +203,10 @@ fn a_request_that_is_refused_leaves_the_others_alone() {
     let settings = Settings::from_variables::<&str, &str>([]).unwrap();
     let bad = ClipRequest::parse("x", "", "", None);
     let mut batch = Batch::new(&settings, [bad], Timestamp::parse(STARTED).unwrap());
-    assert_eq!(batch.resume(Duration::ZERO), Step::Done);
-    assert!(batch.into_results().all(|result| result.is_err()));
+    let Step::Done(results) = batch.resume(Duration::ZERO) else {
+        panic!("something to do");
+    };
+    assert!(matches!(results.as_slice(), [Err(_)]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
+use mv_clip_core::transport::TransportError;
 use proptest::prelude::*;
 
 use crate::simulation::*;
@@ -126,7 +126,7 @@ proptest! {
 
         prop_assert!(call.took <= deadline, "{:?} of {deadline:?}", call.took);
         for (at, request) in &call.sent {
-            prop_assert!(*at < deadline && request.give_up_at <= deadline);
+            prop_assert!(*at < deadline && request.attempt_deadline <= deadline);
         }
 
         // An attempt is a request and its redirects; there are at most three of those.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mv_clip_core::events::{LONGEST_RANGE, range};
+use mv_clip_core::events::{MAX_RANGE, range};
 use mv_clip_core::request::Window;
 use mv_clip_core::time::Timestamp;
 use proptest::prelude::*;
@@ -58,14 +58,14 @@ proptest! {
     ) {
         let end = start + length;
         let windows = range(SERIAL, &shown(start, offsets.0), &shown(end, offsets.1), Some(3)).unwrap();
-        let fewest = length.as_millis().div_ceil(Window::LONGEST.as_millis());
+        let fewest = length.as_millis().div_ceil(Window::MAX_LENGTH.as_millis());
         prop_assert_eq!(windows.len() as u128, fewest);
         let mut next = start;
         for request in &windows {
             let (from, to) = (request.window.start(), request.window.end());
             prop_assert_eq!(from, next);
             let long = to.since(from);
-            prop_assert!(long >= Window::SHORTEST && long <= Window::LONGEST, "{:?}", long);
+            prop_assert!(long >= Window::MIN_LENGTH && long <= Window::MAX_LENGTH, "{:?}", long);
             prop_assert_eq!(request.imager_id, Some(3));
             next = to;
         }
@@ -74,7 +74,7 @@ proptest! {
 
     #[test]
     fn a_longer_range_is_refused(start in start(), over in 1_u64..DAY_MS) {
-        let end = start + LONGEST_RANGE + Duration::from_millis(over);
+        let end = start + MAX_RANGE + Duration::from_millis(over);
         prop_assert!(range(SERIAL, &start.to_string(), &end.to_string(), None).is_err());
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use mv_clip_core::api::{Clip, Reply, Request, TransportError};
+use mv_clip_core::api::Clip;
 use mv_clip_core::error::ClipError;
 use mv_clip_core::fetch::{Fetch, Step};
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
+use mv_clip_core::transport::{Request, Response, TransportError};
 
 pub const KEY: &str = "k3y-0f-s0mebody";
 pub const MEDIA: &str = "https://spn49.meraki.com/stream/t0ken";
@@ -18,11 +19,11 @@ pub const STARTED: &str = "2026-03-12T15:00:00Z";
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub takes: Duration,
-    pub outcome: Result<Reply, TransportError>,
+    pub outcome: Result<Response, TransportError>,
 }
 
 pub fn reply(status: u16, body: &str) -> Exchange {
-    let reply = Reply {
+    let reply = Response {
         status,
         location: None,
         retry_after: None,
@@ -155,11 +156,14 @@ impl Simulation {
                 }
                 Step::Send(request) => {
                     assert!(call.sent.len() < 1_000, "no end of requests");
-                    assert!(request.give_up_at > call.took, "no time for the request");
+                    assert!(
+                        request.attempt_deadline > call.took,
+                        "no time for the request"
+                    );
                     let Exchange { takes, mut outcome } = server(&request);
                     call.sent.push((call.took, request.clone()));
-                    if call.took.saturating_add(takes) >= request.give_up_at {
-                        call.took = request.give_up_at;
+                    if call.took.saturating_add(takes) >= request.attempt_deadline {
+                        call.took = request.attempt_deadline;
                         outcome = Err(TransportError::TimedOut);
                     } else {
                         call.took += takes;

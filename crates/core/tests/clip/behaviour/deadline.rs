@@ -15,7 +15,7 @@ fn cuts_the_last_attempt_short() {
     let call = Simulation::new()
         .set("MV_CLIP_DEADLINE_SECONDS", "40")
         .run([silence(), silence()]);
-    assert_eq!(call.sent[1].1.give_up_at, Duration::from_secs(40));
+    assert_eq!(call.sent[1].1.attempt_deadline, Duration::from_secs(40));
     assert_eq!(call.took, Duration::from_secs(40));
 }
 

@@ -9,8 +9,8 @@ mod words;
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
 use mv_clip_core::error::FailureKind;
+use mv_clip_core::transport::TransportError;
 
 use crate::simulation::*;
 

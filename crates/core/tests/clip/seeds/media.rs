@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
-use mv_clip_core::transfer::{Digest, Footage, Get, Head, Put, PutError, Side};
+use mv_clip_core::transfer::{Digest, Get, Head, Peer, Put, PutError, StreamChecker};
+use mv_clip_core::transport::TransportError;
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
@@ -113,13 +113,16 @@ impl Media {
         ended: &mut bool,
     ) -> Result<Digest, PutError> {
         let rng = &mut self.rng;
-        let mut footage = Footage::new(put.length);
+        let mut footage = StreamChecker::new(put.length);
         let breaks = rng.random_bool(0.1).then(|| rng.random_range(0..4_u32));
         let size = rng.random_range(1..500);
         for (number, piece) in self.body.chunks(size).enumerate() {
             if breaks == u32::try_from(number).ok() {
-                let side = pick(rng, &[Side::Media, Side::Destination]);
-                return Err(PutError::NoReply(side, TransportError::Connection("gone")));
+                let side = pick(rng, &[Peer::Media, Peer::Destination]);
+                return Err(PutError::Transport(
+                    side,
+                    TransportError::Connection("gone"),
+                ));
             }
             footage.push(piece)?;
             arrived.extend_from_slice(piece);
@@ -127,7 +130,7 @@ impl Media {
         let digest = footage.finish()?;
         *ended = true;
         match rng.random_bool(0.3) {
-            true => Err(PutError::Refused {
+            true => Err(PutError::Status {
                 status: pick(rng, &[302, 400, 403, 411, 429, 500, 501, 503, 507]),
                 retry_after: None,
                 body: b"<Error><Code>No</Code><Message>s3cret-s3cret k3y-0f-s0mebody</Message></Error>".to_vec(),

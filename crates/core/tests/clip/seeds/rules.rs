@@ -38,7 +38,10 @@ pub fn requests(
     let attempts: Vec<&Seen> = seen.iter().filter(|seen| !seen.redirected).collect();
     for pair in attempts.windows(2) {
         let gap = pair[1].sent - pair[0].sent;
-        rule!(gap >= settings.gap, "pace: {gap:?} between two attempts");
+        rule!(
+            gap >= settings.min_interval,
+            "pace: {gap:?} between two attempts"
+        );
     }
     for (place, one) in seen.iter().enumerate() {
         rule!(one.fate != Fate::Awaited, "a request that nobody awaits");
@@ -225,7 +228,7 @@ pub fn outcomes(
                 asked.unwrap_or_default().mul_f64(1.1) + settings.lag.max(Duration::from_secs(31));
             let sane = seconds.is_none_or(|seconds| {
                 Duration::from_secs(seconds.into())
-                    <= most.max(settings.gap) + Duration::from_secs(1)
+                    <= most.max(settings.min_interval) + Duration::from_secs(1)
             });
             rule!(sane, "retry-after-seconds: {seconds:?} after {asked:?}");
             let in_time =

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use mv_clip_core::api::{Reply, Request, TransportError};
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
+use mv_clip_core::transport::{Request, Response, TransportError};
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
@@ -203,7 +203,12 @@ impl<'a> Server<'a> {
     }
 
     /// The rules of DESIGN, once more and by themselves.
-    fn fate(&self, index: usize, back: Duration, outcome: &Result<Reply, TransportError>) -> Fate {
+    fn fate(
+        &self,
+        index: usize,
+        back: Duration,
+        outcome: &Result<Response, TransportError>,
+    ) -> Fate {
         let reply = match outcome {
             Err(TransportError::Certificate | TransportError::Denied) => return Fate::Never,
             Err(_) => return Fate::Soon,
@@ -240,7 +245,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn may_follow(&self, index: usize, reply: &Reply) -> bool {
+    fn may_follow(&self, index: usize, reply: &Response) -> bool {
         let in_a_row = self
             .seen
             .iter()
@@ -307,7 +312,7 @@ impl World for Server<'_> {
         now: Duration,
         late: Duration,
         index: usize,
-        outcome: &Result<Reply, TransportError>,
+        outcome: &Result<Response, TransportError>,
     ) {
         let fate = self.fate(index, now, outcome);
         let mut seen = self.seen.iter_mut().rev();

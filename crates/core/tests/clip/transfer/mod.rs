@@ -5,9 +5,9 @@ mod simulation;
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
 use mv_clip_core::error::{ClipError, FailureKind};
-use mv_clip_core::transfer::{Head, MAX_WORDS, NotFootage, PutError, Side};
+use mv_clip_core::transfer::{Head, MAX_ERROR_BODY, Peer, PutError, StreamError};
+use mv_clip_core::transport::TransportError;
 
 use self::simulation::*;
 pub(crate) use self::simulation::{DESTINATION, drive};
@@ -40,8 +40,8 @@ fn each_try_begins_at_the_url_that_meraki_gave() {
     let call = Simulation::new().run([
         redirect(elsewhere),
         head(200),
-        outcome(Outcome::NoReply(
-            Side::Media,
+        outcome(Outcome::Transport(
+            Peer::Media,
             TransportError::Connection("broke"),
         )),
         head(200),
@@ -62,8 +62,8 @@ fn redirects_are_at_most_three_for_each_try() {
 #[test]
 fn tries_are_as_many_as_attempts() {
     let simulation = Simulation::new().set("MV_CLIP_MAX_ATTEMPTS", "3");
-    let broken = outcome(Outcome::NoReply(
-        Side::Destination,
+    let broken = outcome(Outcome::Transport(
+        Peer::Destination,
         TransportError::Connection("x"),
     ));
     let call = simulation.run([
@@ -193,19 +193,19 @@ fn when_a_media_host_is_tried_again() {
 #[test]
 fn what_is_no_clip_is_fetched_again() {
     for error in [
-        NotFootage::Empty,
-        NotFootage::NoTransportStream,
-        NotFootage::LostSync(7),
-        NotFootage::CutOff,
+        StreamError::Empty,
+        StreamError::NotTransportStream,
+        StreamError::LostSync(7),
+        StreamError::Truncated,
     ] {
-        let found = once([head(200), outcome(Outcome::NotFootage(error))]);
+        let found = once([head(200), outcome(Outcome::Stream(error))]);
         assert_eq!(found, (FailureKind::BadResponse, "soon"), "{error:?}");
     }
 }
 
 #[test]
 fn when_a_broken_exchange_is_tried_again() {
-    for side in [Side::Media, Side::Destination] {
+    for side in [Peer::Media, Peer::Destination] {
         for (error, expected) in [
             (
                 TransportError::Connection("x"),
@@ -219,7 +219,7 @@ fn when_a_broken_exchange_is_tried_again() {
             (TransportError::Denied, (FailureKind::Rejected, "never")),
             (TransportError::TooLarge, (FailureKind::Rejected, "never")),
         ] {
-            let found = once([head(200), outcome(Outcome::NoReply(side, error))]);
+            let found = once([head(200), outcome(Outcome::Transport(side, error))]);
             assert_eq!(found, expected, "{side:?} {error:?}");
         }
     }
@@ -233,11 +233,11 @@ fn the_status_is_that_of_whoever_failed() {
             .run([head(203), event]);
         result.result.unwrap_err().failure().status
     };
-    let broken = |side| outcome(Outcome::NoReply(side, TransportError::TimedOut));
-    assert_eq!(status(broken(Side::Media)), Some(203));
-    assert_eq!(status(broken(Side::Destination)), None);
+    let broken = |side| outcome(Outcome::Transport(side, TransportError::TimedOut));
+    assert_eq!(status(broken(Peer::Media)), Some(203));
+    assert_eq!(status(broken(Peer::Destination)), None);
     assert_eq!(
-        status(outcome(Outcome::NotFootage(NotFootage::Empty))),
+        status(outcome(Outcome::Stream(StreamError::Empty))),
         Some(203)
     );
     assert_eq!(status(outcome(Outcome::Refused(403, None, ""))), Some(403));
@@ -265,15 +265,15 @@ fn debug_hides_what_a_reply_says() {
         format!("{head:?}"),
         r#"Head { status: 302, retry_after: Some("7"), length: Some(188), .. }"#
     );
-    let refused = PutError::Refused {
+    let refused = PutError::Status {
         status: 403,
         retry_after: None,
         body: b"s3cret".to_vec(),
     };
-    assert_eq!(format!("{refused:?}"), "Refused(403)");
+    assert_eq!(format!("{refused:?}"), "Status(403)");
 }
 
 #[test]
 fn four_kibibytes_are_read_of_a_refusal() {
-    assert_eq!(MAX_WORDS, 4_096);
+    assert_eq!(MAX_ERROR_BODY, 4_096);
 }

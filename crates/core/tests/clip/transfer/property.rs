@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
 use mv_clip_core::error::ClipError;
 use mv_clip_core::media::{MediaStatus, classify};
-use mv_clip_core::transfer::{Head, NotFootage, Side};
+use mv_clip_core::transfer::{Head, Peer, StreamError};
+use mv_clip_core::transport::TransportError;
 use proptest::prelude::*;
 
 use super::simulation::{Event, Outcome, Simulation};
@@ -43,11 +43,11 @@ fn event() -> impl Strategy<Value = (Event, Event)> {
         })
     });
     let head = prop_oneof![4 => answered, 1 => transport().prop_map(Err)];
-    let side = prop::sample::select(vec![Side::Media, Side::Destination]);
+    let side = prop::sample::select(vec![Peer::Media, Peer::Destination]);
     let stored = prop_oneof![
         Just(Outcome::Stored),
-        (side, transport()).prop_map(|(side, error)| Outcome::NoReply(side, error)),
-        Just(Outcome::NotFootage(NotFootage::LostSync(3))),
+        (side, transport()).prop_map(|(side, error)| Outcome::Transport(side, error)),
+        Just(Outcome::Stream(StreamError::LostSync(3))),
         (status(), wait)
             .prop_filter("not a success", |(status, _)| !(200..300).contains(status))
             .prop_map(|(status, wait)| Outcome::Refused(

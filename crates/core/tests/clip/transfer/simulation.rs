@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use mv_clip_core::api::{Clip, ClipUrl, TransportError};
+use mv_clip_core::api::{Clip, ClipUrl};
 use mv_clip_core::error::{ClipError, Failure, FailureKind};
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
 use mv_clip_core::transfer::{
-    Destination, Digest, Get, Head, NotFootage, Put, PutError, SavedClip, Side, Step, Transfer,
+    Destination, Digest, Get, Head, Peer, Put, PutError, SavedClip, Step, StreamError, Transfer,
 };
+use mv_clip_core::transport::TransportError;
 
 use crate::simulation::{KEY, MEDIA, STARTED, window};
 
@@ -26,8 +27,8 @@ pub(super) enum Event {
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     Stored,
-    NoReply(Side, TransportError),
-    NotFootage(NotFootage),
+    Transport(Peer, TransportError),
+    Stream(StreamError),
     Refused(u16, Option<&'static str>, &'static str),
 }
 
@@ -133,9 +134,9 @@ impl Outcome {
     fn into_result(self) -> Result<Digest, PutError> {
         match self {
             Self::Stored => Ok(digest()),
-            Self::NoReply(side, error) => Err(PutError::NoReply(side, error)),
-            Self::NotFootage(error) => Err(error.into()),
-            Self::Refused(status, retry_after, body) => Err(PutError::Refused {
+            Self::Transport(side, error) => Err(PutError::Transport(side, error)),
+            Self::Stream(error) => Err(error.into()),
+            Self::Refused(status, retry_after, body) => Err(PutError::Status {
                 status,
                 retry_after: retry_after.map(str::to_owned),
                 body: body.into(),
@@ -171,27 +172,27 @@ pub(crate) fn drive(
             }
             Step::Get(get) => {
                 assert!(asked.len() < 1_000, "no end of requests");
-                assert!(get.give_up_at > now, "no time for the request");
+                assert!(get.attempt_deadline > now, "no time for the request");
                 asked.push((now, get.url.expose().to_owned()));
                 let (takes, mut head) = fetch(now, &get);
-                let until = now.saturating_add(takes).min(get.give_up_at);
+                let until = now.saturating_add(takes).min(get.attempt_deadline);
                 wake(&mut now, until);
-                if now >= get.give_up_at {
+                if now >= get.attempt_deadline {
                     head = Err(TransportError::TimedOut);
                 }
-                transfer.fetched(now, head, &mut random)
+                transfer.receive_head(now, head, &mut random)
             }
             Step::Put(put) => {
                 puts += 1;
                 assert!(puts < 1_000, "no end of tries");
                 let (takes, mut outcome) = store(now, &put);
-                let until = now.saturating_add(takes).min(put.give_up_at);
+                let until = now.saturating_add(takes).min(put.attempt_deadline);
                 wake(&mut now, until);
-                if now >= put.give_up_at {
+                if now >= put.attempt_deadline {
                     let late = TransportError::TimedOut;
-                    outcome = Err(PutError::NoReply(Side::Destination, late));
+                    outcome = Err(PutError::Transport(Peer::Destination, late));
                 }
-                transfer.stored(now, outcome, &mut random)
+                transfer.receive_outcome(now, outcome, &mut random)
             }
             Step::Done(result) => break result,
         }

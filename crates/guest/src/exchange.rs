@@ -1,45 +1,46 @@
-//! One HTTP exchange over `wasi:http`, without blocking: it says what to poll, and is advanced when
-//! that is ready.
+//! [`Exchange`]: one HTTP exchange with Meraki's API over `wasi:http`. It does not block: it says what to poll, and
+//! is advanced when that is ready.
 //!
-//! The messages go through the bindings that waki exports: its own `send` and `body` block without a
-//! deadline. The three timeouts of `request-options` are set too, but they leave out the TLS handshake
-//! in some hosts, and others refuse them.
+//! It uses the bindings that waki exports and not its `send` and `body`, which block without a deadline. It also
+//! sets the three timeouts of `request-options`, but some hosts do not apply them to the TLS handshake, and others
+//! reject them.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use mv_clip_core::api::{MAX_BODY, Reply, Request, TransportError};
 use mv_clip_core::redirect::is_redirect;
 use mv_clip_core::settings::ApiKey;
+use mv_clip_core::transport::{MAX_BODY, Request, Response, TransportError};
 
 use crate::error_code::transport_error;
-use crate::incoming::{self, Response, text};
+use crate::incoming::{self, PendingResponse, header};
 use crate::outgoing;
 use crate::wasi::http::outgoing_handler;
 use crate::wasi::http::types::Method;
 use crate::wasi::io::poll::Pollable;
 
-/// How much of a body is read at a time, in bytes: a real one fits.
+/// How much of a body is read at a time, in bytes. Meraki's bodies fit.
 const CHUNK: usize = 16 * 1024;
 
-/// What an exchange comes to.
-pub(crate) type Outcome = Result<Reply, TransportError>;
+/// How an exchange ends.
+pub(crate) type Outcome = Result<Response, TransportError>;
 
-/// A request that is on its way.
+/// A request that is in flight.
 pub(crate) struct Exchange {
-    give_up_at: Duration,
+    deadline: Duration,
     stage: Stage,
 }
 
 enum Stage {
-    Response(Response),
+    Head(PendingResponse),
     Body(Body),
 }
 
 impl Exchange {
+    /// Sends a request, `now` after the start of the call.
     pub(crate) fn start(request: &Request, now: Duration) -> Result<Self, TransportError> {
-        let give_up_at = request.give_up_at;
-        let left = give_up_at.saturating_sub(now);
+        let deadline = request.attempt_deadline;
+        let left = deadline.saturating_sub(now);
         let mut fields = vec![("accept", "application/json")];
         let key = request.api_key.as_ref().map(ApiKey::authorization);
         fields.extend(key.as_ref().map(|key| ("authorization", key.as_str())));
@@ -48,59 +49,58 @@ impl Exchange {
         let future = outgoing_handler::handle(outgoing, Some(options))
             .map_err(|code| transport_error(&code))?;
         Ok(Self {
-            give_up_at,
-            stage: Stage::Response(Response::of(future)),
+            deadline,
+            stage: Stage::Head(PendingResponse::of(future)),
         })
     }
 
-    /// When this has to be over, counted from the start of the call.
-    pub(crate) fn give_up_at(&self) -> Duration {
-        self.give_up_at
+    /// When this times out, counted from the start of the call.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
     }
 
-    /// Ready when there is something to [`Exchange::advance`].
+    /// Is ready when [`Exchange::advance`] has something to do.
     pub(crate) fn pollable(&self) -> &Pollable {
         match &self.stage {
-            Stage::Response(response) => response.pollable(),
+            Stage::Head(response) => response.pollable(),
             Stage::Body(body) => body.incoming.pollable(),
         }
     }
 
-    /// Takes what has come, where the pollable is `ready`, and breaks with the outcome. Once it is
-    /// time to give up nothing else counts: a server that sends a byte now and then would keep the
-    /// call for ever.
+    /// Reads what has arrived if the pollable is `ready`, and breaks with the outcome. Past the deadline the
+    /// exchange times out even if it is ready: otherwise a server that sends single bytes would never time out.
     pub(crate) fn advance(self, now: Duration, ready: bool) -> ControlFlow<Outcome, Self> {
-        let Self { give_up_at, stage } = self;
-        let timed_out = now >= give_up_at;
+        let Self { deadline, stage } = self;
+        let timed_out = now >= deadline;
         let stage = match stage {
-            Stage::Response(_) if timed_out => {
+            Stage::Head(_) if timed_out => {
                 return ControlFlow::Break(Err(TransportError::TimedOut));
             }
             Stage::Body(body) if timed_out => {
                 return ControlFlow::Break(Ok(body.end(Err(TransportError::TimedOut))));
             }
             stage if !ready => stage,
-            Stage::Response(response) => head(response)?,
+            Stage::Head(response) => head(response)?,
             Stage::Body(body) => body.advance()?,
         };
-        ControlFlow::Continue(Self { give_up_at, stage })
+        ControlFlow::Continue(Self { deadline, stage })
     }
 }
 
-fn head(response: Response) -> ControlFlow<Outcome, Stage> {
+fn head(response: PendingResponse) -> ControlFlow<Outcome, Stage> {
     let incoming = match response.take() {
         Some(Ok(incoming)) => incoming,
         Some(Err(error)) => return ControlFlow::Break(Err(error)),
-        None => return ControlFlow::Continue(Stage::Response(response)),
+        None => return ControlFlow::Continue(Stage::Head(response)),
     };
     let headers = incoming.headers();
     let status = incoming.status();
-    let field_of = |concerned: bool, name| concerned.then(|| text(&headers, name)).flatten();
-    let head = Reply {
+    let header_if = |condition: bool, name| condition.then(|| header(&headers, name)).flatten();
+    let head = Response {
         status,
-        location: field_of(is_redirect(status), "location"),
-        retry_after: field_of(status >= 300, "retry-after"),
-        request_id: field_of(true, "x-request-id"),
+        location: header_if(is_redirect(status), "location"),
+        retry_after: header_if(status >= 300, "retry-after"),
+        request_id: header_if(true, "x-request-id"),
         body: Ok(Vec::new()),
     };
     if is_redirect(status) {
@@ -114,23 +114,23 @@ fn head(response: Response) -> ControlFlow<Outcome, Stage> {
             length: 0,
         }
         .advance(),
-        Err(error) => ControlFlow::Break(Ok(Reply {
+        Err(error) => ControlFlow::Break(Ok(Response {
             body: Err(error),
             ..head
         })),
     }
 }
 
-/// Reads the body whole.
+/// A body that is being read.
 struct Body {
     incoming: incoming::Body,
-    head: Reply,
+    head: Response,
     chunks: Vec<Vec<u8>>,
     length: usize,
 }
 
 impl Body {
-    /// Takes all that has come: most replies come with their head, and need not be waited for.
+    /// Reads all that has arrived: most bodies arrive with their head.
     fn advance(mut self) -> ControlFlow<Outcome, Stage> {
         let end = loop {
             match self.incoming.read(CHUNK) {
@@ -148,8 +148,8 @@ impl Body {
         ControlFlow::Break(Ok(self.end(end)))
     }
 
-    /// Keeps the body in pieces of up to a chunk: in one growing vector, and in a vector for each of
-    /// many small reads, it would take several times the memory.
+    /// Stores a piece of the body in chunks of up to [`CHUNK`] bytes. One growing vector, or one vector for each
+    /// small read, would take several times the memory.
     fn append(&mut self, chunk: Vec<u8>) {
         self.length += chunk.len();
         match self.chunks.last_mut() {
@@ -158,7 +158,7 @@ impl Body {
         }
     }
 
-    fn end(self, body: Result<Vec<u8>, TransportError>) -> Reply {
-        Reply { body, ..self.head }
+    fn end(self, body: Result<Vec<u8>, TransportError>) -> Response {
+        Response { body, ..self.head }
     }
 }

@@ -1,72 +1,70 @@
-//! The ways in which a try to save a clip comes to nothing: kind, words, and whether another may help.
+//! [`TransferError`]: why an attempt to save a clip failed, with failure kind, message and retryability.
 
-use super::footage::{NotFootage, PACKET};
-use crate::api::TransportError;
+use super::stream::{PACKET, StreamError};
 use crate::error::FailureKind;
 use crate::media::{MediaStatus, classify};
 use crate::redirect::{MAX_REDIRECTS, RedirectError};
 use crate::retry::{BASE, BASE_NOT_YET, BASE_RATE_LIMITED, Retryability};
 use crate::settings::Settings;
+use crate::transport::TransportError;
 
-/// Why a try saved nothing.
+/// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// No reply, or no whole one.
-    NoReply(Side, TransportError),
-    /// The media host answered with this status.
+pub enum TransferError {
+    /// There is no response, or no whole one.
+    Transport(Peer, TransportError),
+    /// The media host responded with this status, and not with the clip.
     Media(u16),
-    /// The media host redirects to where a clip is not fetched from.
+    /// The media host sent a redirect that must not be followed.
     Redirect(RedirectError),
-    /// What the media host sent is no clip.
-    NotFootage(NotFootage),
-    /// The destination answered with this status, and perhaps a word on it.
+    /// The media host did not send a whole clip.
+    Stream(StreamError),
+    /// The destination responded with this status, and perhaps with an error message.
     Destination(u16, Option<String>),
-    /// The deadline came while the clip was on its way.
+    /// The call's deadline passed during the transfer.
     Unfinished,
-    /// The deadline came before anything else did.
+    /// The call's deadline passed before the first attempt.
     OutOfTime,
 }
 
-/// How S3 says (with 400) that nothing came for so long that it hung up: the media host's fault, not
-/// that of the request. Source: "Error responses" in its API reference.
+/// The code of S3's error 400 after a pause in the body. The media host is slow, the request is not wrong.
+/// Source: "Error responses" in S3's API reference.
 const IDLE: &str = "RequestTimeout";
 
-/// The two that a transfer talks to.
+/// The two servers of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Whoever has the clip.
+pub enum Peer {
+    /// The media host, which has the clip.
     Media,
-    /// Where it is saved.
+    /// The destination, which stores it.
     Destination,
 }
 
-/// What a message tells beside the refusal itself.
+/// What a message says beside the error itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
-    /// The media host.
+    /// The media host's name, fit for a message.
     pub(super) media: &'a str,
-    /// The destination's host.
+    /// The destination's host name, fit for a message.
     pub(super) destination: &'a str,
-    /// Whether the media host said how long the clip is.
+    /// Whether the media host sent the length of the clip.
     pub(super) has_length: bool,
 }
 
-impl Refusal {
-    /// The kind that the caller is told.
+impl TransferError {
+    /// The failure kind.
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::NoReply(_, TransportError::TimedOut) | Self::Unfinished | Self::OutOfTime => {
+            Self::Transport(_, TransportError::TimedOut) | Self::Unfinished | Self::OutOfTime => {
                 FailureKind::TimedOut
             }
-            Self::NoReply(_, TransportError::Denied | TransportError::TooLarge) => {
+            Self::Transport(_, TransportError::Denied | TransportError::TooLarge) => {
                 FailureKind::Rejected
             }
-            Self::NoReply(..) => FailureKind::ConnectionFailed,
+            Self::Transport(..) => FailureKind::ConnectionFailed,
             Self::Media(206) => FailureKind::BadResponse,
             Self::Media(_) => FailureKind::Unavailable,
-            Self::NotFootage(_) | Self::Redirect(RedirectError::NoLocation) => {
-                FailureKind::BadResponse
-            }
+            Self::Stream(_) | Self::Redirect(RedirectError::NoLocation) => FailureKind::BadResponse,
             Self::Redirect(_) => FailureKind::Rejected,
             Self::Destination(..) if self.retryability() == Retryability::Never => {
                 FailureKind::DestinationRefused
@@ -75,10 +73,10 @@ impl Refusal {
         }
     }
 
-    /// When to try again.
+    /// Whether another attempt may help.
     pub fn retryability(&self) -> Retryability {
         match self {
-            Self::NoReply(
+            Self::Transport(
                 _,
                 TransportError::Certificate | TransportError::Denied | TransportError::TooLarge,
             )
@@ -88,17 +86,17 @@ impl Refusal {
                 _ => Retryability::Later,
             },
             Self::Destination(429, _) => Retryability::Soon(BASE_RATE_LIMITED),
-            Self::NotFootage(NotFootage::Empty) => Retryability::Soon(BASE_NOT_YET),
+            Self::Stream(StreamError::Empty) => Retryability::Soon(BASE_NOT_YET),
             Self::Destination(408 | 500 | 502 | 503 | 504, _)
-            | Self::NoReply(..)
-            | Self::NotFootage(_)
+            | Self::Transport(..)
+            | Self::Stream(_)
             | Self::OutOfTime => Retryability::Soon(BASE),
             Self::Destination(400, Some(words)) if words.starts_with(IDLE) => {
                 Retryability::Soon(BASE)
             }
-            // By a longer deadline or a faster line.
+            // A longer deadline or a faster connection helps.
             Self::Unfinished => Retryability::Later,
-            // 501 is how S3 refuses a clip without a length.
+            // S3 responds with 501 to a body without a length.
             Self::Destination(501 | 505, _) => Retryability::Never,
             Self::Destination(500.., _) => Retryability::Later,
             Self::Destination(..) => Retryability::Never,
@@ -113,11 +111,11 @@ impl Refusal {
             has_length,
         } = context;
         match self {
-            Self::NoReply(Side::Media, error) => {
-                no_reply(&format!("{media}, which has the clip"), *error)
+            Self::Transport(Peer::Media, error) => {
+                transport(&format!("{media}, which has the clip"), *error)
             }
-            Self::NoReply(Side::Destination, error) => {
-                no_reply(&format!("{destination}, the destination"), *error)
+            Self::Transport(Peer::Destination, error) => {
+                transport(&format!("{destination}, the destination"), *error)
             }
             Self::Media(status @ (202 | 204 | 205 | 404)) => format!(
                 "{media} does not have the clip yet ({status}), or no more. Call again: that gets a new \
@@ -131,25 +129,25 @@ impl Refusal {
                  that gets a new one."
             ),
             Self::Redirect(error) => redirect(settings, media, error),
-            Self::NotFootage(NotFootage::Empty) => {
+            Self::Stream(StreamError::Empty) => {
                 format!("{media} has an empty clip. Try again later.")
             }
-            Self::NotFootage(NotFootage::NoTransportStream) => format!(
+            Self::Stream(StreamError::NotTransportStream) => format!(
                 "what {media} has is not an MPEG transport stream. Nothing of it was saved. Try \
                  again later."
             ),
-            Self::NotFootage(NotFootage::LostSync(packet)) => format!(
+            Self::Stream(StreamError::LostSync(packet)) => format!(
                 "the clip from {media} is damaged: packet {packet} (byte {}) does not start with \
                  0x47. Try again later.",
                 packet * PACKET
             ),
-            Self::NotFootage(NotFootage::CutOff) => format!(
+            Self::Stream(StreamError::Truncated) => format!(
                 "the clip from {media} is cut off: its length is no multiple of {PACKET} bytes. \
                  Try again later."
             ),
             Self::Destination(status, words) => {
                 let says = match words {
-                    Some(words) => format!(": \"{}\"", settings.shown(words)),
+                    Some(words) => format!(": \"{}\"", settings.redact(words)),
                     None => String::new(),
                 };
                 let advice = advice(*status, self.retryability(), has_length);
@@ -171,7 +169,7 @@ impl Refusal {
     }
 }
 
-fn no_reply(who: &str, error: TransportError) -> String {
+fn transport(who: &str, error: TransportError) -> String {
     match error {
         TransportError::Connection(what) => {
             format!("the exchange with {who}, failed: {what}. Check the network.")
@@ -218,7 +216,7 @@ fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
         | RedirectError::UserInfo(target) => format!(
             "{host} redirects to {}, which is not https or holds a user name: the clip is not fetched \
              from there. Check whether a proxy intercepts the connection.",
-            settings.shown(target),
+            settings.redact(target),
         ),
         RedirectError::TooMany => {
             format!(
@@ -234,36 +232,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_refusal_says_what_happened_and_what_to_do() {
-        use Side::{Destination, Media};
+    fn every_message_says_what_happened_and_what_to_do() {
+        use Peer::{Destination, Media};
         let settings = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
-        let redirect = Refusal::Redirect;
-        let refused = |status| Refusal::Destination(status, None);
-        for (refusal, words) in [
+        let redirect = TransferError::Redirect;
+        let destination = |status| TransferError::Destination(status, None);
+        for (error, words) in [
             (
-                Refusal::NoReply(Media, TransportError::Connection("refused")),
+                TransferError::Transport(Media, TransportError::Connection("refused")),
                 "the exchange with m, which has the clip, failed: refused. Check the network",
             ),
             (
-                Refusal::NoReply(Destination, TransportError::TimedOut),
+                TransferError::Transport(Destination, TransportError::TimedOut),
                 "the exchange with d, the destination, came to a halt. Try again",
             ),
             (
-                Refusal::NoReply(Destination, TransportError::Certificate),
+                TransferError::Transport(Destination, TransportError::Certificate),
                 "certificate of d, the destination, is not trusted. Check whether a proxy",
             ),
             (
-                Refusal::NoReply(Media, TransportError::Denied),
+                TransferError::Transport(Media, TransportError::Denied),
                 "does not let it send to m, which has the clip. Allow that host",
             ),
             (
-                Refusal::NoReply(Media, TransportError::TooLarge),
+                TransferError::Transport(Media, TransportError::TooLarge),
                 "ask for a shorter window",
             ),
-            (Refusal::Media(404), "m does not have the clip yet (404)"),
-            (Refusal::Media(202), "m does not have the clip yet (202)"),
-            (Refusal::Media(206), "m sent a part of the clip (206)"),
-            (Refusal::Media(410), "m does not give the clip (410)"),
+            (
+                TransferError::Media(404),
+                "m does not have the clip yet (404)",
+            ),
+            (
+                TransferError::Media(202),
+                "m does not have the clip yet (202)",
+            ),
+            (TransferError::Media(206), "m sent a part of the clip (206)"),
+            (TransferError::Media(410), "m does not give the clip (410)"),
             (
                 redirect(RedirectError::NoLocation),
                 "m redirects without a usable location",
@@ -277,49 +281,52 @@ mod tests {
                 "m redirects more than 3 times",
             ),
             (
-                Refusal::NotFootage(NotFootage::Empty),
+                TransferError::Stream(StreamError::Empty),
                 "m has an empty clip",
             ),
             (
-                Refusal::NotFootage(NotFootage::NoTransportStream),
+                TransferError::Stream(StreamError::NotTransportStream),
                 "what m has is not an MPEG transport stream",
             ),
             (
-                Refusal::NotFootage(NotFootage::LostSync(7)),
+                TransferError::Stream(StreamError::LostSync(7)),
                 "clip from m is damaged: packet 7 (byte 1316)",
             ),
             (
-                Refusal::NotFootage(NotFootage::CutOff),
+                TransferError::Stream(StreamError::Truncated),
                 "clip from m is cut off: its length is no multiple of 188",
             ),
             (
-                Refusal::Destination(403, Some("no k3y".into())),
+                TransferError::Destination(403, Some("no k3y".into())),
                 "d, the destination, refused the clip (403): \"no (API key)\". Check that its URL",
             ),
-            (refused(503), "refused the clip (503). Try again later"),
-            (refused(599), "refused the clip (599). Try again later"),
-            (refused(307), "(307). Redirects of a PUT are not followed"),
-            (refused(411), "(411). It wants the length"),
-            (refused(501), "(501). It wants the length"),
-            (refused(505), "(505). Check that its URL"),
+            (destination(503), "refused the clip (503). Try again later"),
+            (destination(599), "refused the clip (599). Try again later"),
             (
-                Refusal::Unfinished,
+                destination(307),
+                "(307). Redirects of a PUT are not followed",
+            ),
+            (destination(411), "(411). It wants the length"),
+            (destination(501), "(501). It wants the length"),
+            (destination(505), "(505). Check that its URL"),
+            (
+                TransferError::Unfinished,
                 "on its way from m to d when the call's deadline of 120 s",
             ),
-            (Refusal::OutOfTime, "deadline of 120 s"),
+            (TransferError::OutOfTime, "deadline of 120 s"),
         ] {
             let context = Context {
                 media: "m",
                 destination: "d",
                 has_length: false,
             };
-            let message = refusal.message(&settings, context);
-            assert!(message.contains(words), "{refusal:?}: {message}");
+            let message = error.message(&settings, context);
+            assert!(message.contains(words), "{error:?}: {message}");
         }
     }
 
     #[test]
-    fn a_destination_that_got_the_length_wants_something_else() {
+    fn the_length_is_not_the_reason_if_it_was_sent() {
         for status in [411, 501] {
             assert!(advice(status, Retryability::Never, true).starts_with("Check that its URL"));
         }
