@@ -26,9 +26,9 @@ const CARGO_FUZZ: CargoProgram = CargoProgram {
 fn longest(target: &str) -> Option<usize> {
     match target {
         // The component takes bodies of up to 1 MiB, and one byte more is too large.
-        "reply" => Some((1 << 20) + 1),
+        "response" => Some((1 << 20) + 1),
         // Several replies; several pieces of a clip, which come by 64 KiB.
-        "call" | "transfer" | "footage" | "mpegts" => Some(256 << 10),
+        "call" | "transfer" | "stream" | "mpegts" => Some(256 << 10),
         // A header field, or an argument: hosts take fields of up to 64 KiB and less.
         "destination" | "redirect" => Some(64 << 10),
         _ => None,

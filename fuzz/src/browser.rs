@@ -1,5 +1,4 @@
-//! What other programs see in a URL that passed: whoever sends the request, or opens the clip, must not
-//! be led elsewhere than the crate believes.
+//! How other programs read a URL that the crate accepts: clients and browsers must find the same host.
 
 use std::net::IpAddr;
 
@@ -15,14 +14,14 @@ const MERAKI: [&str; 5] = [
     "gov-meraki.com",
 ];
 
-/// The URL as a browser reads it (the WHATWG's URL standard).
+/// The URL as a browser reads it (WHATWG URL standard).
 #[track_caller]
 pub(crate) fn browser(text: &str) -> url::Url {
     let text = without_encoded_names(text);
     url::Url::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// A browser also checks what `xn--` encodes, which is no business of ours.
+/// A browser also checks what `xn--` encodes. The crate does not.
 fn without_encoded_names(text: &str) -> String {
     match text.to_ascii_lowercase() {
         lower if lower.contains("xn--") => lower.replace("xn--", "y"),
@@ -30,7 +29,7 @@ fn without_encoded_names(text: &str) -> String {
     }
 }
 
-/// Any program that opens the URL finds the same host there, by TLS or on this machine.
+/// A browser accepts the URL, and uses TLS unless the host is this machine.
 #[track_caller]
 pub(crate) fn assert_safe(text: &str) {
     let seen = browser(text);
@@ -42,7 +41,7 @@ pub(crate) fn assert_safe(text: &str) {
     }
 }
 
-/// The parts that `wasi:http` takes are parts to whoever sends them, and lead to the same host.
+/// The parts of the URL are valid in an HTTP request, and a browser finds the same host.
 #[track_caller]
 pub(crate) fn assert_sendable(url: &Url) {
     assert_safe(url.expose());
@@ -56,13 +55,13 @@ pub(crate) fn assert_sendable(url: &Url) {
     let host = without_encoded_names(url.host());
     match seen.host().unwrap() {
         Host::Domain(name) => assert_eq!(name, host.to_ascii_lowercase()),
-        // There is more than one way to write some addresses.
+        // Some addresses have more than one form.
         Host::Ipv4(ip) => assert_eq!(Ok(ip), host.parse()),
         Host::Ipv6(ip) => assert_eq!(Ok(ip), host.trim_matches(['[', ']']).parse()),
     }
 }
 
-/// Whether the key may go to `target`, where the settings name `base`.
+/// Whether the API key may be sent to `target` if the base URL is `base`.
 pub(crate) fn may_have_key(base: &url::Url, target: &url::Url) -> bool {
     let is_meraki = |url: &url::Url| {
         let host = url.host_str().unwrap_or_default();

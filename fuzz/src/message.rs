@@ -1,17 +1,17 @@
-//! What holds for every message.
+//! Properties of all messages.
 
-/// The API key of every call that is made here.
+/// The API key of all calls.
 pub(crate) const KEY: &str = "k3y-0f-s0mebody";
 
-/// What stands in the URLs of clips, and makes them secret.
+/// The secret in the URLs of clips.
 pub(crate) const TOKEN: &str = "t0ken-of-a-clip";
 
-/// Our own words, and up to three foreign texts of 120 characters, each escaped.
+/// The longest message: its own text, and up to three texts of a server, of 120 characters each, escaped.
 const LONGEST: usize = 4_600;
 
-/// A message is short, printable, and without the key.
+/// A message is short, printable, and without the API key.
 #[track_caller]
-pub(crate) fn assert_fit(message: &str) {
+pub(crate) fn assert_printable(message: &str) {
     assert!(
         message.len() <= LONGEST,
         "{} bytes: {message}",

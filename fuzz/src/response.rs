@@ -1,15 +1,15 @@
-//! The body of a reply: what is taken from it, beside a reading of the whole document.
+//! The body of a response, compared with a parser of the whole document.
 
 use mv_clip_core::api;
-use mv_clip_core::transport::{Response, TransportError};
 use mv_clip_core::api_error::{ApiError, InvalidBody};
 use mv_clip_core::settings::Settings;
+use mv_clip_core::transport::{Response, TransportError};
 use serde_json::Value;
 
-use crate::sees::{assert_safe, browser};
-use crate::words::assert_fit;
+use crate::browser::{assert_safe, browser};
+use crate::message::assert_printable;
 
-/// Checks a body, under a status of each kind.
+/// Checks a body with a status of each kind.
 pub fn check(body: &[u8]) {
     let document = match serde_json::from_slice(body) {
         Ok(Value::Object(members)) => Some(members),
@@ -17,21 +17,21 @@ pub fn check(body: &[u8]) {
     };
     let member = |name| document.as_ref().and_then(|members| members.get(name));
 
-    let ok = reply(200, body);
+    let ok = response(200, body);
     match (api::parse(&ok), member("url").and_then(Value::as_str)) {
         (Ok((url, _)), expected) => {
             let url = url.expose();
             assert_safe(url);
             assert!(url.bytes().all(|byte| byte.is_ascii_graphic()));
-            // More documents are taken than that reader takes, such as those with numbers beyond f64.
+            // That parser rejects some documents, such as those with numbers beyond f64.
             assert!(document.is_none() || expected == Some(url));
         }
         (Err(ApiError::InvalidBody(InvalidBody::NotJson)), _) => assert!(document.is_none()),
         (Err(ApiError::InvalidBody(InvalidBody::NoUrl)), expected) => assert_eq!(expected, None),
-        (Err(refusal @ ApiError::InvalidBody(InvalidBody::Url(_))), expected) => {
+        (Err(error @ ApiError::InvalidBody(InvalidBody::Url(_))), expected) => {
             assert!(document.is_none() || expected.is_some());
-            assert_fit(&refusal.message(&settings(), "api.meraki.com"));
-            // A clip's URL as a media server would write it is not refused.
+            assert_printable(&error.message(&settings(), "api.meraki.com"));
+            // A URL as media hosts write it is accepted.
             let plain = |url: &&str| {
                 url.starts_with("https://spn49.meraki.com/") && browser(url).as_str() == *url
             };
@@ -40,7 +40,7 @@ pub fn check(body: &[u8]) {
         (Err(other), _) => panic!("{other:?}"),
     }
 
-    let refused = reply(400, body);
+    let refused = response(400, body);
     let errors = api::errors(&refused);
     assert!(errors.len() <= 3);
     if document.is_some() {
@@ -59,7 +59,7 @@ pub fn check(body: &[u8]) {
     };
     assert_eq!(api::parse(&refused).unwrap_err(), expected);
     assert_eq!(
-        api::parse(&reply(404, body)).unwrap_err(),
+        api::parse(&response(404, body)).unwrap_err(),
         ApiError::Status(404)
     );
 
@@ -76,7 +76,7 @@ fn settings() -> Settings {
     Settings::from_variables::<&str, &str>([]).unwrap()
 }
 
-fn reply(status: u16, body: &[u8]) -> Response {
+fn response(status: u16, body: &[u8]) -> Response {
     Response {
         status,
         location: None,
