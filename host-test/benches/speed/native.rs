@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use mv_clip_core::transport::{Response, Request, TransportError};
 use mv_clip_core::fetch::{Fetch, Step};
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
-use reqwest::{Client, Response, header};
+use mv_clip_core::transport::{Request, Response, TransportError};
+use reqwest::{Client, header};
 use tokio::time::{Instant, sleep_until};
 
 pub async fn get_clip(
@@ -30,7 +30,8 @@ pub async fn get_clip(
             }
             Step::Send(request) => {
                 let exchange = exchange(client, &request);
-                let outcome = tokio::time::timeout_at(origin + request.attempt_deadline, exchange).await;
+                let outcome =
+                    tokio::time::timeout_at(origin + request.attempt_deadline, exchange).await;
                 let outcome = outcome.unwrap_or(Err(TransportError::TimedOut));
                 fetch.receive(origin.elapsed(), outcome, rand::random)
             }
@@ -59,7 +60,7 @@ async fn exchange(client: &Client, request: &Request) -> Result<Response, Transp
     })
 }
 
-fn text(response: &Response, name: &str) -> Option<String> {
+fn text(response: &reqwest::Response, name: &str) -> Option<String> {
     let value = response.headers().get(name)?;
     Some(value.to_str().ok()?.to_owned())
 }

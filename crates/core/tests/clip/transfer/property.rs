@@ -1,4 +1,4 @@
-//! What holds whatever the two sides do.
+//! Properties that hold for any behavior of the two servers.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ fn event() -> impl Strategy<Value = (Event, Event)> {
 
 proptest! {
     #[test]
-    fn whatever_happens_it_ends_in_time_and_keeps_its_secrets(
+    fn it_ends_in_time_and_prints_no_secrets(
         events in prop::collection::vec(event(), 1..30),
         random in any::<u64>(),
         max_attempts in 1_usize..=10,
@@ -80,7 +80,7 @@ proptest! {
         let call = simulation.run_against(|| {
             let event = if wants_head { heads.next() } else { stored.next() };
             let event = event.unwrap().clone();
-            // A PUT follows a head with a whole clip that comes in time, and a head follows everything else.
+            // A PUT follows a head with a whole clip in time; a GET follows everything else.
             wants_head = !matches!(&event, Event::Head(takes, Ok(head))
                 if classify(head.status, false) == MediaStatus::Whole && *takes < Duration::from_secs(30));
             event

@@ -1,4 +1,4 @@
-//! One transfer, run in simulated time.
+//! Runs one transfer in simulated time.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use crate::simulation::{KEY, MEDIA, STARTED, window};
 
 pub(crate) const DESTINATION: &str = "https://b.example/clip.ts?X-Amz-Signature=s3cret-s3cret";
 
-/// What the two sides do with one request, and how long that takes.
+/// What a server does with one request, and how long that takes.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     Head(Duration, Result<Head, TransportError>),
     Stored(Duration, Outcome),
 }
 
-/// [`PutError`] in a form that can be repeated.
+/// The outcome of a PUT, in a form that can be cloned.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     Stored,
@@ -63,7 +63,7 @@ pub(super) fn digest() -> Digest {
 
 pub(super) struct Simulation {
     pub(super) variables: Vec<(&'static str, String)>,
-    /// How long the call has taken when there is a URL.
+    /// When the transfer starts, counted from the start of the call.
     pub(super) begins: Duration,
     pub(super) random: u64,
 }
@@ -71,11 +71,11 @@ pub(super) struct Simulation {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) result: Result<SavedClip, ClipError>,
-    /// When the media host was asked, and for what.
+    /// The requests to the media host: time and URL.
     pub(crate) asked: Vec<(Duration, String)>,
     pub(crate) puts: usize,
     pub(crate) took: Duration,
-    /// How late the driver woke for the last time.
+    /// How late the driver's last wake-up was.
     pub(crate) late: Duration,
 }
 
@@ -93,7 +93,7 @@ impl Simulation {
         self
     }
 
-    /// Runs one transfer. Each event must be used, and none may be missing.
+    /// Runs one transfer. It must use all events and no more.
     pub(super) fn run(&self, events: impl IntoIterator<Item = Event>) -> Call {
         let mut events = events.into_iter();
         let call = self.run_against(|| events.next().expect("an event too few"));
@@ -145,8 +145,8 @@ impl Outcome {
     }
 }
 
-/// Does what the transfer says, from `now` on, and wakes as `late` says after each wait; the two sides are
-/// asked with the time, and say what comes and how long that takes.
+/// Drives a transfer from `now` on. `late` gives how late each wake-up is. `fetch` and `store` get the time and the
+/// request, and return a duration and the outcome.
 pub(crate) fn drive(
     mut transfer: Transfer<'_>,
     mut now: Duration,

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn never_hold_the_key() {
+fn never_contain_the_key() {
     let echo = format!("bad header: Bearer {KEY}");
     let call = Simulation::new().run([error(401, &echo)]);
     assert!(!format!("{call:?}").contains(KEY), "{call:?}");
@@ -13,7 +13,7 @@ fn never_hold_the_key() {
 }
 
 #[test]
-fn never_hold_the_key_of_a_host_that_is_named_after_it() {
+fn never_contain_the_key_from_a_host_name() {
     let shard = format!("https://{KEY}.meraki.com/x");
     let call = Simulation::new().run([redirect(&shard), reply(404, "")]);
     let message = &call.permanent().message;
@@ -24,13 +24,13 @@ fn never_hold_the_key_of_a_host_that_is_named_after_it() {
 }
 
 #[test]
-fn never_hold_the_clip_url() {
+fn never_contain_the_clip_url() {
     let call = Simulation::new().run([clip()]);
     assert!(!format!("{:?}", call.result).contains("t0ken"));
 }
 
 #[test]
-fn survive_any_body() {
+fn accept_any_body() {
     for body in ["<html>\u{0}</html>", "{\"errors\":7}", "", "\u{202e}"] {
         let call = Simulation::new().run([reply(404, body)]);
         assert!(
