@@ -64,6 +64,7 @@ fn follow(
                 assert!(followed >= MAX_REDIRECTS);
                 return;
             }
+            Err(error) => panic!("{error}"),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::url::UrlError;
 
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ApiError {
     /// There is no response, or no whole one.
     Transport(TransportError),
@@ -28,6 +29,7 @@ pub enum ApiError {
 
 /// Why a 2xx response has no usable clip URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InvalidBody {
     /// The body is not a JSON object.
     NotJson,

@@ -7,6 +7,8 @@
 //! Media hosts redirect too. No key goes there, so [`media_target`] accepts any host, but never a change from
 //! https to http.
 
+use std::fmt;
+
 use crate::url::{Url, UrlError};
 
 /// The most redirects that are followed in one attempt.
@@ -14,6 +16,7 @@ pub const MAX_REDIRECTS: u32 = 3;
 
 /// Why a redirect must not be followed. The strings are hosts, as the server wrote them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RedirectError {
     /// The response has no `Location`, or one that is not a URL.
     NoLocation,
@@ -26,6 +29,20 @@ pub enum RedirectError {
     /// More than [`MAX_REDIRECTS`] in a row.
     TooMany,
 }
+
+impl fmt::Display for RedirectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoLocation => "the redirect has no usable location",
+            Self::Insecure(_) => "the redirect leads to a URL without https",
+            Self::Foreign(_) => "the redirect leads to a host that must not get the API key",
+            Self::UserInfo(_) => "the redirect leads to a URL with a user name",
+            Self::TooMany => "there are more than 3 redirects",
+        })
+    }
+}
+
+impl std::error::Error for RedirectError {}
 
 /// Whether a status is a redirect that a client follows: 301, 302, 303, 307 or 308 (RFC 9110, section 15.4).
 pub fn is_redirect(status: u16) -> bool {

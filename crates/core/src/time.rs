@@ -20,6 +20,7 @@ pub struct Timestamp {
 
 /// Why a text is not a [`Timestamp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TimeError {
     /// Not in the form of RFC 3339.
     Malformed,
@@ -45,6 +46,14 @@ impl TimeError {
         }
     }
 }
+
+impl std::fmt::Display for TimeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the text {}", self.reason())
+    }
+}
+
+impl std::error::Error for TimeError {}
 
 impl Timestamp {
     /// Parses an RFC 3339 time with an offset or `Z`. Digits after the millisecond are dropped.

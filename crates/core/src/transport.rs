@@ -48,6 +48,7 @@ impl fmt::Debug for Response {
 
 /// Why there is no response, or no whole one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransportError {
     /// The name did not resolve, or the connection failed or broke; the text says which.
     Connection(&'static str),
@@ -60,6 +61,20 @@ pub enum TransportError {
     /// The body is larger than [`MAX_BODY`], or than the host allows.
     TooLarge,
 }
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connection(what) => what,
+            Self::Certificate => "the server's TLS certificate is not trusted",
+            Self::TimedOut => "the response was not complete in time",
+            Self::Denied => "the host does not allow the request",
+            Self::TooLarge => "the body is too large",
+        })
+    }
+}
+
+impl std::error::Error for TransportError {}
 
 #[cfg(test)]
 mod tests {

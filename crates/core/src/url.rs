@@ -29,6 +29,7 @@ pub struct Url(Uri<String>);
 
 /// Why a text is not a [`Url`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UrlError {
     /// Not an absolute URL (RFC 3986) with a [`Host`](crate::host::Host).
     Malformed,
@@ -48,6 +49,14 @@ impl UrlError {
         }
     }
 }
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the URL {}", self.reason())
+    }
+}
+
+impl std::error::Error for UrlError {}
 
 impl Url {
     /// Parses an absolute URL.

@@ -10,6 +10,7 @@ use crate::transport::TransportError;
 
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransferError {
     /// There is no response, or no whole one.
     Transport(Peer, TransportError),

@@ -39,6 +39,19 @@ pub enum StreamError {
     Truncated,
 }
 
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the clip is empty"),
+            Self::NotTransportStream => f.write_str("this is not an MPEG transport stream"),
+            Self::LostSync(packet) => write!(f, "packet {packet} does not start with 0x47"),
+            Self::Truncated => f.write_str("the clip is incomplete"),
+        }
+    }
+}
+
+impl std::error::Error for StreamError {}
+
 impl StreamChecker {
     /// Starts with no bytes. `content_length` is the length in bytes that the media host announced, if it did.
     pub fn new(content_length: Option<u64>) -> Self {
