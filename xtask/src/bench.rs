@@ -1,89 +1,89 @@
-//! Compares the component with other clients: installs these, and runs the benchmark of all.
+//! Compares the component with other clients: installs them, and runs the benchmark.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Result;
+use xshell::cmd;
 
-use crate::harness::COMPONENT_VARIABLE;
-use crate::npm::{self, Packages};
-use crate::peers::{self, Peer};
-use crate::step::Tool;
-use crate::venv::{self, Requirements};
-use crate::workspace::Workspace;
+use crate::component::{self, WORLDS};
+use crate::steps::{self, Steps};
+use crate::workspace::{CLI, COMPONENT_VARIABLE, Workspace};
 
-/// Where the peers' scripts are, from the workspace's root.
-const FOLDER: &str = "host-test/benches/peers";
+/// The other clients, from the workspace's root.
+const PEERS: &str = "host-test/benches/peers";
 
-const REQUIREMENTS: Requirements = Requirements {
-    file: "host-test/benches/peers/requirements.txt",
-    asked_for: "meraki",
-    import: "import meraki, requests",
-};
-
-const PACKAGES: Packages = Packages {
-    folder: FOLDER,
-    asked_for: "@bytecodealliance/jco-transpile",
-};
-
-/// Installs what the peers in Python need, and gives the Python that has it.
-///
-/// # Errors
-///
-/// It could be had, but cannot be installed or imported.
-pub(crate) fn python(workspace: &Workspace) -> Result<Tool<PathBuf>> {
-    venv::install(&built(workspace, "venv"), &REQUIREMENTS, workspace)
+/// Builds the component and runs the benchmark. Clients that cannot be installed here are left out.
+pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
+    component::build(steps, workspace, &WORLDS)?;
+    let (shell, folder) = (&workspace.shell, workspace.target.join("bench"));
+    fs::create_dir_all(&folder)?;
+    let mut setup = |runtime: &'static str| {
+        let script = workspace.root.join("ci/bench.sh");
+        let component = workspace.component();
+        let script = cmd!(shell, "bash {script} {runtime} {component} {folder}");
+        let program = steps.run(&format!("setup of {runtime}"), || steps::script(script));
+        program.ok_or_else(|| format!("the set-up of {runtime} was skipped or failed"))
+    };
+    let (python, node) = (setup("python"), setup("node"));
+    let list = folder.join("peers.json");
+    fs::write(
+        &list,
+        peers(&workspace.root.join(PEERS), &folder, &python, &node),
+    )?;
+    let (package, _) = CLI;
+    let bench = cmd!(
+        shell,
+        "cargo bench --package {package} --bench speed -- --peers {list}"
+    );
+    steps.command(
+        "bench",
+        bench.env(COMPONENT_VARIABLE, workspace.component()),
+    );
+    Ok(())
 }
 
-/// Installs what the peers in Node.js need, and gives the Node.js to run them with.
-///
-/// # Errors
-///
-/// It could be had, but cannot be installed.
-pub(crate) fn node(workspace: &Workspace) -> Result<Tool<PathBuf>> {
-    npm::install(&PACKAGES, workspace)
+/// Tells the benchmark, in JSON, how to start each client, or why it is missing.
+fn peers(
+    scripts: &Path,
+    built: &Path,
+    python: &Result<String, String>,
+    node: &Result<String, String>,
+) -> String {
+    let script = |name: &str| scripts.join(name);
+    let jco = built.join("jco/mv-clip.js");
+    let peers = [
+        ("sdk", python, vec![script("sdk.py")]),
+        (
+            "sdk-smart-flow",
+            python,
+            vec![script("sdk.py"), PathBuf::from("--smart-flow")],
+        ),
+        ("sample-python", python, vec![script("sample.py")]),
+        ("sample-node", node, vec![script("sample.mjs")]),
+        ("component-node", node, vec![script("component.mjs"), jco]),
+    ];
+    // What Rust prints of a string or a list of paths is JSON.
+    let peers = peers.map(|(name, program, arguments)| match program {
+        Ok(program) => {
+            format!(r#"{{"name":{name:?},"program":{program:?},"arguments":{arguments:?}}}"#)
+        }
+        Err(missing) => format!(r#"{{"name":{name:?},"missing":{missing:?}}}"#),
+    });
+    format!("[{}]\n", peers.join(",\n"))
 }
 
-/// What makes JavaScript of the component.
-pub(crate) fn transpile(workspace: &Workspace, node: &Path) -> Command {
-    let mut command = workspace.command(node, [scripts(workspace).join("transpile.mjs")]);
-    command
-        .arg(workspace.component())
-        .arg(built(workspace, "jco"));
-    command
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The peers, by what [`python`], [`node`] and [`transpile`] made of them.
-pub(crate) fn peers(
-    workspace: &Workspace,
-    python: &Tool<PathBuf>,
-    node: &Tool<PathBuf>,
-) -> [Peer; 5] {
-    let transpiled = built(workspace, "jco/mv-clip.js");
-    peers::all(&scripts(workspace), &transpiled, python, node)
-}
-
-/// Where the benchmark reads what peers there are.
-pub(crate) fn list(workspace: &Workspace) -> PathBuf {
-    built(workspace, "peers.json")
-}
-
-/// What runs the benchmark, once [`list`] is written.
-pub(crate) fn command(workspace: &Workspace) -> Command {
-    let mut command = workspace.cargo(["bench", "--package", "host-test", "--bench", "speed"]);
-    command
-        .args(["--", "--peers"])
-        .arg(list(workspace))
-        .env(COMPONENT_VARIABLE, workspace.component());
-    command
-}
-
-/// Where the peers' scripts are.
-pub(crate) fn scripts(workspace: &Workspace) -> PathBuf {
-    workspace.root().join(FOLDER)
-}
-
-/// A file or folder that is made for the benchmark.
-fn built(workspace: &Workspace, name: &str) -> PathBuf {
-    workspace.target().join("bench").join(name)
+    #[test]
+    fn the_benchmark_is_told_how_to_start_each_client_or_why_not() {
+        let (python, node) = (Err("no python3".to_owned()), Ok("/bin/node".to_owned()));
+        let list = peers(Path::new("/peers"), Path::new("/built"), &python, &node);
+        let lines: Vec<_> = list.lines().collect();
+        assert_eq!(lines[0], r#"[{"name":"sdk","missing":"no python3"},"#);
+        let last = r#""program":"/bin/node","arguments":["/peers/component.mjs", "/built/jco/mv-clip.js"]}]"#;
+        assert!(lines[4].ends_with(last), "{list}");
+    }
 }

@@ -1,0 +1,73 @@
+//! Everything that runs the code.
+
+use anyhow::Result;
+use xshell::cmd;
+
+use crate::component::{self, WORLDS};
+use crate::examples;
+use crate::mock::Mock;
+use crate::steps::{self, Steps};
+use crate::toolchain::{self, CHECKED};
+use crate::workspace::{CLI, COMPONENT_VARIABLE, GUEST, Workspace};
+
+/// Builds the components and runs every test.
+pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
+    let shell = &workspace.shell;
+    component::build(steps, workspace, &WORLDS)?;
+    // One command, so that cargo chooses the features of all dependencies once. The others have other features, or
+    // are built otherwise below.
+    let others = [
+        "xtask",
+        "xtask-package",
+        "mv-clip-in-wasmtime",
+        "mv-clip-in-the-harness",
+    ];
+    let others = others.map(|package| ["--exclude", package]);
+    let tests = cmd!(shell, "cargo test --workspace --no-fail-fast").args(others.as_flattened());
+    steps.command(
+        "tests",
+        tests.env(COMPONENT_VARIABLE, workspace.component()),
+    );
+    steps.command("xtask", cmd!(shell, "cargo test --package xtask"));
+    let seeds = cmd!(
+        shell,
+        "cargo test --manifest-path fuzz/Cargo.toml --no-default-features"
+    );
+    steps.command(
+        "fuzz seeds",
+        seeds.env("CARGO_TARGET_DIR", workspace.target.join("fuzz")),
+    );
+    let wasip2 = cmd!(
+        shell,
+        "cargo check --package {GUEST} --lib --target {CHECKED}"
+    );
+    toolchain::step(steps, workspace, CHECKED, CHECKED, wasip2);
+    run_demo(steps, workspace, None);
+    if let Some(mock) = steps.run("mock", || Mock::start(workspace)) {
+        steps.script(workspace, "report", &[&mock]);
+        steps.script(workspace, "sdk", &[&mock]);
+        examples::each(steps, workspace, &mock, &examples::chosen(true, &[])?);
+    }
+    Ok(())
+}
+
+/// Builds the component and gets one clip with it: from the camera `serial`, or from a mock.
+pub(crate) fn demo(steps: &mut Steps, workspace: &Workspace, serial: Option<&str>) -> Result<()> {
+    let [main, _] = WORLDS;
+    component::build(steps, workspace, &[main])?;
+    run_demo(steps, workspace, serial);
+    Ok(())
+}
+
+fn run_demo(steps: &mut Steps, workspace: &Workspace, serial: Option<&str>) {
+    let (package, program) = CLI;
+    let demo = cmd!(
+        workspace.shell,
+        "cargo run --package {package} --bin {program} -- demo"
+    );
+    let demo = demo
+        .args(serial)
+        .arg("--component")
+        .arg(workspace.component());
+    steps.run("demo", || steps::run(demo));
+}
