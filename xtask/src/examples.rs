@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use xshell::cmd;
@@ -15,69 +15,47 @@ use crate::mock::Mock;
 use crate::steps::{self, Steps};
 use crate::workspace::{Workspace, without_own_variables};
 
-#[derive(Debug)]
-pub(crate) struct Example {
-    /// Its folder in `examples/`.
-    name: &'static str,
-    title: &'static str,
-    /// What a person types.
-    shown: &'static str,
-    /// Whether it installs in seconds.
-    quick: bool,
-    /// Whether its script has a `check`.
-    check: bool,
-}
-
-const fn example(name: &'static str, title: &'static str, shown: &'static str) -> Example {
-    Example {
-        name,
-        title,
-        shown,
-        quick: false,
-        check: false,
-    }
-}
+/// An example: its folder in `examples/`, its title, and what a person types.
+type Example = (&'static str, &'static str, &'static str);
 
 const IN_RUST: &str = "cargo run --release -- COMPONENT SERIAL START END";
 const IN_OBELISK: &str = r#"obelisk execution submit --follow meraki-mv:clips/clips@0.1.0.get-clip '["SERIAL", "START", "END"]'"#;
 const OVER_HTTP: &str = "curl '127.0.0.1:8000/?serial=SERIAL&start=START&end=END'";
 
-static ALL: [Example; 7] = [
-    Example {
-        quick: true,
-        ..example(
-            "wasmtime-cli",
-            "wasmtime CLI",
-            "get-clip.sh SERIAL START END",
-        )
-    },
-    Example {
-        quick: true,
-        ..example("python", "Python", "python incident.py SERIAL TIME")
-    },
-    Example {
-        quick: true,
-        check: true,
-        ..example("node", "Node.js", "node get-clip.js SERIAL START END")
-    },
-    example("rust", "Rust", IN_RUST),
-    example("rust-harness", "Rust, with the harness", IN_RUST),
-    example("obelisk", "Obelisk", IN_OBELISK),
-    example("wasmcloud", "wasmCloud", OVER_HTTP),
+/// The examples that install in seconds.
+const QUICK: [Example; 3] = [
+    (
+        "wasmtime-cli",
+        "wasmtime CLI",
+        "get-clip.sh SERIAL START END",
+    ),
+    ("python", "Python", "python incident.py SERIAL TIME"),
+    ("node", "Node.js", "node get-clip.js SERIAL START END"),
+];
+
+const OTHERS: [Example; 4] = [
+    ("rust", "Rust", IN_RUST),
+    ("rust-harness", "Rust, with the harness", IN_RUST),
+    ("obelisk", "Obelisk", IN_OBELISK),
+    ("wasmcloud", "wasmCloud", OVER_HTTP),
 ];
 
 /// The examples that `names` names, else all, or those that are quick.
-pub(crate) fn chosen(quick: bool, names: &[String]) -> Result<Vec<&'static Example>> {
-    let all = || ALL.iter().map(|example| example.name);
-    if let Some(unknown) = names.iter().find(|name| !all().any(|known| known == *name)) {
-        let all = all().collect::<Vec<_>>().join(", ");
-        bail!("there is no example `{unknown}`; there are {all}");
+pub(crate) fn chosen(quick: bool, names: &[String]) -> Result<Vec<Example>> {
+    let others: &[Example] = if quick { &[] } else { &OTHERS };
+    let mut all = [&QUICK, others].concat();
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| all.iter().all(|(known, ..)| known != name))
+    {
+        let all: Vec<_> = all.iter().map(|(name, ..)| *name).collect();
+        bail!(
+            "there is no example `{unknown}`; there are {}",
+            all.join(", ")
+        );
     }
-    let is_chosen = |example: &&Example| {
-        (names.is_empty() || names.iter().any(|name| name == example.name))
-            && (example.quick || !quick)
-    };
-    Ok(ALL.iter().filter(is_chosen).collect())
+    all.retain(|(name, ..)| names.is_empty() || names.iter().any(|chosen| chosen == name));
+    Ok(all)
 }
 
 /// What one host did.
@@ -91,33 +69,18 @@ struct Row {
     not_found: String,
 }
 
-/// Starts a mock, runs each example, and prints the tables of `README.md` and `examples/README.md`.
-pub(crate) fn all(steps: &mut Steps, workspace: &Workspace, chosen: &[&Example]) -> Result<()> {
-    let mock = steps.run("mock", || Mock::start(workspace));
-    each(steps, workspace, &mock.context("there is no mock")?, chosen);
-    Ok(())
-}
-
-/// Runs each example against `mock`, a step for each, and prints the tables.
-pub(crate) fn each(steps: &mut Steps, workspace: &Workspace, mock: &Mock, chosen: &[&Example]) {
+/// Runs each example against `mock`, a step for each, and prints the tables of `README.md` and `examples/README.md`.
+pub(crate) fn all(steps: &mut Steps, workspace: &Workspace, mock: &Mock, chosen: &[Example]) {
     let mut rows = Vec::new();
     for example in chosen {
-        let step = format!("example {}", example.name);
-        rows.extend(
-            steps
-                .run(&step, || try_out(workspace, mock, example))
-                .map(|row| (example, row)),
-        );
+        let row = steps.run(&format!("example {}", example.0), || {
+            try_out(workspace, mock, example.0)
+        });
+        rows.extend(row.map(|row| (example, row)));
     }
     eprintln!("\n| host | version | command | result | deployed | start to clip |");
     eprintln!("| --- | --- | --- | --- | --- | --- |");
-    for (
-        Example {
-            name, title, shown, ..
-        },
-        row,
-    ) in &rows
-    {
+    for ((name, title, shown), row) in &rows {
         let (kilobytes, milliseconds) = (row.deployed.div_ceil(1000), row.took.as_millis());
         let Row {
             version, result, ..
@@ -126,15 +89,13 @@ pub(crate) fn each(steps: &mut Steps, workspace: &Workspace, mock: &Mock, chosen
             "| [{title}](examples/{name}) | {version} | `{shown}` | {result} | {kilobytes} KB | {milliseconds} ms |"
         );
     }
-    for (Example { title, .. }, Row { not_found, .. }) in &rows {
+    for ((_, title, _), Row { not_found, .. }) in &rows {
         eprintln!("\n{title}, with a camera that is not known:\n\n```text\n{not_found}\n```");
     }
 }
 
-fn try_out(workspace: &Workspace, mock: &Mock, example: &Example) -> Result<Row> {
-    let script = workspace
-        .root
-        .join(format!("ci/examples/{}.sh", example.name));
+fn try_out(workspace: &Workspace, mock: &Mock, name: &str) -> Result<Row> {
+    let script = workspace.root.join(format!("ci/examples/{name}.sh"));
     let command = |args: &[&str]| {
         let command = cmd!(workspace.shell, "bash {script} {args...}");
         command
@@ -168,9 +129,7 @@ fn try_out(workspace: &Workspace, mock: &Mock, example: &Example) -> Result<Row>
         not_found.contains("404"),
         "an unknown camera is not told: {not_found}"
     );
-    if example.check {
-        steps::script(command(&["check"]))?;
-    }
+    steps::script(command(&["check"]))?;
     Ok(Row {
         version: version.to_owned(),
         deployed: deployed.trim().parse()?,
@@ -197,8 +156,7 @@ fn clip(words: &str, folder: &Path) -> Result<&'static str> {
 
 /// A time in the past, as RFC 3339.
 fn minutes_ago(minutes: u64) -> Result<String> {
-    let now = std::time::SystemTime::now();
-    let time = now.checked_sub(Duration::from_secs(60 * minutes));
+    let time = SystemTime::now().checked_sub(Duration::from_secs(60 * minutes));
     Ok(humantime::format_rfc3339_seconds(time.context("no such time")?).to_string())
 }
 
@@ -208,28 +166,31 @@ mod tests {
 
     #[test]
     fn an_example_is_chosen_by_name() {
-        let names = |quick, names: &[&str]| {
-            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let names = |quick, name: Option<&str>| {
+            let names: Vec<_> = name.map(str::to_owned).into_iter().collect();
             let chosen = chosen(quick, &names)?;
-            Ok::<_, anyhow::Error>(chosen.iter().map(|e| e.name).collect::<Vec<_>>())
+            Ok::<_, anyhow::Error>(chosen.iter().map(|example| example.0).collect::<Vec<_>>())
         };
-        assert_eq!(names(false, &["rust"]).unwrap(), ["rust"]);
-        assert_eq!(names(false, &[]).unwrap().len(), ALL.len());
+        assert_eq!(names(false, Some("rust")).unwrap(), ["rust"]);
         assert_eq!(
-            names(true, &[]).unwrap(),
+            names(false, None).unwrap().len(),
+            QUICK.len() + OTHERS.len()
+        );
+        assert_eq!(
+            names(true, None).unwrap(),
             ["wasmtime-cli", "python", "node"]
         );
-        let error = names(false, &["ruby"]).unwrap_err().to_string();
+        let error = names(false, Some("ruby")).unwrap_err().to_string();
         assert!(error.contains("node"), "{error}");
     }
 
     #[test]
     fn every_example_has_a_script_and_says_how_to_run_it() {
         let root = Workspace::find().unwrap().root;
-        for Example { name, .. } in &ALL {
+        for (name, ..) in chosen(false, &[]).unwrap() {
             let read = |file: String| fs::read_to_string(root.join(file)).unwrap();
             assert!(
-                read(format!("ci/examples/{name}.sh")).contains("setup)"),
+                read(format!("ci/examples/{name}.sh")).contains("lib.sh\n"),
                 "{name}"
             );
             assert!(

@@ -1,6 +1,5 @@
 //! The project's own commands: `cargo xtask help`.
 
-mod bench;
 mod component;
 mod examples;
 mod lint;
@@ -16,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::mock::Mock;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 
@@ -80,11 +80,14 @@ fn run(steps: &mut Steps, flags: flags::Xtask) -> Result<()> {
             steps.script(workspace, "reproducible", &[]);
             package::all(steps, workspace)
         }
-        flags::XtaskCmd::Bench(_) => bench::all(steps, workspace),
+        flags::XtaskCmd::Bench(_) => test::bench(steps, workspace),
         flags::XtaskCmd::Examples(chosen) => {
             let examples = examples::chosen(chosen.quick, &chosen.names)?;
             component::build(steps, workspace, &component::WORLDS)?;
-            examples::all(steps, workspace, &examples)
+            if let Some(mock) = steps.run("mock", || Mock::start(workspace)) {
+                examples::all(steps, workspace, &mock, &examples);
+            }
+            Ok(())
         }
         flags::XtaskCmd::Package(_) => package::all(steps, workspace),
     }

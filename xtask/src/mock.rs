@@ -1,6 +1,8 @@
 //! The mock of the Meraki API, in a process of its own.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -16,6 +18,7 @@ const KEY: &str = "key-of-the-mock";
 #[derive(Debug)]
 pub(crate) struct Mock {
     process: Child,
+    program: PathBuf,
     base_url: String,
     /// An online camera with one imager.
     pub(crate) serial: String,
@@ -49,15 +52,17 @@ impl Mock {
             base_url: value("base_url")?,
             serial: value("serials")?,
             process,
+            program,
         })
     }
 
-    /// Tells clients where the mock is.
-    pub(crate) fn environment(&self) -> [(&str, &str); 3] {
+    /// Tells scripts where the mock and the command line are.
+    pub(crate) fn environment(&self) -> [(&str, &OsStr); 4] {
         [
-            ("MERAKI_BASE_URL", &self.base_url),
-            ("MERAKI_DASHBOARD_API_KEY", KEY),
-            ("MOCK_SERIAL", &self.serial),
+            ("MERAKI_BASE_URL", self.base_url.as_ref()),
+            ("MERAKI_DASHBOARD_API_KEY", KEY.as_ref()),
+            ("MOCK_SERIAL", self.serial.as_ref()),
+            ("MV_CLIP", self.program.as_ref()),
         ]
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
     if let Some(mock) = steps.run("mock", || Mock::start(workspace)) {
         steps.script(workspace, "report", &[&mock]);
         steps.script(workspace, "sdk", &[&mock]);
-        examples::each(steps, workspace, &mock, &examples::chosen(true, &[])?);
+        examples::all(steps, workspace, &mock, &examples::chosen(true, &[])?);
     }
     Ok(())
 }
@@ -70,4 +70,23 @@ fn run_demo(steps: &mut Steps, workspace: &Workspace, serial: Option<&str>) {
         .arg("--component")
         .arg(workspace.component());
     steps.run("demo", || steps::run(demo));
+}
+
+/// Builds the components and compares them with other clients. Those that cannot be installed here are left out.
+pub(crate) fn bench(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
+    component::build(steps, workspace, &WORLDS)?;
+    let (shell, script) = (&workspace.shell, workspace.root.join("ci/bench.sh"));
+    let (component, list) = (
+        workspace.component(),
+        workspace.target.join("bench/peers.json"),
+    );
+    let setup = cmd!(shell, "bash {script} {component} {list}");
+    steps.run("set-up of the other clients", || steps::script(setup));
+    let (package, _) = CLI;
+    let bench = cmd!(
+        shell,
+        "cargo bench --package {package} --bench speed -- --peers {list}"
+    );
+    steps.command("bench", bench.env(COMPONENT_VARIABLE, component));
+    Ok(())
 }

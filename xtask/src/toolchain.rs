@@ -126,12 +126,6 @@ impl Debian {
         let sysroot = steps::read(cmd!(shell, "{DEBIANS_RUSTC} --print sysroot").ignore_stderr())?;
         let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library/Cargo.lock");
         ensure!(source.is_file(), "rust-web-src is not installed");
-        let said = steps::read(cmd!(shell, "{DEBIANS_RUSTC} --version --verbose"))?;
-        let (found, needed) = (release(&said), env!("CARGO_PKG_RUST_VERSION"));
-        ensure!(
-            found >= numbers(needed),
-            "its compiler is older than {needed}; are the security updates among apt's sources?"
-        );
         let library = steps::read(cmd!(shell, "rustc --print target-libdir"))?;
         let linkers = Path::new(&library).with_file_name("bin");
         for linker in ["wasm-component-ld", "gcc-ld/wasm-ld"] {
@@ -186,34 +180,9 @@ fn neither(rustup: &anyhow::Error, debian: &anyhow::Error) -> anyhow::Error {
     )
 }
 
-/// The version in what `rustc --version --verbose` prints.
-fn release(verbose: &str) -> Option<Vec<u32>> {
-    numbers(
-        verbose
-            .lines()
-            .find_map(|line| line.strip_prefix("release: "))?,
-    )
-}
-
-fn numbers(version: &str) -> Option<Vec<u32>> {
-    version
-        .split('.')
-        .map(|number| number.parse().ok())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_compared_by_their_numbers() {
-        let verbose =
-            "rustc 1.100.0 (built from a source tarball)\nbinary: rustc\nrelease: 1.100.0";
-        assert_eq!(release(verbose), Some(vec![1, 100, 0]));
-        assert!(release(verbose) >= numbers("1.95"));
-        assert!(release("rustc 1.96.0") < numbers("1.95"));
-    }
 
     #[test]
     fn the_last_word_says_what_failed_and_what_to_install() {

@@ -1,5 +1,6 @@
 //! The contract: the WIT package that the components implement.
 
+use std::fmt::Debug;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -29,20 +30,21 @@ impl Contract {
 
     /// The package as WebAssembly, the form that registries keep, with the metadata of a component.
     pub(crate) fn encode(&self, component: &Metadata) -> Result<Vec<u8>> {
+        fn set<T: Debug + Clone>(value: &Option<T>) -> AddMetadataField<T> {
+            value
+                .clone()
+                .map_or(AddMetadataField::Keep, AddMetadataField::Set)
+        }
         let name = &self.package()?.name;
         let mut metadata = AddMetadata::default();
         metadata.name = AddMetadataField::Set(format!("{}:{}", name.namespace, name.name));
-        metadata.description = set(component.description.clone());
-        metadata.licenses = set(component.licenses.clone());
-        metadata.source = set(component.source.clone());
-        metadata.revision = set(component.revision.clone());
-        metadata.version = set(component.version.clone());
+        metadata.description = set(&component.description);
+        metadata.licenses = set(&component.licenses);
+        metadata.source = set(&component.source);
+        metadata.revision = set(&component.revision);
+        metadata.version = set(&component.version);
         metadata.to_wasm(&wit_component::encode(&self.resolve, self.id, false)?)
     }
-}
-
-fn set<T: std::fmt::Debug + Clone>(value: Option<T>) -> AddMetadataField<T> {
-    value.map_or(AddMetadataField::Keep, AddMetadataField::Set)
 }
 
 #[cfg(test)]
