@@ -1,57 +1,80 @@
-//! Recorded video from Cisco Meraki MV cameras, as a WebAssembly component.
-//!
-//! The crate is two things. Outside `component` it is plain Rust without input or output: what
-//! may be asked ([`request`], [`settings`]), what is said and heard ([`api`], [`redirect`],
-//! [`refusal`]), and what to do next ([`retry`], [`fetch`], [`transfer`]). Time and randomness arrive as
-//! arguments, so all of the behaviour runs natively, in simulated time. `component`, compiled for
-//! WebAssembly only, lends it WASI's clocks and sockets, and exports it as the world
-//! `meraki-mv:clips/clip-plugin` or, without the feature of that name, as `meraki-mv:clips/clips-only` (see
-//! `wit/clips.wit`).
-//!
-//! ```
-//! use std::time::Duration;
-//! use mv_clip::api::Reply;
-//! use mv_clip::fetch::{Fetch, Step};
-//! use mv_clip::request::ClipRequest;
-//! use mv_clip::settings::Settings;
-//! use mv_clip::time::Timestamp;
-//!
-//! let settings = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")])?;
-//! let request = ClipRequest::parse(
-//!     "Q2XX-ABCD-1234", "2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z", None)?;
-//! let started = Timestamp::parse("2026-03-12T15:00:00Z").unwrap();
-//!
-//! let mut fetch = Fetch::new(&settings, request, started)?;
-//! let Step::Send(request) = fetch.resume(Duration::ZERO) else { panic!("nothing to wait for") };
-//! assert_eq!(request.url.host(), "api.meraki.com");
-//!
-//! let reply = Reply {
-//!     status: 200,
-//!     location: None,
-//!     retry_after: None,
-//!     request_id: None,
-//!     body: Ok(br#"{"url":"https://spn49.meraki.com/clip"}"#.to_vec()),
-//! };
-//! let step = fetch.receive(Duration::from_millis(80), Ok(reply), || 0);
-//! let Step::Done(Ok(clip)) = step else { panic!("a clip") };
-//! assert_eq!(clip.url.expose(), "https://spn49.meraki.com/clip");
-//! # Ok::<_, Box<dyn std::error::Error>>(())
-//! ```
+//! The component: exports the worlds `clip-plugin` or, without the feature of that name, `clips-only`. The
+//! rules are in `mv-clip-core`, what drives them over WASI in `mv-clip-guest`. On other targets than
+//! WebAssembly the crate is empty.
 
-pub mod api;
-pub mod batch;
-#[cfg(target_family = "wasm")]
-mod component;
-pub mod error;
-pub mod events;
-pub mod fetch;
-mod json;
-pub mod redirect;
-pub mod refusal;
-pub mod request;
-pub mod retry;
-pub mod settings;
-mod text;
-pub mod time;
-pub mod transfer;
-pub mod url;
+#![cfg(target_family = "wasm")]
+
+mod clips;
+mod convert;
+#[cfg(feature = "clip-plugin")]
+mod events;
+#[cfg(feature = "clip-plugin")]
+mod transfer;
+
+use dlmalloc::GlobalDlmalloc;
+use mv_clip_core::api::Clip;
+use mv_clip_core::error::{ClipError, Failure};
+use mv_clip_core::request::ClipRequest;
+use mv_clip_guest::Call;
+
+use self::bindings::exports::meraki_mv::clips::types;
+
+#[expect(unsafe_code, reason = "generated from wit/")]
+mod bindings {
+    macro_rules! generate {
+        ($world:literal) => {
+            wit_bindgen::generate!({
+                world: $world,
+                path: "wit",
+                with: {
+                    "wasi:cli/environment@0.2.12": mv_clip_guest::wasi::cli::environment,
+                    "wasi:clocks/monotonic-clock@0.2.12": mv_clip_guest::wasi::clocks::monotonic_clock,
+                    "wasi:clocks/wall-clock@0.2.12": mv_clip_guest::wasi::clocks::wall_clock,
+                    "wasi:http/outgoing-handler@0.2.12": mv_clip_guest::wasi::http::outgoing_handler,
+                    "wasi:http/types@0.2.12": mv_clip_guest::wasi::http::types,
+                    "wasi:io/error@0.2.12": mv_clip_guest::wasi::io::error,
+                    "wasi:io/poll@0.2.12": mv_clip_guest::wasi::io::poll,
+                    "wasi:io/streams@0.2.12": mv_clip_guest::wasi::io::streams,
+                    "wasi:random/random@0.2.12": mv_clip_guest::wasi::random::random,
+                },
+            });
+        };
+    }
+    #[cfg(feature = "clip-plugin")]
+    generate!("clip-plugin");
+    #[cfg(not(feature = "clip-plugin"))]
+    generate!("clips-only");
+    export!(Component with_types_in self);
+    use super::Component;
+}
+
+/// The standard library's allocator, in the version that begins with the memory that the module has
+/// from the start. To grow it costs the host two system calls.
+#[global_allocator]
+static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
+
+struct Component;
+
+fn permanent(failure: Failure) -> types::ClipError {
+    ClipError::Permanent(failure).into()
+}
+
+fn parsed(request: &types::ClipRequest) -> Result<ClipRequest, Failure> {
+    ClipRequest::parse(
+        &request.serial,
+        &request.start,
+        &request.end,
+        request.imager_id,
+    )
+}
+
+/// The call's time runs from here.
+fn start() -> Result<Call, types::ClipError> {
+    Call::start().map_err(permanent)
+}
+
+/// Gets one clip. A bad request ends the call before its settings are read.
+fn one(request: Result<ClipRequest, Failure>) -> Result<Clip, types::ClipError> {
+    let request = request.map_err(permanent)?;
+    Ok(start()?.get(request)?)
+}

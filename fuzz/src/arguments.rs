@@ -1,8 +1,8 @@
 //! A camera and a window, one to a line: what is accepted, and what the caller is told otherwise.
 
-use mv_clip::error::FailureKind;
-use mv_clip::request::{ClipRequest, Serial, Window};
-use mv_clip::time::Timestamp;
+use mv_clip_core::error::FailureKind;
+use mv_clip_core::request::{ClipRequest, Serial, Window};
+use mv_clip_core::time::Timestamp;
 
 use crate::reference;
 use crate::words::assert_fit;

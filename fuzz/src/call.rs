@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use mv_clip::api::TransportError;
-use mv_clip::fetch::{Fetch, Step};
-use mv_clip::request::ClipRequest;
-use mv_clip::settings::Settings;
-use mv_clip::time::Timestamp;
+use mv_clip_core::api::TransportError;
+use mv_clip_core::fetch::{Fetch, Step};
+use mv_clip_core::request::ClipRequest;
+use mv_clip_core::settings::Settings;
+use mv_clip_core::time::Timestamp;
 
 use crate::sees::{assert_safe, browser, may_have_key};
 use crate::server::Exchange;

@@ -1,12 +1,12 @@
 //! Where a clip is saved: what is accepted, what goes with it, and that a destination which repeats its
 //! own URL does not get it into a message.
 
-use mv_clip::api::{Clip, ClipUrl};
-use mv_clip::error::{ClipError, FailureKind};
-use mv_clip::request::ClipRequest;
-use mv_clip::settings::Settings;
-use mv_clip::time::Timestamp;
-use mv_clip::transfer::{Destination, PutError, Step, Transfer};
+use mv_clip_core::api::{Clip, ClipUrl};
+use mv_clip_core::error::{ClipError, FailureKind};
+use mv_clip_core::request::ClipRequest;
+use mv_clip_core::settings::Settings;
+use mv_clip_core::time::Timestamp;
+use mv_clip_core::transfer::{Destination, PutError, Step, Transfer};
 
 use crate::sees::assert_sendable;
 use crate::words::assert_fit;

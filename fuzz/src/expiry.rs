@@ -1,7 +1,7 @@
 //! `expiry`: prose with an instant in it.
 
-use mv_clip::api::{self, Reply};
-use mv_clip::time::Timestamp;
+use mv_clip_core::api::{self, Reply};
+use mv_clip_core::time::Timestamp;
 
 use crate::reference;
 

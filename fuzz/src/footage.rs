@@ -1,6 +1,6 @@
 //! What is checked of a clip while it streams by, beside a check of the whole.
 
-use mv_clip::transfer::{Digest, Footage, NotFootage, PACKET};
+use mv_clip_core::transfer::{Digest, Footage, NotFootage, PACKET};
 
 use crate::pieces::{Announced, Pieces};
 

@@ -1,10 +1,6 @@
 //! The harness's own look at a clip, as it is in the harness, which takes minutes to compile.
 
-#[rustfmt::skip] // It would look for the tests of that file in the wrong folder.
-#[path = "../../host-test/src/mpegts.rs"]
-mod harness;
-
-use self::harness::{Checker, NotMpegTs, Summary, check as check_whole};
+use mv_clip_mpegts::{Checker, NotMpegTs, Summary, check as check_whole};
 use crate::pieces::Pieces;
 
 /// Checks that what is found in a clip does not depend on how it is cut, and is in it.

@@ -1,8 +1,8 @@
 //! Where redirects lead, hop by hop: never with the key to a foreign host, and never out of TLS.
 
-use mv_clip::redirect::{MAX_REDIRECTS, RedirectError, media_target, target};
-use mv_clip::settings::Settings;
-use mv_clip::url::Url;
+use mv_clip_core::redirect::{MAX_REDIRECTS, RedirectError, media_target, target};
+use mv_clip_core::settings::Settings;
+use mv_clip_core::url::Url;
 
 use crate::sees::{assert_sendable, browser, may_have_key};
 

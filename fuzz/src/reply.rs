@@ -1,8 +1,8 @@
 //! The body of a reply: what is taken from it, beside a reading of the whole document.
 
-use mv_clip::api::{self, Reply, TransportError};
-use mv_clip::refusal::{Refusal, Unusable};
-use mv_clip::settings::Settings;
+use mv_clip_core::api::{self, Reply, TransportError};
+use mv_clip_core::refusal::{Refusal, Unusable};
+use mv_clip_core::settings::Settings;
 use serde_json::Value;
 
 use crate::sees::{assert_safe, browser};

@@ -3,8 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{NaiveDateTime, Timelike};
-use mv_clip::retry::retry_after;
-use mv_clip::time::Timestamp;
+use mv_clip_core::retry::retry_after;
+use mv_clip_core::time::Timestamp;
 
 /// As RFC 9110, section 5.6.7, writes a date: the form that is sent, and two that are obsolete.
 const FORMS: [&str; 3] = [

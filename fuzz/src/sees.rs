@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use mv_clip::url::Url;
+use mv_clip_core::url::Url;
 use url::Host;
 
 /// Source: "Path schema and base URI" in Meraki's API documentation.

@@ -1,7 +1,7 @@
 //! What servers may answer.
 
 use arbitrary::Arbitrary;
-use mv_clip::api::{self, Reply, TransportError};
+use mv_clip_core::api::{self, Reply, TransportError};
 
 use crate::words::{KEY, TOKEN};
 

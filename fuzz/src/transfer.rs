@@ -4,12 +4,12 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use mv_clip::api::{Clip, ClipUrl, TransportError};
-use mv_clip::error::FailureKind;
-use mv_clip::request::ClipRequest;
-use mv_clip::settings::Settings;
-use mv_clip::time::Timestamp;
-use mv_clip::transfer::{Destination, Footage, Head, PutError, Side, Step, Transfer};
+use mv_clip_core::api::{Clip, ClipUrl, TransportError};
+use mv_clip_core::error::FailureKind;
+use mv_clip_core::request::ClipRequest;
+use mv_clip_core::settings::Settings;
+use mv_clip_core::time::Timestamp;
+use mv_clip_core::transfer::{Destination, Footage, Head, PutError, Side, Step, Transfer};
 
 use crate::sees::assert_sendable;
 use crate::server::{Exchange, Outcome, Text, failure, status};
@@ -158,7 +158,7 @@ fn stored(
     exchange: Option<&Exchange>,
     now: &mut Duration,
     until: Duration,
-) -> Result<mv_clip::transfer::Digest, PutError> {
+) -> Result<mv_clip_core::transfer::Digest, PutError> {
     let timed_out = PutError::NoReply(Side::Destination, TransportError::TimedOut);
     let mut footage = Footage::new(None);
     match pass(exchange, now, until) {

@@ -1,5 +1,7 @@
 //! The command line: what it does with the library, an engine can do too.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 
 use std::process::ExitCode;

@@ -7,8 +7,8 @@
 use std::env;
 use std::error::Error;
 
-use host_test::outbound::policy::Destination;
-use host_test::{ApiKey, ClipHost, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter};
+use mv_clip_host::outbound::policy::Destination;
+use mv_clip_host::{ApiKey, ClipHost, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

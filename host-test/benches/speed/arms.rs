@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use anyhow::{Context, Result};
-use host_test::outbound::policy::Destination;
-use host_test::{ClipHost, Limits, Outbound, Policy};
-use mv_clip::settings::Settings;
+use mv_clip_core::settings::Settings;
+use mv_clip_host::outbound::policy::Destination;
+use mv_clip_host::{ClipHost, Limits, Outbound, Policy};
 use reqwest::Client;
 
 use super::arm::Local;

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use host_test::mock::DEFAULT_KEY;
+use meraki_mock::DEFAULT_KEY;
 
 use super::peers::{Peers, cold};
 use super::report::Report;
@@ -39,7 +39,7 @@ pub fn measure(site: &Site, peers: &Peers, report: &mut Report) -> Result<()> {
 
 fn get(mock: &MockThread) -> Command {
     let (start, end) = window();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host-test"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mv-clip"));
     command
         .args(["get", SERIAL, "--start", &start, "--end", &end])
         .env("MERAKI_BASE_URL", &mock.base_url)

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
-use host_test::Limits;
-use host_test::mock::MockConfig;
+use meraki_mock::MockConfig;
+use mv_clip_host::Limits;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 

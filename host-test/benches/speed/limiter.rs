@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use futures_util::future::join_all;
-use host_test::mock::MockConfig;
-use host_test::outbound::policy::Destination;
-use host_test::{ClipHost, Limits, Outbound, Policy, RateLimit, RateLimiter};
+use meraki_mock::MockConfig;
+use mv_clip_host::outbound::policy::Destination;
+use mv_clip_host::{ClipHost, Limits, Outbound, Policy, RateLimit, RateLimiter};
 
 use super::arms;
 use super::peers::Peers;

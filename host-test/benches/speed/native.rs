@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use mv_clip::api::{Reply, Request, TransportError};
-use mv_clip::fetch::{Fetch, Step};
-use mv_clip::request::ClipRequest;
-use mv_clip::settings::Settings;
-use mv_clip::time::Timestamp;
+use mv_clip_core::api::{Reply, Request, TransportError};
+use mv_clip_core::fetch::{Fetch, Step};
+use mv_clip_core::request::ClipRequest;
+use mv_clip_core::settings::Settings;
+use mv_clip_core::time::Timestamp;
 use reqwest::{Client, Response, header};
 use tokio::time::{Instant, sleep_until};
 

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use host_test::mock::DEFAULT_KEY;
+use meraki_mock::DEFAULT_KEY;
 use serde::Deserialize;
 
 use super::arm::{Arm, Batch, Sample};

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use bytes::Bytes;
-use host_test::mock::DEFAULT_KEY;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use meraki_mock::DEFAULT_KEY;
 use serde_json::Value;
 use tokio::net::TcpStream;
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use host_test::{CallError, Limits};
+use mv_clip_host::{CallError, Limits};
 
 use super::arms;
 use super::peers::Peers;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::{SecondsFormat, TimeDelta, Utc};
-use host_test::mock::{DEFAULT_KEY, MockConfig, MockMeraki};
+use meraki_mock::{DEFAULT_KEY, MockConfig, MockMeraki};
 use tokio::runtime::{Builder, Runtime};
 
 pub const SERIAL: &str = "Q2MV-MOCK-0001";

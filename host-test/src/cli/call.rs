@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use host_test::ClipRequest;
 use indicatif::{ProgressBar, ProgressStyle};
+use mv_clip_host::ClipRequest;
 
 use super::{ComponentFile, KeyHolder};
 

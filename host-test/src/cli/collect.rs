@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use host_test::evidence::{Collected, Collector, Progress, Watch};
-use host_test::{CallError, ClipError, ClipHost, ClipOutcome};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mv_clip_footage::{Collected, Collector, Progress, Watch};
+use mv_clip_host::{CallError, ClipError, ClipHost, ClipOutcome};
 
 use super::outcome::{TEMPORARY, error_json};
 use super::{ComponentFile, KeyHolder, settings};

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_test::evidence::Collector;
+use mv_clip_footage::Collector;
 
 use super::collect::{self, Calls, Output, Source};
 

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use anyhow::Context;
 use chrono::{SecondsFormat, TimeDelta, Utc};
-use host_test::media::MediaClient;
-use host_test::mock::{MockConfig, MockMeraki};
-use host_test::{ClipRequest, mpegts};
+use meraki_mock::{MockConfig, MockMeraki};
+use mv_clip_host::ClipRequest;
+use mv_clip_host::media::MediaClient;
+use mv_clip_mpegts as mpegts;
 
 use super::settings::KEY;
 use super::{ComponentFile, KeyHolder, settings};

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_test::Clip;
+use mv_clip_host::Clip;
 
 use super::call::{Call, waiting_for};
 use super::outcome::{clip_json, tell};

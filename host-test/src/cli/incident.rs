@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use host_test::ClipRequest;
-use host_test::evidence::Collector;
+use mv_clip_footage::Collector;
+use mv_clip_host::ClipRequest;
 
 use super::collect::{self, Calls, Output, Source};
 

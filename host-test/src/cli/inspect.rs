@@ -1,6 +1,6 @@
 //! `host-test inspect`: what a component asks for, gives and says of itself.
 
-use host_test::inspect::{Inspection, inspect_file};
+use mv_clip_host::inspect::{Inspection, inspect_file};
 use serde_json::json;
 
 use super::ComponentFile;

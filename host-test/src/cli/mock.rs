@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
-use host_test::RateLimit;
-use host_test::mock::{Camera, DEFAULT_KEY, Faults, MockConfig, MockMeraki, Redirect};
+use meraki_mock::{Camera, DEFAULT_KEY, Faults, MockConfig, MockMeraki, Redirect};
+use mv_clip_host::RateLimit;
 use tokio::sync::oneshot;
 
 /// Runs the mock Meraki API until Ctrl-C

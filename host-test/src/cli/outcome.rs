@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use host_test::clip::kind_name;
-use host_test::{CallError, Clip, ClipError};
+use mv_clip_host::clip::kind_name;
+use mv_clip_host::{CallError, Clip, ClipError};
 use serde_json::{Value, json};
 
 /// The exit code for what may succeed later: EX_TEMPFAIL of sysexits(3).

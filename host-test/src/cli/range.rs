@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use host_test::ClipRequest;
-use host_test::evidence::Collector;
+use mv_clip_footage::Collector;
+use mv_clip_host::ClipRequest;
 
 use super::collect::{self, Calls, Output, Source};
 

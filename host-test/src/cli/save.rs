@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_test::SavedClip;
+use mv_clip_host::SavedClip;
 use serde_json::{Value, json};
 
 use super::call::{Call, waiting_for};

@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use host_test::outbound::Timeouts;
-use host_test::outbound::policy::Destination;
-use host_test::{
+use mv_clip_host::outbound::Timeouts;
+use mv_clip_host::outbound::policy::Destination;
+use mv_clip_host::{
     ApiKey, ClipHost, CodeCache, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter,
 };
 
@@ -88,7 +88,7 @@ pub(super) async fn host(
     let outbound = outbound.build()?;
     // Compiling is no work for a thread that has a spinner, or a mock, to run.
     let load = tokio::task::spawn_blocking(move || {
-        let component = host_test::read_component(&file)?;
+        let component = mv_clip_host::read_component(&file)?;
         anyhow::Ok(match cache.as_deref().map(CodeCache::at) {
             Some(Ok(cache)) => ClipHost::cached(&component, outbound, limits(), &cache)?,
             Some(Err(error)) => {

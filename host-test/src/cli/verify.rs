@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use host_test::evidence::{Verified, verify};
+use mv_clip_footage::{Verified, verify};
 use serde_json::{Value, json};
 
 /// Checks the files of a folder that `incident`, `range` or `coverage` filled against its manifest.

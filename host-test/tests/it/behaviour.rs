@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
-use host_test::mock::{Authorization, MockConfig, RecordedRequest, Redirect, Scripted, Target};
-use host_test::{CallError, ClipRequest, FailureKind, Phase, RateLimit, mpegts};
 use http::{Response, StatusCode};
+use meraki_mock::{Authorization, MockConfig, RecordedRequest, Redirect, Scripted, Target};
+use mv_clip_host::{CallError, ClipRequest, FailureKind, Phase, RateLimit};
+use mv_clip_mpegts as mpegts;
 
 use crate::support::{SERIAL, World, ending, footage, permanent, transient};
 
@@ -368,13 +369,13 @@ async fn calls_run_side_by_side() {
 async fn the_host_stops_a_guest_that_outlasts_its_wall_time() {
     let world = World::new().await.set("MV_CLIP_LAG_SECONDS", "3600");
     let world = world.set("MV_CLIP_DEADLINE_SECONDS", "86400");
-    let limits = host_test::Limits {
+    let limits = mv_clip_host::Limits {
         wall_time: Duration::from_secs(1),
         ..Default::default()
     };
-    let host = host_test::ClipHost::from_file(
+    let host = mv_clip_host::ClipHost::from_file(
         &crate::support::component_file(),
-        crate::support::outbound(host_test::Policy::default()),
+        crate::support::outbound(mv_clip_host::Policy::default()),
         limits,
     )
     .unwrap();

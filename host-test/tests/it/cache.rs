@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::{fs, io};
 
-use host_test::{ClipHost, CodeCache, Limits, Policy, read_component};
+use mv_clip_host::{ClipHost, CodeCache, Limits, Policy, read_component};
 use tokio::process::Command;
 
 use crate::support::{SERIAL, World, component_file, footage, outbound};
@@ -76,7 +76,7 @@ async fn many_processes_fill_it_at_once() {
             "--end",
             &window.end,
         ];
-        Command::new(env!("CARGO_BIN_EXE_host-test"))
+        Command::new(env!("CARGO_BIN_EXE_mv-clip"))
             .args(arguments)
             .env_clear()
             .envs(world.variables().iter().cloned())

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use host_test::mock::{Authorization, CLIP, MockConfig};
+use meraki_mock::{Authorization, CLIP, MockConfig};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
@@ -14,7 +14,7 @@ use crate::transfer::destinations::forbidden;
 const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
 
 fn command(world: &World, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host-test"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mv-clip"));
     command
         .args(arguments)
         .env_clear()

@@ -1,6 +1,6 @@
 //! The component of the world `clips-only`: what it does, and what the host says of what it does not.
 
-use host_test::{CallError, FailureKind};
+use mv_clip_host::{CallError, FailureKind};
 
 use crate::support::{SERIAL, World, clips_only_file, footage, load, permanent};
 

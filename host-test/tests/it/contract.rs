@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use host_test::inspect::{Interfaces, inspect};
-use host_test::{ClipHost, Limits, LoadError, Policy};
+use mv_clip_host::inspect::{Interfaces, inspect};
+use mv_clip_host::{ClipHost, Limits, LoadError, Policy};
 
 use crate::support::{clips_only_file, component_file, outbound};
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use chrono::{SecondsFormat, TimeDelta, Utc};
-use host_test::mock::{Camera, MockConfig};
-use host_test::{CallError, Clip, ClipError, ClipOutcome, ClipRequest, FailureKind};
+use meraki_mock::{Camera, MockConfig};
+use mv_clip_host::{CallError, Clip, ClipError, ClipOutcome, ClipRequest, FailureKind};
 
 use crate::support::{SERIAL, World, footage, permanent};
 

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use host_test::ClipRequest;
-use host_test::evidence::{Collected, Collector, Footage, Manifest, Progress};
-use host_test::mock::{CLIP, Target};
+use meraki_mock::{CLIP, Target};
+use mv_clip_footage::{Collected, Collector, Footage, Manifest, Progress};
+use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
 
 use crate::support::{SERIAL, World, ending};

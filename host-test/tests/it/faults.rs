@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use host_test::FailureKind::{self, BadResponse, ConnectionFailed, TimedOut};
-use host_test::mock::{Point, Scripted, WireFault};
-use host_test::outbound::policy::Destination;
-use host_test::{CallError, Clip, Outbound, Policy};
+use meraki_mock::{Point, Scripted, WireFault};
+use mv_clip_host::FailureKind::{self, BadResponse, ConnectionFailed, TimedOut};
+use mv_clip_host::outbound::policy::Destination;
+use mv_clip_host::{CallError, Clip, Outbound, Policy};
 use tokio::net::TcpListener;
 
 use crate::outbound::reach::Fixed;

@@ -1,7 +1,7 @@
 //! What is refused before any request.
 
-use host_test::FailureKind::{InvalidSerial, InvalidSetting, InvalidTime, InvalidWindow};
-use host_test::{ClipRequest, FailureKind};
+use mv_clip_host::FailureKind::{InvalidSerial, InvalidSetting, InvalidTime, InvalidWindow};
+use mv_clip_host::{ClipRequest, FailureKind};
 
 use crate::support::{SERIAL, World, footage, permanent};
 

@@ -3,11 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use host_test::mock::{Authorization, MockConfig, RecordedRequest, Redirect, Scripted, Target};
-use host_test::{
+use http::StatusCode;
+use meraki_mock::{Authorization, MockConfig, RecordedRequest, Redirect, Scripted, Target};
+use mv_clip_host::{
     ApiKey, ClipHost, FailureKind, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter,
 };
-use http::StatusCode;
 
 use crate::guest::{self, DENIED, failed};
 use crate::outbound::reach::recording;

@@ -4,8 +4,10 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use host_test::mock::{Camera, MockConfig};
-use host_test::{CallError, ClipHost, ClipRequest, ClipUrl, FailureKind, RateLimit, RateLimiter};
+use meraki_mock::{Camera, MockConfig};
+use mv_clip_host::{
+    CallError, ClipHost, ClipRequest, ClipUrl, FailureKind, RateLimit, RateLimiter,
+};
 use tokio::task::JoinSet;
 
 use crate::support::{SERIAL, World, ending, footage, transient};

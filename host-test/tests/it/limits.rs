@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use host_test::{CallError, ClipHost, Limit, Limits, Policy};
+use mv_clip_host::{CallError, ClipHost, Limit, Limits, Policy};
 use tokio::runtime;
 
 use crate::guest;

@@ -14,7 +14,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::poll;
-use host_test::{ClipHost, Shutdown};
+use mv_clip_host::{ClipHost, Shutdown};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::day::{Day, FACTOR, FAULTS, PATIENCE, rate_limit};

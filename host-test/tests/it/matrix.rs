@@ -2,7 +2,7 @@
 //! error that it is specified to have, and leaves no connection behind.
 //!
 //! The cells are generated. Some of them alone, by the beginning of their names:
-//! `MV_CLIP_CELL=handshake/stall cargo test -p host-test --test it matrix -- --nocapture`.
+//! `MV_CLIP_CELL=handshake/stall cargo test -p mv-clip-cli --test it matrix -- --nocapture`.
 
 mod blow;
 mod cell;
@@ -17,8 +17,8 @@ mod site;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use host_test::mock::CLIP;
-use host_test::{CallError, ClipError, ClipHost};
+use meraki_mock::CLIP;
+use mv_clip_host::{CallError, ClipError, ClipHost};
 
 use self::cell::{Cell, Place};
 use self::destiny::{Destiny, destiny};
@@ -84,7 +84,7 @@ async fn every_fault_ends_as_specified() {
     broken.sort();
     assert!(
         broken.is_empty(),
-        "{}\nEach runs alone: MV_CLIP_CELL=name cargo test -p host-test --test it matrix -- --nocapture",
+        "{}\nEach runs alone: MV_CLIP_CELL=name cargo test -p mv-clip-cli --test it matrix -- --nocapture",
         broken.join("\n")
     );
 }

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::future::ready;
 use std::net::IpAddr;
 
-use host_test::ClipUrl;
-use host_test::media::{MediaClient, MediaError};
-use host_test::mock::{CLIP, MockConfig, Point, Scripted, Target, WireFault};
-use host_test::outbound::{Lookup, Outbound, Resolve};
 use http::{Response, StatusCode};
+use meraki_mock::{CLIP, MockConfig, Point, Scripted, Target, WireFault};
+use mv_clip_host::ClipUrl;
+use mv_clip_host::media::{MediaClient, MediaError};
+use mv_clip_host::outbound::{Lookup, Outbound, Resolve};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 

@@ -7,12 +7,12 @@ mod wire;
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use host_test::mock::{Camera, MockConfig, MockMeraki};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use meraki_mock::{Camera, MockConfig, MockMeraki};
 
 const SERIAL: &str = "Q2MV-ABCD-1234";
 

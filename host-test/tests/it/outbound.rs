@@ -12,10 +12,10 @@ pub(crate) mod tls;
 use std::time::Duration;
 
 use bytes::Bytes;
-use host_test::outbound::policy::{Destination, Policy};
-use host_test::outbound::{Outbound, OutboundBuilder};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
+use mv_clip_host::outbound::policy::{Destination, Policy};
+use mv_clip_host::outbound::{Outbound, OutboundBuilder};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 /// Far more than anything here takes: what is still not there by then never comes.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use host_test::mock::{MockConfig, Redirect, Scripted};
-use host_test::outbound::{ApiKey, KeyMode, Outbound};
-use host_test::{CallError, Clip, ClipRequest};
 use http::header::AUTHORIZATION;
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
+use meraki_mock::{MockConfig, Redirect, Scripted};
+use mv_clip_host::outbound::{ApiKey, KeyMode, Outbound};
+use mv_clip_host::{CallError, Clip, ClipRequest};
 use tempfile::TempDir;
 use tokio::time::sleep;
 use tracing::Level;

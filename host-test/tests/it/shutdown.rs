@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use host_test::mock::MockConfig;
-use host_test::{CallError, ClipHost, Limits, Policy, Shutdown};
+use meraki_mock::MockConfig;
+use mv_clip_host::{CallError, ClipHost, Limits, Policy, Shutdown};
 
 use crate::guest;
 use crate::support::{SERIAL, World, component_file, footage, load, outbound};

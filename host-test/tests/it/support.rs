@@ -7,11 +7,11 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use host_test::media::{MediaClient, MediaError};
-use host_test::mock::{MockConfig, MockMeraki};
-use host_test::outbound::OutboundBuilder;
-use host_test::outbound::policy::Destination;
-use host_test::{
+use meraki_mock::{MockConfig, MockMeraki};
+use mv_clip_host::media::{MediaClient, MediaError};
+use mv_clip_host::outbound::OutboundBuilder;
+use mv_clip_host::outbound::policy::Destination;
+use mv_clip_host::{
     ApiKey, CallError, Clip, ClipError, ClipHost, ClipRequest, ClipUrl, CodeCache, Failure,
     FailureKind, KeyMode, Limits, Outbound, Policy, RateLimiter, read_component,
 };

@@ -7,8 +7,8 @@ mod s3;
 
 use std::time::Duration;
 
-use host_test::mock::{CLIP, MockConfig, RecordedRequest, Target};
-use host_test::{CallError, SavedClip};
+use meraki_mock::{CLIP, MockConfig, RecordedRequest, Target};
+use mv_clip_host::{CallError, SavedClip};
 use sha2::{Digest, Sha256};
 
 use self::bucket::Bucket;

@@ -1,9 +1,9 @@
 //! Downloads that do not go straight.
 
-use host_test::ClipRequest;
-use host_test::mock::{CLIP, MockConfig, Point, Scripted, WireFault};
 use http::header::CONTENT_RANGE;
 use http::{Response, StatusCode};
+use meraki_mock::{CLIP, MockConfig, Point, Scripted, WireFault};
+use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
 
 use super::{assert_whole, folder, media_statuses, name, names, save, window};

@@ -6,9 +6,9 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use host_test::RateLimit;
-use host_test::mock::{CLIP, Camera, MockConfig, Scripted, WireFault};
 use http::StatusCode;
+use meraki_mock::{CLIP, Camera, MockConfig, Scripted, WireFault};
+use mv_clip_host::RateLimit;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use super::{folder, media_statuses, names};
 use crate::support::{CACHE, SERIAL, World, component_file};
 
 fn command(world: &World, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_host-test"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mv-clip"));
     command
         .args(arguments)
         .env_clear()

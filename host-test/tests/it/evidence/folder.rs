@@ -1,7 +1,7 @@
 //! Folders that are not as they were saved.
 
-use host_test::evidence::{Difference, verify};
-use host_test::mock::CLIP;
+use meraki_mock::CLIP;
+use mv_clip_footage::{Difference, verify};
 use tempfile::TempDir;
 
 use super::{folder, name, save, window};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use host_test::mock::{CLIP, Scripted};
 use http::Response;
+use meraki_mock::{CLIP, Scripted};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -73,7 +73,10 @@ async fn a_clip_without_sound_has_one_too() {
     if has_ffmpeg().await {
         let (folder, fixture) = (
             folder(),
-            concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/clip.ts"),
+            concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../crates/meraki-mock/fixtures/clip.ts"
+            ),
         );
         let silent = folder.path().join("silent.ts");
         let mut ffmpeg = Command::new("ffmpeg");

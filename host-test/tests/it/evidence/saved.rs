@@ -1,8 +1,8 @@
 //! What a run leaves, and what the next one does with it.
 
-use host_test::evidence::verify;
-use host_test::mock::{Authorization, CLIP, MockConfig, Scripted, Target};
 use http::StatusCode;
+use meraki_mock::{Authorization, CLIP, MockConfig, Scripted, Target};
+use mv_clip_footage::verify;
 
 use super::{assert_whole, folder, manifest, media_statuses, name, names, save, window, window_of};
 use crate::support::World;
@@ -108,7 +108,7 @@ async fn a_failure_is_listed_until_it_is_mended_and_leaves_the_others_alone() {
     assert!(!missing.transient && missing.request_id.is_some());
 
     let mended = World::with(MockConfig {
-        cameras: vec![host_test::mock::Camera::new("Q2XX-NONE-0000")],
+        cameras: vec![meraki_mock::Camera::new("Q2XX-NONE-0000")],
         ..MockConfig::default()
     });
     let second = save(&mended.await, &folder, &requests[..1]).await;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use host_test::mock::MockConfig;
-use host_test::{ClipHost, ClipRequest, Limits, Policy};
+use meraki_mock::MockConfig;
+use mv_clip_host::{ClipHost, ClipRequest, Limits, Policy};
 
 use crate::support::{SERIAL, World, component_file, footage, outbound};
 use crate::transfer::bucket::Bucket;

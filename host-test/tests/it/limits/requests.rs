@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use host_test::outbound::{Lookup, Resolve};
-use host_test::{ClipHost, Limit, Limits, Outbound, Policy};
+use mv_clip_host::outbound::{Lookup, Resolve};
+use mv_clip_host::{ClipHost, Limit, Limits, Outbound, Policy};
 use tokio::io::AsyncWriteExt;
 
 use super::{hostile, limit, watched};

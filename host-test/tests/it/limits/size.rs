@@ -1,6 +1,6 @@
 //! What a guest takes up: in its own memory, in the host's, and before it runs.
 
-use host_test::{CallError, ClipHost, Limit, Limits, LoadError, Policy};
+use mv_clip_host::{CallError, ClipHost, Limit, Limits, LoadError, Policy};
 
 use super::{LONG, call, host, hostile, limit, watched};
 use crate::support::{is_alone, outbound};

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use host_test::{CallError, Limits, Phase};
+use mv_clip_host::{CallError, Limits, Phase};
 
 use super::{call, host, hostile_for, watched};
 use crate::guest;

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use host_test::clip::kind_name;
-use host_test::mock::Camera;
-use host_test::{
+use meraki_mock::Camera;
+use mv_clip_host::clip::kind_name;
+use mv_clip_host::{
     CallError, Clip, ClipError, ClipHost, ClipOutcome, ClipRequest, Failure, FailureKind, SavedClip,
 };
 

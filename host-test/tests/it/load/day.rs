@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_test::mock::{Faults, MockConfig, MockMeraki};
-use host_test::{ClipHost, Outbound, Policy, RateLimit, RateLimiter};
+use meraki_mock::{Faults, MockConfig, MockMeraki};
+use mv_clip_host::{ClipHost, Outbound, Policy, RateLimit, RateLimiter};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Query;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use host_test::mock::{RecordedRequest, Target};
 use http::{StatusCode, Uri};
+use meraki_mock::{RecordedRequest, Target};
 
 use super::call::{Answer, Call, HOUR, Outcome};
 use super::sink::Sink;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use host_test::RateLimit;
+use mv_clip_host::RateLimit;
 
 #[derive(Debug, Default)]
 pub struct Totals {

@@ -1,6 +1,6 @@
 //! What the contract says of each fault.
 
-use host_test::FailureKind::{
+use mv_clip_host::FailureKind::{
     self, BadResponse, ConnectionFailed, DestinationRefused, RateLimited, Rejected, TimedOut,
     Unavailable,
 };

@@ -1,6 +1,6 @@
 //! What is sent where all is well, and the forms of it where it is not.
 
-use host_test::mock::CLIP;
+use meraki_mock::CLIP;
 
 use super::blow::{Forms, Sent};
 use super::cell::Place;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use host_test::outbound::Outbound;
-use host_test::outbound::policy::{Destination, Policy};
+use mv_clip_host::outbound::Outbound;
+use mv_clip_host::outbound::policy::{Destination, Policy};
 use rcgen::{CertifiedKey, KeyPair};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

@@ -4,11 +4,12 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use host_test::mock::{Authorization, CLIP, MockConfig, MockMeraki, Redirect, Scripted, Target};
-use host_test::{RateLimit, mpegts};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
+use meraki_mock::{Authorization, CLIP, MockConfig, MockMeraki, Redirect, Scripted, Target};
+use mv_clip_host::RateLimit;
+use mv_clip_mpegts as mpegts;
 
 use super::{SERIAL, ask, clip_of, errors, get, good, json, media_url, send, start, unlimited};
 

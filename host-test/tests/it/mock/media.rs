@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use host_test::mock::{CLIP, MockConfig};
 use http::header::{AUTHORIZATION, RANGE};
 use http::{Request, StatusCode};
 use http_body_util::Empty;
+use meraki_mock::{CLIP, MockConfig};
 
 use super::{get, media_url, send, start};
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use host_test::mock::{CLIP, Faults, MockConfig, MockMeraki, Scripted, WireFault};
 use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use meraki_mock::{CLIP, Faults, MockConfig, MockMeraki, Scripted, WireFault};
 use tokio::time::timeout;
 
 use super::{ask, errors, get, good, media_url, start, unlimited};

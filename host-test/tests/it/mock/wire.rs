@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use host_test::mock::{CLIP, MockMeraki, Point, Scripted, WireFault};
-use host_test::mpegts;
 use http::Uri;
+use meraki_mock::{CLIP, MockMeraki, Point, Scripted, WireFault};
+use mv_clip_mpegts as mpegts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

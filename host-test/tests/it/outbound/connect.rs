@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use host_test::outbound::{Lookup, Resolve, Timeouts};
+use mv_clip_host::outbound::{Lookup, Resolve, Timeouts};
 use tracing::Level;
 use wasmtime_wasi_http::Error;
 

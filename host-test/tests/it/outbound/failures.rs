@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use host_test::outbound::{Lookup, Outbound, Resolve, Timeouts};
 use http::Request;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use mv_clip_host::outbound::{Lookup, Outbound, Resolve, Timeouts};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;

@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use host_test::outbound::{Outbound, Timeouts};
-use host_test::{RateLimit, RateLimiter};
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
+use mv_clip_host::outbound::{Outbound, Timeouts};
+use mv_clip_host::{RateLimit, RateLimiter};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::server::Server;

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use host_test::outbound::{Lookup, Resolve};
 use http::header::HOST;
 use http::{HeaderValue, Method, Uri};
+use mv_clip_host::outbound::{Lookup, Resolve};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use wasmtime_wasi_http::{Error, WasiHttpHooks};
@@ -234,7 +234,7 @@ async fn logs_tell_the_origin_and_the_outcome_but_no_secret() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let ours: Vec<_> = log
         .lines()
-        .filter(|line| line.contains("host_test::outbound"))
+        .filter(|line| line.contains("mv_clip_host::outbound"))
         .collect();
     let [sent, denied] = ours[..] else {
         panic!("two lines are expected: {ours:#?}")

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use host_test::outbound::{Lookup, Resolve};
 use http::header::LOCATION;
+use mv_clip_host::outbound::{Lookup, Resolve};
 use wasmtime_wasi_http::Error;
 
 use super::reach::Fixed;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use host_test::mock::{MockConfig, WireFault};
-use host_test::{Failure, FailureKind};
 use http::Response;
+use meraki_mock::{MockConfig, WireFault};
+use mv_clip_host::{Failure, FailureKind};
 
 use super::bucket::{Act, Bucket, SIGNATURE};
 use super::{SLACK, long_clip, media_requests, save, sha256, world};

@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use host_test::mock::{Authorization, CLIP, MockConfig, Point, Scripted, WireFault};
-use host_test::{FailureKind, Outbound, Policy};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame};
@@ -15,6 +13,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use meraki_mock::{Authorization, CLIP, MockConfig, Point, Scripted, WireFault};
+use mv_clip_host::{FailureKind, Outbound, Policy};
 use tokio::time::sleep;
 
 use super::bucket::Bucket;

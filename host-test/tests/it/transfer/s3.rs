@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
+use meraki_mock::MockConfig;
+use mv_clip_host::FailureKind;
 use rusty_s3::{Bucket as S3Bucket, Credentials, S3Action, UrlStyle};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -15,8 +17,6 @@ use tokio::net::TcpListener;
 
 use super::{long_clip, save, sha256};
 use crate::support::{SERIAL, World, footage, permanent};
-use host_test::FailureKind;
-use host_test::mock::MockConfig;
 
 const KEY_ID: &str = "AKIAMVCLIPEXAMPLE";
 const SECRET: &str = "s3cret-0f-the-test";

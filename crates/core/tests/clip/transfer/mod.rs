@@ -1,0 +1,277 @@
+//! Saving one clip, in simulated time.
+
+mod property;
+mod simulation;
+
+use std::time::Duration;
+
+use mv_clip_core::api::TransportError;
+use mv_clip_core::error::{ClipError, FailureKind};
+use mv_clip_core::transfer::{Head, MAX_WORDS, NotFootage, PutError, Side};
+
+use self::simulation::*;
+pub(crate) use self::simulation::{DESTINATION, drive};
+use crate::simulation::{KEY, MEDIA};
+
+/// The largest jitter.
+const MOST: u64 = u64::MAX;
+
+#[test]
+fn a_clip_is_saved_at_the_first_try() {
+    let call = Simulation::new().run([head(200), outcome(Outcome::Stored)]);
+    let saved = call.result.unwrap();
+    assert_eq!((saved.clip.url.expose(), saved.digest), (MEDIA, digest()));
+    assert_eq!((call.puts, call.took), (1, Duration::from_millis(1_100)));
+}
+
+#[test]
+fn a_clip_that_is_not_there_yet_is_waited_for_longer_than_one_that_is_in_trouble() {
+    let mut simulation = Simulation::new();
+    simulation.random = MOST;
+    let call = simulation.run([head(404), head(503), head(200), outcome(Outcome::Stored)]);
+    // Up to 4 s for the first retry, up to 1 s for the second.
+    assert_eq!(call.times(), [0, 4_099, 5_199]);
+    assert!(call.result.is_ok());
+}
+
+#[test]
+fn each_try_begins_at_the_url_that_meraki_gave() {
+    let elsewhere = "https://cdn.example/clip";
+    let call = Simulation::new().run([
+        redirect(elsewhere),
+        head(200),
+        outcome(Outcome::NoReply(
+            Side::Media,
+            TransportError::Connection("broke"),
+        )),
+        head(200),
+        outcome(Outcome::Stored),
+    ]);
+    let urls: Vec<_> = call.asked.iter().map(|(_, url)| url.as_str()).collect();
+    assert_eq!(urls, [MEDIA, elsewhere, MEDIA]);
+}
+
+#[test]
+fn redirects_are_at_most_three_for_each_try() {
+    let again = || redirect("/again");
+    let call = Simulation::new().run([again(), again(), again(), again()]);
+    let failure = call.permanent(FailureKind::Rejected);
+    assert_eq!((failure.status, failure.attempts), (Some(302), 1));
+}
+
+#[test]
+fn tries_are_as_many_as_attempts() {
+    let simulation = Simulation::new().set("MV_CLIP_MAX_ATTEMPTS", "3");
+    let broken = outcome(Outcome::NoReply(
+        Side::Destination,
+        TransportError::Connection("x"),
+    ));
+    let call = simulation.run([
+        head(200),
+        broken.clone(),
+        head(200),
+        broken.clone(),
+        head(200),
+        broken,
+    ]);
+    let failure = call.transient(FailureKind::ConnectionFailed);
+    assert_eq!((failure.attempts, failure.retry_after_seconds), (3, None));
+    assert!(
+        failure.message.ends_with("Gave up after 3 attempts."),
+        "{}",
+        failure.message
+    );
+    assert_eq!(failure.request_id.as_deref(), Some("r1"));
+}
+
+#[test]
+fn the_deadline_is_over_the_call_before_it_too() {
+    let mut simulation = Simulation::new().set("MV_CLIP_DEADLINE_SECONDS", "10");
+    simulation.begins = Duration::from_secs(10);
+    let call = simulation.run([]);
+    let failure = call.transient(FailureKind::TimedOut);
+    assert_eq!((failure.attempts, failure.retry_after_seconds), (0, None));
+    assert!(
+        failure.message.contains("left no time to save the clip"),
+        "{}",
+        failure.message
+    );
+
+    simulation.begins = Duration::from_secs(9);
+    let slow = Event::Stored(Duration::from_secs(60), Outcome::Stored);
+    let call = simulation.run([head(200), slow]);
+    assert_eq!(call.took, Duration::from_secs(10));
+    let failure = call.transient(FailureKind::TimedOut);
+    assert!(
+        failure
+            .message
+            .contains("on its way from spn49.meraki.com to b.example"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(failure.retry_after_seconds, None);
+}
+
+#[test]
+fn a_destination_says_how_long_it_wants_to_be_left_alone() {
+    let busy = |wait| outcome(Outcome::Refused(503, Some(wait), "<Code>SlowDown</Code>"));
+    for (wait, again) in [("7", 8_100), ("Thu, 12 Mar 2026 15:00:20 GMT", 20_000)] {
+        let stored = outcome(Outcome::Stored);
+        let call = Simulation::new().run([head(200), busy(wait), head(200), stored]);
+        assert_eq!(call.times(), [0, again], "{wait}");
+    }
+
+    let call = Simulation::new().run([head(200), busy("600")]);
+    let failure = call.transient(FailureKind::Unavailable);
+    assert_eq!(
+        (failure.status, failure.retry_after_seconds),
+        (Some(503), Some(600))
+    );
+}
+
+#[test]
+fn a_wait_that_ends_with_the_deadline_does_not_fit() {
+    let mut simulation = Simulation::new();
+    simulation.begins = Duration::from_millis(900);
+    let busy = outcome(Outcome::Refused(503, Some("118"), ""));
+    let call = simulation.run([head(200), busy]);
+    assert_eq!(call.took, Duration::from_secs(2));
+    let failure = call.transient(FailureKind::Unavailable);
+    assert_eq!(failure.retry_after_seconds, Some(118));
+}
+
+/// What becomes of a call whose one try came to this.
+fn once(events: impl IntoIterator<Item = Event>) -> (FailureKind, &'static str) {
+    let simulation = Simulation::new().set("MV_CLIP_MAX_ATTEMPTS", "1");
+    match simulation.run(events).result.unwrap_err() {
+        ClipError::Permanent(failure) => (failure.kind, "never"),
+        ClipError::Transient(failure) if failure.message.ends_with("Gave up after 1 attempt.") => {
+            (failure.kind, "soon")
+        }
+        ClipError::Transient(failure) => (failure.kind, "later"),
+    }
+}
+
+#[test]
+fn when_a_destination_is_tried_again() {
+    use FailureKind::{DestinationRefused, Unavailable};
+    for status in (100..200).chain(300..600) {
+        let found = once([head(200), outcome(Outcome::Refused(status, None, ""))]);
+        let expected = match status {
+            408 | 429 | 500 | 502 | 503 | 504 => (Unavailable, "soon"),
+            501 | 505 => (DestinationRefused, "never"),
+            500.. => (Unavailable, "later"),
+            _ => (DestinationRefused, "never"),
+        };
+        assert_eq!(found, expected, "{status}");
+    }
+    let idle = "<?xml version=\"1.0\"?>\n<Error><Code>RequestTimeout</Code></Error>";
+    let malformed = "<Error><Code>MalformedXML</Code></Error>";
+    for (words, expected) in [
+        (idle, (Unavailable, "soon")),
+        (malformed, (DestinationRefused, "never")),
+    ] {
+        let found = once([head(200), outcome(Outcome::Refused(400, None, words))]);
+        assert_eq!(found, expected, "{words}");
+    }
+}
+
+#[test]
+fn when_a_media_host_is_tried_again() {
+    for status in (100..200).chain(300..600) {
+        let expected = match status {
+            301 | 302 | 303 | 307 | 308 => (FailureKind::BadResponse, "never"),
+            404 | 408 | 425 | 429 | 500.. => (FailureKind::Unavailable, "soon"),
+            _ => (FailureKind::Unavailable, "later"),
+        };
+        assert_eq!(once([head(status)]), expected, "{status}");
+    }
+}
+
+#[test]
+fn what_is_no_clip_is_fetched_again() {
+    for error in [
+        NotFootage::Empty,
+        NotFootage::NoTransportStream,
+        NotFootage::LostSync(7),
+        NotFootage::CutOff,
+    ] {
+        let found = once([head(200), outcome(Outcome::NotFootage(error))]);
+        assert_eq!(found, (FailureKind::BadResponse, "soon"), "{error:?}");
+    }
+}
+
+#[test]
+fn when_a_broken_exchange_is_tried_again() {
+    for side in [Side::Media, Side::Destination] {
+        for (error, expected) in [
+            (
+                TransportError::Connection("x"),
+                (FailureKind::ConnectionFailed, "soon"),
+            ),
+            (TransportError::TimedOut, (FailureKind::TimedOut, "soon")),
+            (
+                TransportError::Certificate,
+                (FailureKind::ConnectionFailed, "never"),
+            ),
+            (TransportError::Denied, (FailureKind::Rejected, "never")),
+            (TransportError::TooLarge, (FailureKind::Rejected, "never")),
+        ] {
+            let found = once([head(200), outcome(Outcome::NoReply(side, error))]);
+            assert_eq!(found, expected, "{side:?} {error:?}");
+        }
+    }
+}
+
+#[test]
+fn the_status_is_that_of_whoever_failed() {
+    let status = |event| {
+        let result = Simulation::new()
+            .set("MV_CLIP_MAX_ATTEMPTS", "1")
+            .run([head(206), event]);
+        result.result.unwrap_err().failure().status
+    };
+    let broken = |side| outcome(Outcome::NoReply(side, TransportError::TimedOut));
+    assert_eq!(status(broken(Side::Media)), Some(206));
+    assert_eq!(status(broken(Side::Destination)), None);
+    assert_eq!(
+        status(outcome(Outcome::NotFootage(NotFootage::Empty))),
+        Some(206)
+    );
+    assert_eq!(status(outcome(Outcome::Refused(403, None, ""))), Some(403));
+}
+
+#[test]
+fn words_never_hold_the_key_of_a_host_that_is_named_after_it() {
+    let call = Simulation::new().run([redirect(&format!("https://{KEY}.example/x")), head(410)]);
+    let message = &call.transient(FailureKind::Unavailable).message;
+    assert!(
+        message.starts_with("(API key).example does not give the clip"),
+        "{message}"
+    );
+}
+
+#[test]
+fn debug_hides_what_a_reply_says() {
+    let head = Head {
+        status: 302,
+        location: Some("https://h/s3cret".into()),
+        retry_after: Some("7".into()),
+        length: Some(188),
+    };
+    assert_eq!(
+        format!("{head:?}"),
+        r#"Head { status: 302, retry_after: Some("7"), length: Some(188), .. }"#
+    );
+    let refused = PutError::Refused {
+        status: 403,
+        retry_after: None,
+        body: b"s3cret".to_vec(),
+    };
+    assert_eq!(format!("{refused:?}"), "Refused(403)");
+}
+
+#[test]
+fn four_kibibytes_are_read_of_a_refusal() {
+    assert_eq!(MAX_WORDS, 4_096);
+}

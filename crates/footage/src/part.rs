@@ -1,0 +1,142 @@
+//! A file that is being downloaded: hashed and checked as it grows, and named when it is whole.
+
+use std::fs::TryLockError;
+use std::io::{self, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use mv_clip_mpegts::{Checker, NotMpegTs, Summary};
+use sha2::{Digest, Sha256};
+use tokio::fs::{self, File};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+
+use crate::{PART, digest, manifest};
+
+/// So many of the bytes that are there are fetched once more: they prove that the clip is still the
+/// same one. Meraki may cut it anew for every URL.
+const OVERLAP: u64 = 64 << 10;
+
+/// `NAME.part`, on its way to `NAME`.
+pub(crate) struct PartFile {
+    target: PathBuf,
+    path: PathBuf,
+    file: File,
+    length: u64,
+    hash: Sha256,
+    checker: Checker,
+}
+
+impl PartFile {
+    /// Opens the unfinished file beside `target`. It starts with what an earlier run left, unless that
+    /// is no start of a clip.
+    pub(crate) async fn open(target: PathBuf) -> io::Result<Self> {
+        let path = target.with_added_extension(PART);
+        let mut options = std::fs::OpenOptions::new();
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::other("another run is writing to it"),
+            TryLockError::Error(error) => error,
+        })?;
+        let mut part = Self {
+            target,
+            path,
+            file: File::from_std(file),
+            length: 0,
+            hash: Sha256::new(),
+            checker: Checker::default(),
+        };
+        part.replay().await?;
+        Ok(part)
+    }
+
+    async fn replay(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let read = self.file.read(&mut buffer).await?;
+            match buffer.get(..read) {
+                None | Some([]) => return Ok(()),
+                Some(bytes) if self.checker.push(bytes).is_ok() => {
+                    self.hash.update(bytes);
+                    self.length += bytes.len() as u64;
+                }
+                Some(_) => return self.restart().await,
+            }
+        }
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Its last bytes, for comparison.
+    pub(crate) async fn tail(&mut self) -> io::Result<Vec<u8>> {
+        let start = self.length.saturating_sub(OVERLAP);
+        self.file.flush().await?;
+        self.file.seek(SeekFrom::Start(start)).await?;
+        let mut tail = Vec::new();
+        self.file.read_to_end(&mut tail).await?;
+        Ok(tail)
+    }
+
+    /// Adds bytes at the end.
+    pub(crate) async fn append(&mut self, bytes: &[u8]) -> Result<(), AppendError> {
+        self.checker.push(bytes)?;
+        self.file.write_all(bytes).await?;
+        self.hash.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Drops all bytes.
+    pub(crate) async fn restart(&mut self) -> io::Result<()> {
+        self.file.set_len(0).await?;
+        self.file.seek(SeekFrom::Start(0)).await?;
+        self.length = 0;
+        self.hash = Sha256::new();
+        self.checker = Checker::default();
+        Ok(())
+    }
+
+    /// Says what is in it, which ends its growing.
+    pub(crate) fn check(&mut self) -> Result<Summary, NotMpegTs> {
+        std::mem::take(&mut self.checker).finish()
+    }
+
+    /// Brings it to disk under its own name, and gives its size and SHA-256.
+    pub(crate) async fn keep(mut self) -> io::Result<(u64, String)> {
+        // Without this, the error of the last write is lost.
+        self.file.flush().await?;
+        self.file.sync_all().await?;
+        fs::rename(&self.path, &self.target).await?;
+        if let Some(folder) = self.target.parent() {
+            manifest::sync_folder(folder).await?;
+        }
+        Ok((self.length, digest::text(self.hash)))
+    }
+
+    /// Removes it if there is nothing in it to continue with.
+    pub(crate) async fn leave(self) -> io::Result<()> {
+        if self.length == 0 {
+            fs::remove_file(&self.path).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Why bytes cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppendError {
+    #[error(transparent)]
+    Form(#[from] NotMpegTs),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}

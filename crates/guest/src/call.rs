@@ -1,0 +1,63 @@
+//! [`Call`]: what the exports of a component do.
+
+use mv_clip_core::api::Clip;
+use mv_clip_core::error::{ClipError, Failure};
+use mv_clip_core::request::ClipRequest;
+use mv_clip_core::settings::Settings;
+use mv_clip_core::transfer::{Destination, SavedClip};
+
+use crate::clock::Clock;
+use crate::wasi::cli::environment::get_environment;
+use crate::{drive, transfer};
+
+/// One call: its settings, and the clock that its deadline counts on.
+pub struct Call {
+    clock: Clock,
+    settings: Settings,
+}
+
+impl Call {
+    /// Starts the call's clock and reads its settings from the environment variables.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-setting`: a variable has a value that cannot be used.
+    pub fn start() -> Result<Self, Failure> {
+        let clock = Clock::start();
+        let settings = Settings::from_variables(get_environment())?;
+        Ok(Self { clock, settings })
+    }
+
+    /// Gets clips, all at once: one result for each request, in the order of the requests. The result of
+    /// a request that is an error is that error.
+    #[must_use]
+    pub fn get_all(
+        &self,
+        requests: Vec<Result<ClipRequest, Failure>>,
+    ) -> Vec<Result<Clip, ClipError>> {
+        drive::run(&self.clock, &self.settings, requests)
+    }
+
+    /// Gets one clip.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    #[expect(
+        clippy::expect_used,
+        reason = "a batch gives one result for each request"
+    )]
+    pub fn get(&self, request: ClipRequest) -> Result<Clip, ClipError> {
+        let mut results = self.get_all(vec![Ok(request)]);
+        results.pop().expect("one result for one request")
+    }
+
+    /// Streams a clip to its destination.
+    ///
+    /// # Errors
+    ///
+    /// Why the clip is not stored.
+    pub fn save(&self, clip: Clip, destination: Destination) -> Result<SavedClip, ClipError> {
+        transfer::run(&self.clock, &self.settings, clip, destination)
+    }
+}

@@ -1,0 +1,57 @@
+//! Requests on their way out.
+
+use std::time::Duration;
+
+use mv_clip_core::api::TransportError;
+use mv_clip_core::url::Url;
+
+use crate::clock::nanoseconds;
+use crate::wasi::http::types::{Fields, Method, OutgoingRequest, RequestOptions, Scheme};
+
+/// Meraki asks applications to name themselves: "ApplicationName/1.0 VendorName".
+const USER_AGENT: &str = concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-clip");
+
+/// RUSTSEC-2026-0320: a timeout of zero makes some hosts panic.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// A request with these header fields, which are in lower case, and with `User-Agent`.
+pub(crate) fn request(
+    method: &Method,
+    url: &Url,
+    fields: &[(&str, &str)],
+) -> Result<OutgoingRequest, TransportError> {
+    let mut all = vec![field(&("user-agent", USER_AGENT))];
+    all.extend(fields.iter().map(field));
+    let fields = Fields::from_list(&all).map_err(|_| TransportError::Denied)?;
+    let request = OutgoingRequest::new(fields);
+    let scheme = if url.is_https() {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
+    request
+        .set_method(method)
+        .and_then(|()| request.set_scheme(Some(&scheme)))
+        .and_then(|()| request.set_authority(Some(url.authority())))
+        .and_then(|()| request.set_path_with_query(Some(&url.path_and_query())))
+        .map_err(|()| TransportError::Denied)?;
+    Ok(request)
+}
+
+fn field((name, value): &(&str, &str)) -> (String, Vec<u8>) {
+    ((*name).to_owned(), value.as_bytes().to_owned())
+}
+
+/// Hosts may refuse a timeout; the alarm holds all the same.
+pub(crate) fn options(
+    connect: Duration,
+    first_byte: Duration,
+    between_bytes: Duration,
+) -> RequestOptions {
+    let options = RequestOptions::new();
+    let timeout = |timeout: Duration| Some(nanoseconds(timeout.max(SHORTEST_TIMEOUT)));
+    let _ = options.set_connect_timeout(timeout(connect));
+    let _ = options.set_first_byte_timeout(timeout(first_byte));
+    let _ = options.set_between_bytes_timeout(timeout(between_bytes));
+    options
+}

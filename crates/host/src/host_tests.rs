@@ -1,0 +1,97 @@
+//! What a guest has in its memory.
+
+use chrono::{SecondsFormat, TimeDelta, Utc};
+use meraki_mock::{MockConfig, MockMeraki};
+
+use super::*;
+use crate::outbound::key::VARIABLE;
+use crate::outbound::{ApiKey, KeyMode, Policy};
+
+const KEY: &str = "5ec2e70b9f41d7a3c877e1";
+
+/// The component, with one more export: `dump`, all of its memory.
+fn dumping() -> Vec<u8> {
+    let built = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../target/component/mv-clip.wasm"
+    );
+    let file = std::env::var_os("MV_CLIP_COMPONENT").unwrap_or_else(|| built.into());
+    let component = std::fs::read(file).expect("`cargo xtask build` makes the component");
+    let text = wasmprinter::print_bytes(component).unwrap();
+    let (text, _) = text.rsplit_once(')').unwrap();
+    let dump = r#"
+  (core module $dumper
+    (import "guest" "memory" (memory 1))
+    ;; The list's address and length: below all that the guest uses.
+    (func (export "dump") (result i32)
+      (i32.store (i32.const 0) (i32.const 0))
+      (i32.store (i32.const 4) (i32.mul (memory.size) (i32.const 65536)))
+      (i32.const 0)))
+  (core instance $dumper (instantiate $dumper
+    (with "guest" (instance (export "memory" (memory 0))))))
+  (alias core export $dumper "dump" (core func $dump))
+  (type $dump-type (func (result (list u8))))
+  (func $dump-lifted (type $dump-type) (canon lift (core func $dump) (memory 0)))
+  (export "dump" (func $dump-lifted)))"#;
+    wat::parse_str(format!("{text}{dump}")).unwrap()
+}
+
+/// The guest's memory after it got a clip, and the setting that it had for a key.
+async fn after_a_call(mode: Option<KeyMode>) -> Vec<u8> {
+    let config = MockConfig {
+        key: KEY.to_owned(),
+        ..MockConfig::default()
+    };
+    let mock = MockMeraki::start(config).await.unwrap();
+    let base_url = mock.base_url();
+    let api = [base_url.trim_end_matches("/api/v1").parse().unwrap()];
+    let mut outbound = Outbound::builder().policy(Policy::new(api.clone()));
+    if let Some(mode) = mode {
+        outbound = outbound.key(ApiKey::new(KEY, mode, api).unwrap());
+    }
+    let limits = Limits {
+        core_instances: 4,
+        handover: 64 << 20,
+        ..Limits::default()
+    };
+    let host = ClipHost::new(&dumping(), outbound.build().unwrap(), limits).unwrap();
+    // Given in each mode: the host is to take it out.
+    let variables = [(VARIABLE, KEY), ("MERAKI_BASE_URL", &base_url)];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut instance = host.instance(&variables).await.unwrap();
+    let end = Utc::now() - TimeDelta::minutes(10);
+    let [start, end] = [end - TimeDelta::minutes(2), end]
+        .map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true));
+    let url = instance.get_clip("Q2MV-MOCK-0001", &start, &end).await;
+    let url = url.unwrap();
+    let dump = instance
+        .instance
+        .get_typed_func::<(), (Vec<u8>,)>(&mut instance.store, "dump")
+        .unwrap();
+    let (memory,) = dump.call_async(&mut instance.store, ()).await.unwrap();
+    assert!(
+        holds(&memory, url.expose()),
+        "this is not what the guest worked with"
+    );
+    memory
+}
+
+fn holds(memory: &[u8], text: &str) -> bool {
+    memchr::memmem::find(memory, text.as_bytes()).is_some()
+}
+
+#[tokio::test]
+async fn a_guests_memory_holds_the_key_only_where_the_host_does_not_keep_it() {
+    let plain = after_a_call(None).await;
+    assert!(holds(&plain, KEY), "this test cannot find a key");
+    for mode in [KeyMode::Injection, KeyMode::Placeholder] {
+        let memory = after_a_call(Some(mode)).await;
+        // Not even a part of it.
+        let found = KEY
+            .as_bytes()
+            .windows(8)
+            .find(|part| memchr::memmem::find(&memory, part).is_some());
+        assert!(found.is_none(), "{mode:?}");
+        eprintln!("{mode:?}: {} bytes of memory, no key", memory.len());
+    }
+}

@@ -1,0 +1,253 @@
+//! One organisation's pace, over all calls.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter as Governor};
+use mv_clip_core::rate::RateLimit;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+use tracing::debug;
+
+/// Keeps all that is asked of the API for one organisation below its [`RateLimit`], which Meraki
+/// counts over all calls and applications together. A call paces itself, but knows of no other call.
+///
+/// Make one for each organisation and give it to the [`Outbound`](super::Outbound) of its calls by
+/// [`OutboundBuilder::rate_limiter`](super::OutboundBuilder::rate_limiter). Cloning is cheap and shares
+/// the budget, so that several outbounds, hosts and calls of one organisation keep to it together:
+///
+/// ```
+/// use mv_clip_host::{Outbound, RateLimit, RateLimiter};
+///
+/// let limiter = RateLimiter::new(RateLimit::default());
+/// let one = Outbound::builder().rate_limiter(limiter.clone()).build()?;
+/// let other = Outbound::builder().rate_limiter(limiter).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # What waits
+///
+/// Requests with an `Authorization` field, because those are the ones that Meraki counts: the API key
+/// goes to the API and its shards, and nowhere else. What is sent to a media host or to the destination
+/// of `save-clip` has none, and never waits. (So where something behind this host adds the key, such as a
+/// proxy, that has to keep to the limit.) What the policy denies uses up nothing.
+///
+/// # How they wait
+///
+/// In the order in which they came, before a connection is looked for: no timeout of
+/// [`Timeouts`](super::Timeouts) has begun. Calls take turns: of each, one request is in the queue, and its
+/// others wait behind that. So a call of many requests, greedy or hostile, does not hold up another one.
+/// The guest's own time runs, and a request that it gives up leaves the queue and uses up nothing. An
+/// attempt lasts 30 s unless `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` says otherwise, so with the default limit
+/// 300 calls can queue before the last of them time out and begin anew. A call that waits goes on holding one of its host's
+/// [`Limits::concurrent_calls`](crate::Limits::concurrent_calls), which organisations may share.
+///
+/// Of the burst a fifth, rounded up, stays unused: Meraki counts requests as they arrive, and one that
+/// makes a connection first takes longer than those that follow it. With the default limit they may
+/// catch up by 200 ms before one of them is refused. A burst of 1 has nothing to spare.
+///
+/// # What it does not know
+///
+/// Other programs that ask for the same organisation. Give it what they leave: a smaller [`RateLimit`].
+/// It does not slow down after a 429 either, because the guest does so for its own call. Holding back all
+/// calls for the time of `Retry-After` was tried on 100 calls beside another client that sent 8 requests
+/// a second: they took twice as long and more of them failed, since whoever pauses leaves the budget to
+/// whoever does not.
+#[derive(Clone)]
+pub struct RateLimiter {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    limit: RateLimit,
+    /// Held by the request that is next. Waiting for the bucket alone, whoever wakes first would go
+    /// first; tokio's mutex is fair.
+    next: Mutex<()>,
+    bucket: Bucket<Uptime>,
+}
+
+type Bucket<C> = Governor<NotKeyed, InMemoryState, C, NoOpMiddleware<Nanos>>;
+
+impl RateLimiter {
+    /// A limiter whose whole burst is there to be used.
+    #[must_use]
+    pub fn new(limit: RateLimit) -> Self {
+        let shared = Shared {
+            limit,
+            next: Mutex::default(),
+            bucket: bucket(limit, Uptime(Instant::now())),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Waits until one more request may be sent. [`Outbound`](super::Outbound) does so by itself; what
+    /// an embedder asks of the API otherwise, for the same organisation, waits here too.
+    ///
+    /// Dropping the future gives up the place in the queue. Once it is done, the request is counted.
+    pub async fn turn(&self) {
+        let started = Instant::now();
+        let Shared { next, bucket, .. } = &*self.shared;
+        let _next = next.lock().await;
+        while let Err(early) = bucket.check() {
+            sleep(early.wait_time_from(bucket.clock().now())).await;
+        }
+        debug!(waited = ?started.elapsed(), "request within the rate limit");
+    }
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimiter")
+            .field("limit", &self.shared.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+fn bucket<C: Clock<Instant = Nanos>>(limit: RateLimit, clock: C) -> Bucket<C> {
+    let unused = limit.burst.get().div_ceil(5);
+    let burst = NonZeroU32::new(limit.burst.get() - unused).unwrap_or(NonZeroU32::MIN);
+    Bucket::direct_with_clock(
+        Quota::per_second(limit.per_second).allow_burst(burst),
+        clock,
+    )
+}
+
+/// The clock that tokio sleeps by.
+struct Uptime(Instant);
+
+impl Clock for Uptime {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        self.0.elapsed().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use governor::clock::FakeRelativeClock;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    fn limit(per_second: u32, burst: u32) -> RateLimit {
+        RateLimit {
+            per_second: NonZeroU32::new(per_second).unwrap(),
+            burst: NonZeroU32::new(burst).unwrap(),
+        }
+    }
+
+    /// When each of `count` requests that are there from the start has its turn.
+    fn turns(limit: RateLimit, count: usize) -> Vec<Duration> {
+        let clock = FakeRelativeClock::default();
+        let bucket = bucket(limit, clock.clone());
+        let turn = |_| {
+            while let Err(early) = bucket.check() {
+                clock.advance(early.wait_time_from(clock.now()));
+            }
+            clock.now().into()
+        };
+        (0..count).map(turn).collect()
+    }
+
+    #[test]
+    fn a_burst_less_a_fifth_and_then_one_after_another() {
+        let cases: [(u32, u32, &[u64]); 4] = [
+            (10, 10, &[0, 0, 0, 0, 0, 0, 0, 0, 100, 200]),
+            (10, 4, &[0, 0, 0, 100, 200]),
+            (5, 2, &[0, 200, 400]),
+            (1, 1, &[0, 1_000, 2_000]),
+        ];
+        for (per_second, burst, expected) in cases {
+            let found = turns(limit(per_second, burst), expected.len());
+            let expected: Vec<_> = expected
+                .iter()
+                .copied()
+                .map(Duration::from_millis)
+                .collect();
+            assert_eq!(found, expected, "{per_second}/s, burst {burst}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_limit() {
+        assert_eq!(
+            format!("{:?}", RateLimiter::new(limit(5, 2))),
+            "RateLimiter { limit: RateLimit { per_second: 5, burst: 2 }, .. }"
+        );
+    }
+
+    #[test]
+    fn the_largest_limit_is_none() {
+        let last = turns(limit(u32::MAX, u32::MAX), 1_000).pop();
+        assert_eq!(last, Some(Duration::ZERO));
+    }
+
+    /// Whether the server refuses any of many requests if it takes so long to connect to it: what is
+    /// sent until then arrives together, and what is sent later without delay.
+    fn is_refused(connecting: Duration) -> bool {
+        let limit = RateLimit::default();
+        let sent = turns(limit, 100);
+        let arrivals = sent.into_iter().map(|sent| sent.max(connecting));
+        let quota = Quota::per_second(limit.per_second).allow_burst(limit.burst);
+        let clock = FakeRelativeClock::default();
+        let server = Bucket::direct_with_clock(quota, clock.clone());
+        arrivals.into_iter().any(|arrival| {
+            clock.advance(arrival - Duration::from(clock.now()));
+            server.check().is_err()
+        })
+    }
+
+    #[test]
+    fn requests_may_catch_up_on_slow_ones_by_200_ms() {
+        assert!(!is_refused(Duration::ZERO));
+        assert!(!is_refused(200 * MILLISECOND));
+        assert!(
+            is_refused(300 * MILLISECOND),
+            "a server that refuses nothing"
+        );
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_a_turn_is_free_does_not_push_in() {
+        let limiter = RateLimiter::new(limit(20, 1));
+        limiter.turn().await;
+        let started = Instant::now();
+        let waiting = limiter.clone();
+        let waiting = tokio::spawn(async move { waiting.turn().await });
+        tokio::task::yield_now().await;
+        // The only thread is busy until after the turn of the one that waits.
+        while started.elapsed() < 80 * MILLISECOND {
+            std::hint::spin_loop();
+        }
+        let pushing_in = timeout(Duration::ZERO, limiter.turn()).await;
+        assert!(pushing_in.is_err());
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_uses_up_nothing() {
+        let limiter = RateLimiter::new(limit(2, 1));
+        limiter.turn().await;
+        let started = Instant::now();
+        // The first of them is next in the queue, the others wait behind it.
+        let give_up = || timeout(50 * MILLISECOND, limiter.turn());
+        let (first, second, third) = tokio::join!(give_up(), give_up(), give_up());
+        assert!(first.is_err() && second.is_err() && third.is_err());
+        limiter.turn().await;
+        let waited = started.elapsed();
+        assert!(waited >= 490 * MILLISECOND, "{waited:?}");
+        assert!(waited < 950 * MILLISECOND, "{waited:?}");
+    }
+}
