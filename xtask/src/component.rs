@@ -78,10 +78,9 @@ fn compile(workspace: &Workspace, compiler: &Compiler, world: World) -> Result<P
     let World {
         profile, options, ..
     } = world;
-    // Of a crate that is also made a library for Rust, cargo does not optimise the whole at link time.
     let cargo = cmd!(
         workspace.shell,
-        "cargo rustc --locked --package {GUEST} --lib --crate-type cdylib --profile {profile} --target {SHIPPED}"
+        "cargo build --locked --package {GUEST} --profile {profile} --target {SHIPPED}"
     );
     let mut rustflags = remap(workspace);
     // What is shipped must not depend on who builds it, and these would replace the project's flags.

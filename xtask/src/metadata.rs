@@ -72,7 +72,6 @@ fn revision(workspace: &Workspace) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use wasm_encoder::{Component, ComponentNameSection};
-    use wasm_metadata::Payload;
 
     use super::*;
 
@@ -87,10 +86,9 @@ mod tests {
             revision: Some("0123abcd".to_owned()),
         };
         let wasm = metadata.write_into(&component.finish()).unwrap();
-        let written = Payload::from_binary(&wasm).unwrap();
-        assert_eq!(written.metadata().name.as_deref(), Some(GUEST));
         let has = |text: &str| wasm.windows(text.len()).any(|part| part == text.as_bytes());
         for text in [
+            GUEST,
             "descriptionVideo",
             "licensesMIT OR",
             "revision0123abcd",

@@ -9,7 +9,7 @@ use xshell::{Cmd, Shell, cmd};
 pub(crate) const GUEST: &str = "mv-clip";
 
 /// The package of the command line, and its program.
-pub(crate) const CLI: (&str, &str) = ("host-test", "host-test");
+pub(crate) const CLI: (&str, &str) = ("mv-clip-cli", "mv-clip");
 
 /// Tells the command line and its tests where the component is.
 pub(crate) const COMPONENT_VARIABLE: &str = "MV_CLIP_COMPONENT";

@@ -83,7 +83,9 @@ impl Artifact<'_> {
             // made this tag usual.
             let tag = format!("{}.sbom", manifest.digest().to_string().replace(':', "-"));
             let nothing = layout.blob(MediaType::EmptyJSON, b"{}", None)?;
-            let referrer = self::manifest(nothing, sbom).artifact_type(SBOM).subject(manifest);
+            let referrer = self::manifest(nothing, sbom)
+                .artifact_type(SBOM)
+                .subject(manifest);
             layout.manifest(&referrer.build()?, &tag)?;
         }
         layout.finish()
@@ -110,7 +112,10 @@ fn interfaces(wasm: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
             (exports, names(&resolve, &mut world.imports.iter()))
         }
         DecodedWasm::WitPackage(resolve, package) => {
-            let package = resolve.packages.get(package).context("there is no package")?;
+            let package = resolve
+                .packages
+                .get(package)
+                .context("there is no package")?;
             let items = package.interfaces.keys().chain(package.worlds.keys());
             let items = items.map(|item| package.name.interface_id(item));
             (items.collect(), Vec::new())
@@ -167,7 +172,10 @@ impl Layout {
 
     /// Makes the folder a layout.
     fn finish(self) -> Result<()> {
-        fs::write(self.folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        fs::write(
+            self.folder.join("oci-layout"),
+            r#"{"imageLayoutVersion":"1.0.0"}"#,
+        )?;
         let index = ImageIndexBuilder::default()
             .schema_version(2_u32)
             .media_type(MediaType::ImageIndex)
