@@ -71,11 +71,14 @@ fn run(steps: &mut Steps, flags: flags::Xtask) -> Result<()> {
         flags::XtaskCmd::Build(_) => component::build(steps, workspace, &component::WORLDS),
         flags::XtaskCmd::Demo(demo) => test::demo(steps, workspace, demo.serial.as_deref()),
         flags::XtaskCmd::Test(_) => test::all(steps, workspace),
-        flags::XtaskCmd::Lint(_) => lint::all(steps, workspace),
+        flags::XtaskCmd::Lint(_) => {
+            lint::all(steps, workspace);
+            Ok(())
+        }
         flags::XtaskCmd::Ci(_) => {
             // First, because it fails where a lock file is out of date, and later steps would update it.
             steps.script(workspace, "deny", &[]);
-            lint::all(steps, workspace)?;
+            lint::all(steps, workspace);
             test::all(steps, workspace)?;
             steps.script(workspace, "reproducible", &[]);
             package::all(steps, workspace)

@@ -35,7 +35,7 @@ pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
     );
     steps.command(
         "fuzz seeds",
-        seeds.env("CARGO_TARGET_DIR", workspace.target.join("fuzz")),
+        seeds.env("CARGO_TARGET_DIR", &workspace.target),
     );
     let wasip2 = cmd!(
         shell,

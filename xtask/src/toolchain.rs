@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use xshell::{Cmd, cmd};
 
-use crate::component::WORLDS;
 use crate::steps::{self, Skip, Steps};
-use crate::workspace::{GUEST, Workspace};
+use crate::workspace::Workspace;
 
 /// What is shipped is built for this target.
 pub(crate) const SHIPPED: &str = "wasm32-unknown-unknown";
@@ -87,19 +86,6 @@ pub(crate) fn lint_tools(workspace: &Workspace) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Commands that lint the guest as it is compiled for WebAssembly.
-pub(crate) fn lint_guest(steps: &mut Steps, workspace: &Workspace) {
-    for world in WORLDS {
-        let name = format!("clippy {}", world.name);
-        let clippy = cmd!(
-            workspace.shell,
-            "cargo clippy --package {GUEST} --lib --target {SHIPPED}"
-        );
-        let clippy = clippy.args(world.options).args(["--", "-Dwarnings"]);
-        step(steps, workspace, &name, SHIPPED, clippy);
-    }
 }
 
 /// Whether the workspace's toolchain has the standard library of `target`.
