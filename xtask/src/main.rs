@@ -5,7 +5,6 @@ mod examples;
 mod lint;
 mod metadata;
 mod mock;
-mod package;
 mod steps;
 mod test;
 mod toolchain;
@@ -81,7 +80,7 @@ fn run(steps: &mut Steps, flags: flags::Xtask) -> Result<()> {
             lint::all(steps, workspace);
             test::all(steps, workspace)?;
             steps.script(workspace, "reproducible", &[]);
-            package::all(steps, workspace)
+            test::package(steps, workspace)
         }
         flags::XtaskCmd::Bench(_) => test::bench(steps, workspace),
         flags::XtaskCmd::Examples(chosen) => {
@@ -92,6 +91,6 @@ fn run(steps: &mut Steps, flags: flags::Xtask) -> Result<()> {
             }
             Ok(())
         }
-        flags::XtaskCmd::Package(_) => package::all(steps, workspace),
+        flags::XtaskCmd::Package(_) => test::package(steps, workspace),
     }
 }

@@ -20,14 +20,8 @@ pub(crate) struct Steps(Vec<Step>);
 struct Step {
     name: String,
     took: Duration,
-    outcome: Outcome,
-}
-
-#[derive(Debug)]
-enum Outcome {
-    Passed,
-    Failed(Error),
-    Skipped(Skip),
+    /// Why it failed, or was skipped.
+    error: Option<Error>,
 }
 
 /// A step returns this error where it cannot run on this machine.
@@ -42,32 +36,31 @@ impl fmt::Display for Skip {
 
 impl std::error::Error for Skip {}
 
+impl Step {
+    fn outcome(&self) -> &'static str {
+        match &self.error {
+            None => "ok",
+            Some(error) if error.is::<Skip>() => "skipped",
+            Some(_) => "FAILED",
+        }
+    }
+}
+
 impl Steps {
     /// Runs one step. Gives its value where it passed.
     pub(crate) fn run<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
         eprintln!("\n==> {name}");
         let start = Instant::now();
-        let (value, outcome) = match work() {
-            Ok(value) => (Some(value), Outcome::Passed),
-            Err(error) => (
-                None,
-                match error.downcast::<Skip>() {
-                    Ok(skip) => Outcome::Skipped(skip),
-                    Err(error) => Outcome::Failed(error),
-                },
-            ),
+        let (value, error) = match work() {
+            Ok(value) => (Some(value), None),
+            Err(error) => (None, Some(error)),
         };
-        match &outcome {
-            Outcome::Passed => {}
-            Outcome::Failed(error) => eprintln!("FAILED: {error:#}"),
-            Outcome::Skipped(why) => eprintln!("skipped: {why}"),
-        }
         let (name, took) = (name.to_owned(), start.elapsed());
-        self.0.push(Step {
-            name,
-            took,
-            outcome,
-        });
+        let step = Step { name, took, error };
+        if let Some(error) = &step.error {
+            eprintln!("{}: {error:#}", step.outcome());
+        }
+        self.0.push(step);
         value
     }
 
@@ -87,8 +80,7 @@ impl Steps {
     }
 
     pub(crate) fn passed(&self) -> bool {
-        let failed = |step: &Step| matches!(step.outcome, Outcome::Failed(_));
-        !self.0.iter().any(failed)
+        self.0.iter().all(|step| step.outcome() != "FAILED")
     }
 }
 
@@ -130,26 +122,15 @@ impl fmt::Display for Steps {
         let width = self.0.iter().map(|step| step.name.len()).max();
         let width = width.unwrap_or_default().max("total".len());
         writeln!(f)?;
-        for Step {
-            name,
-            took,
-            outcome,
-        } in &self.0
-        {
-            let outcome = match outcome {
-                Outcome::Passed => "ok",
-                Outcome::Failed(_) => "FAILED",
-                Outcome::Skipped(_) => "skipped",
-            };
-            writeln!(f, "{name:width$} {:7.1} s  {outcome}", took.as_secs_f64())?;
+        for step in &self.0 {
+            let (seconds, outcome) = (step.took.as_secs_f64(), step.outcome());
+            writeln!(f, "{:width$} {seconds:7.1} s  {outcome}", step.name)?;
         }
         let total: Duration = self.0.iter().map(|step| step.took).sum();
         write!(f, "{:width$} {:7.1} s", "total", total.as_secs_f64())?;
-        for Step { name, outcome, .. } in &self.0 {
-            match outcome {
-                Outcome::Passed => {}
-                Outcome::Failed(error) => write!(f, "\n{name} failed: {error:#}")?,
-                Outcome::Skipped(why) => write!(f, "\n{name} was skipped: {why}")?,
+        for step in &self.0 {
+            if let Some(error) = &step.error {
+                write!(f, "\n{} {}: {error:#}", step.name, step.outcome())?;
             }
         }
         Ok(())
@@ -172,7 +153,7 @@ mod tests {
         assert_eq!(steps.run("two", || Ok(7)), Some(7));
         assert!(!steps.passed());
         let text = steps.to_string();
-        assert!(text.ends_with("one failed: no disk"), "{text}");
+        assert!(text.ends_with("one FAILED: no disk"), "{text}");
         assert!(text.contains("\ntwo "), "{text}");
     }
 
@@ -182,7 +163,7 @@ mod tests {
         steps.run("sdk", || -> Result<()> { bail!(Skip("no python3".into())) });
         assert!(steps.passed());
         let text = steps.to_string();
-        assert!(text.ends_with("sdk was skipped: no python3"), "{text}");
+        assert!(text.ends_with("sdk skipped: no python3"), "{text}");
     }
 
     #[cfg(unix)]

@@ -90,3 +90,19 @@ pub(crate) fn bench(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
     steps.command("bench", bench.env(COMPONENT_VARIABLE, component));
     Ok(())
 }
+
+/// Builds the components, writes the artifacts that are published, and passes them through a registry.
+pub(crate) fn package(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
+    component::build(steps, workspace, &WORLDS)?;
+    let (shell, target) = (&workspace.shell, &workspace.target);
+    // A package of its own: what it depends on is not built for any other command.
+    steps.command(
+        "package tests",
+        cmd!(shell, "cargo test --package xtask-package"),
+    );
+    let (from, to) = (target.join("component"), target.join("package"));
+    let package = cmd!(shell, "cargo run --package xtask-package -- {from} {to}");
+    steps.command("package", package);
+    steps.script(workspace, "registry", &[]);
+    Ok(())
+}

@@ -45,16 +45,12 @@ impl Artifact<'_> {
         let created = format!("{:?}", self.created);
         let layer = layout.blob(WASM, &self.wasm, Some(&format!("{}.wasm", self.name)))?;
         let (exports, imports) = interfaces(&self.wasm)?;
-        let mut component = json!({ "exports": exports, "imports": imports });
-        if let (Some(component), Some(target)) = (component.as_object_mut(), self.target) {
-            component.insert("target".to_owned(), target.into());
-        }
         let config = json!({
             "created": created,
             "architecture": "wasm",
             "os": "wasip2",
             "layerDigests": [layer.digest().to_string()],
-            "component": component,
+            "component": { "exports": exports, "imports": imports, "target": self.target },
         });
         let config = layout.blob(CONFIG, &sorted(&config)?, None)?;
 

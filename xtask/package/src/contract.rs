@@ -51,8 +51,6 @@ impl Contract {
 pub(crate) mod tests {
     use std::fs;
 
-    use wit_component::DecodedWasm;
-
     use super::*;
 
     const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
@@ -70,18 +68,6 @@ pub(crate) mod tests {
                 "{world}"
             );
         }
-    }
-
-    #[test]
-    fn it_is_encoded_with_its_comments_and_the_same_each_time() {
-        let encode = || contract().encode(&Metadata::default()).unwrap();
-        assert_eq!(encode(), encode());
-        let DecodedWasm::WitPackage(resolve, id) = wit_component::decode(&encode()).unwrap() else {
-            panic!("the contract became a component")
-        };
-        let clips = resolve.packages[id].interfaces["clips"];
-        let get_clip = &resolve.interfaces[clips].functions["get-clip"];
-        assert!(get_clip.docs.contents.as_ref().unwrap().contains("URL"));
     }
 
     #[test]

@@ -67,7 +67,8 @@ fn bom(metadata: &Metadata, guest: &Package, name: &str, wasm: &[u8]) -> Result<
     }
     inside.remove(&reference(guest));
 
-    let mut component = described(guest, Classification::Application);
+    let mut component = described(guest, Classification::Application)?;
+    component.purl = None;
     component.name = NormalizedString::new(&format!("{name}.wasm"));
     component.hashes = Some(Hashes(vec![Hash {
         alg: HashAlgorithm::SHA_256,
@@ -79,6 +80,8 @@ fn bom(metadata: &Metadata, guest: &Package, name: &str, wasm: &[u8]) -> Result<
             dependency_ref,
             dependencies: needed.into_iter().collect(),
         });
+    let libraries = inside.into_values();
+    let libraries = libraries.map(|package| described(package, Classification::Library));
     let bom = Bom {
         serial_number: None,
         spec_version: SpecVersion::V1_5,
@@ -86,9 +89,7 @@ fn bom(metadata: &Metadata, guest: &Package, name: &str, wasm: &[u8]) -> Result<
             component: Some(component),
             ..Default::default()
         }),
-        components: Some(Components(
-            inside.into_values().map(library).collect::<Result<_>>()?,
-        )),
+        components: Some(Components(libraries.collect::<Result<_>>()?)),
         dependencies: Some(Dependencies(dependencies.collect())),
         ..Bom::default()
     };
@@ -121,17 +122,10 @@ fn reference(package: &Package) -> String {
     format!("{}@{}", package.name, package.version)
 }
 
-fn library(package: &Package) -> Result<Component> {
-    let mut component = described(package, Classification::Library);
-    let version = package.version.to_string();
-    component.purl = Some(Purl::new("cargo", &package.name, &version)?);
-    Ok(component)
-}
-
-fn described(package: &Package, classification: Classification) -> Component {
-    let version = package.version.to_string();
-    let reference = Some(reference(package));
+fn described(package: &Package, classification: Classification) -> Result<Component> {
+    let (version, reference) = (package.version.to_string(), Some(reference(package)));
     let mut component = Component::new(classification, &package.name, &version, reference);
+    component.purl = Some(Purl::new("cargo", &package.name, &version)?);
     let description = package.description.as_deref();
     component.description = description.map(|text| NormalizedString::new(text.trim()));
     // Older crates write "MIT/Apache-2.0", which SPDX does not have.
@@ -139,12 +133,9 @@ fn described(package: &Package, classification: Classification) -> Component {
         .license
         .as_ref()
         .map(|licence| licence.replace('/', " OR "));
-    component.licenses = licence.map(|licence| {
-        Licenses(vec![LicenseChoice::Expression(SpdxExpression::new(
-            &licence,
-        ))])
-    });
-    component
+    let licence = licence.map(|licence| LicenseChoice::Expression(SpdxExpression::new(&licence)));
+    component.licenses = licence.map(|licence| Licenses(vec![licence]));
+    Ok(component)
 }
 
 #[cfg(test)]
