@@ -28,7 +28,9 @@ database.sqlite.directory = "$PWD/$$"
 END
     export MERAKI_HOSTS=${MERAKI_BASE_URL%/api/v1} S3_ENDPOINT=http://127.0.0.1 RUST_BACKTRACE=0
     # Asked for when the node starts, and not used.
-    export AWS_ACCESS_KEY_ID= AWS_REGION= AWS_SECRET_ACCESS_KEY= PGHOST= PGPASSWORD= PGUSER= S3_BUCKET=
+    for name in AWS_ACCESS_KEY_ID AWS_REGION AWS_SECRET_ACCESS_KEY PGHOST PGPASSWORD PGUSER S3_BUCKET; do
+        export "$name="
+    done
     obelisk server run --server-config server.toml --deployment "$example/deployment.toml" >log 2>&1 &
     process=$!
     trap 'kill "$process"; wait "$process" || true' EXIT
