@@ -185,6 +185,7 @@ impl Layout {
 mod tests {
     use serde_json::{Value, from_slice};
     use wasm_metadata::{Metadata, Version};
+    use xshell::Shell;
 
     use super::*;
     use crate::contract::tests::contract;
@@ -217,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_artifact_has_the_form_that_readers_of_wasm_know() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Shell::new().unwrap().create_temp_dir().unwrap();
         let (layout, manifests) = written(folder.path());
         let manifest = &manifests[0];
         assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
@@ -245,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_bill_of_materials_refers_to_its_component_and_is_named_by_it() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Shell::new().unwrap().create_temp_dir().unwrap();
         let (layout, manifests) = written(folder.path());
         let [manifest, referrer] = manifests.as_slice() else {
             panic!("{manifests:?}")
@@ -261,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_same_input_gives_the_same_artifact_in_place_of_the_first() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Shell::new().unwrap().create_temp_dir().unwrap();
         let files = |layout: &Path| fs::read_dir(layout.join("blobs/sha256")).unwrap().count();
         let (layout, first) = written(folder.path());
         let count = files(&layout);
