@@ -32,6 +32,8 @@ fi
 
 copy() { skopeo --insecure-policy copy --quiet --preserve-digests "$@"; }
 for layout in "$target"/package/*/; do
+    # `cargo package` has its folder there, too.
+    [ -f "$layout/index.json" ] || continue
     name=$(basename "$layout")
     # The digest of each manifest, and its tag.
     python3 -c '

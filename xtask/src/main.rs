@@ -77,9 +77,11 @@ fn run(steps: &mut Steps, flags: flags::Xtask) -> Result<()> {
         flags::XtaskCmd::Ci(_) => {
             // First, because it fails where a lock file is out of date, and later steps would update it.
             steps.script(workspace, "deny", &[]);
+            steps.script(workspace, "features", &[]);
             lint::all(steps, workspace);
             test::all(steps, workspace)?;
             steps.script(workspace, "reproducible", &[]);
+            steps.script(workspace, "crates", &[]);
             test::package(steps, workspace)
         }
         flags::XtaskCmd::Bench(_) => test::bench(steps, workspace),
