@@ -23,7 +23,7 @@ const IN_OBELISK: &str = r#"obelisk execution submit --follow meraki-mv:clips/cl
 const OVER_HTTP: &str = "curl '127.0.0.1:8000/?serial=SERIAL&start=START&end=END'";
 
 /// The examples that install in seconds.
-const QUICK: [Example; 3] = [
+pub(crate) const QUICK: [Example; 3] = [
     (
         "wasmtime-cli",
         "wasmtime CLI",

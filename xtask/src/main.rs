@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::component::WORLDS;
 use crate::mock::Mock;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
@@ -67,32 +68,30 @@ fn main() -> ExitCode {
 fn run(steps: &mut Steps, flags: flags::Xtask) -> Result<()> {
     let workspace = &Workspace::find()?;
     match flags.subcommand {
-        flags::XtaskCmd::Build(_) => component::build(steps, workspace, &component::WORLDS),
+        flags::XtaskCmd::Build(_) => _ = component::build(steps, workspace, &WORLDS),
         flags::XtaskCmd::Demo(demo) => test::demo(steps, workspace, demo.serial.as_deref()),
         flags::XtaskCmd::Test(_) => test::all(steps, workspace),
-        flags::XtaskCmd::Lint(_) => {
-            lint::all(steps, workspace);
-            Ok(())
-        }
+        flags::XtaskCmd::Lint(_) => lint::all(steps, workspace),
         flags::XtaskCmd::Ci(_) => {
             // First, because it fails where a lock file is out of date, and later steps would update it.
             steps.script(workspace, "deny", &[]);
             steps.script(workspace, "features", &[]);
             lint::all(steps, workspace);
-            test::all(steps, workspace)?;
+            test::all(steps, workspace);
             steps.script(workspace, "reproducible", &[]);
             steps.script(workspace, "crates", &[]);
-            test::package(steps, workspace)
+            test::package(steps, workspace);
         }
         flags::XtaskCmd::Bench(_) => test::bench(steps, workspace),
-        flags::XtaskCmd::Examples(chosen) => {
-            let examples = examples::chosen(chosen.quick, &chosen.names)?;
-            component::build(steps, workspace, &component::WORLDS)?;
-            if let Some(mock) = steps.run("mock", || Mock::start(workspace)) {
-                examples::all(steps, workspace, &mock, &examples);
+        flags::XtaskCmd::Examples(flags) => {
+            let chosen = examples::chosen(flags.quick, &flags.names)?;
+            if component::build(steps, workspace, &WORLDS)
+                && let Some(mock) = steps.run("mock", || Mock::start(workspace))
+            {
+                examples::all(steps, workspace, &mock, &chosen);
             }
-            Ok(())
         }
         flags::XtaskCmd::Package(_) => test::package(steps, workspace),
     }
+    Ok(())
 }

@@ -1,6 +1,5 @@
 //! Everything that runs the code.
 
-use anyhow::Result;
 use xshell::cmd;
 
 use crate::component::{self, WORLDS};
@@ -11,9 +10,9 @@ use crate::toolchain::{self, CHECKED};
 use crate::workspace::{CLI, COMPONENT_VARIABLE, GUEST, Workspace};
 
 /// Builds the components and runs every test.
-pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
+pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) {
     let shell = &workspace.shell;
-    component::build(steps, workspace, &WORLDS)?;
+    let built = component::build(steps, workspace, &WORLDS);
     // One command, so that cargo chooses the features of all dependencies once. The others have other features, or
     // are built otherwise below.
     let others = [
@@ -42,21 +41,23 @@ pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
         "cargo check --package {GUEST} --lib --target {CHECKED}"
     );
     toolchain::step(steps, workspace, CHECKED, CHECKED, wasip2);
+    if !built {
+        return;
+    }
     run_demo(steps, workspace, None);
     if let Some(mock) = steps.run("mock", || Mock::start(workspace)) {
         steps.script(workspace, "report", &[&mock]);
         steps.script(workspace, "sdk", &[&mock]);
-        examples::all(steps, workspace, &mock, &examples::chosen(true, &[])?);
+        examples::all(steps, workspace, &mock, &examples::QUICK);
     }
-    Ok(())
 }
 
 /// Builds the component and gets one clip with it: from the camera `serial`, or from a mock.
-pub(crate) fn demo(steps: &mut Steps, workspace: &Workspace, serial: Option<&str>) -> Result<()> {
+pub(crate) fn demo(steps: &mut Steps, workspace: &Workspace, serial: Option<&str>) {
     let [main, _] = WORLDS;
-    component::build(steps, workspace, &[main])?;
-    run_demo(steps, workspace, serial);
-    Ok(())
+    if component::build(steps, workspace, &[main]) {
+        run_demo(steps, workspace, serial);
+    }
 }
 
 fn run_demo(steps: &mut Steps, workspace: &Workspace, serial: Option<&str>) {
@@ -73,8 +74,10 @@ fn run_demo(steps: &mut Steps, workspace: &Workspace, serial: Option<&str>) {
 }
 
 /// Builds the components and compares them with other clients. Those that cannot be installed here are left out.
-pub(crate) fn bench(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
-    component::build(steps, workspace, &WORLDS)?;
+pub(crate) fn bench(steps: &mut Steps, workspace: &Workspace) {
+    if !component::build(steps, workspace, &WORLDS) {
+        return;
+    }
     let (shell, script) = (&workspace.shell, workspace.root.join("ci/bench.sh"));
     let (component, list) = (
         workspace.component(),
@@ -88,12 +91,13 @@ pub(crate) fn bench(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
         "cargo bench --package {package} --bench speed -- --peers {list}"
     );
     steps.command("bench", bench.env(COMPONENT_VARIABLE, component));
-    Ok(())
 }
 
 /// Builds the components, writes the artifacts that are published, and passes them through a registry.
-pub(crate) fn package(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
-    component::build(steps, workspace, &WORLDS)?;
+pub(crate) fn package(steps: &mut Steps, workspace: &Workspace) {
+    if !component::build(steps, workspace, &WORLDS) {
+        return;
+    }
     let (shell, target) = (&workspace.shell, &workspace.target);
     // A package of its own: what it depends on is not built for any other command.
     steps.command(
@@ -104,5 +108,4 @@ pub(crate) fn package(steps: &mut Steps, workspace: &Workspace) -> Result<()> {
     let package = cmd!(shell, "cargo run --package xtask-package -- {from} {to}");
     steps.command("package", package);
     steps.script(workspace, "registry", &[]);
-    Ok(())
 }
