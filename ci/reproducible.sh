@@ -11,7 +11,7 @@ git clone --quiet . "$copy/another/folder"
 # What is not committed, too.
 git ls-files -z --cached --others --exclude-standard |
     while IFS= read -r -d '' file; do
-        [ ! -e "$file" ] || cp --parents --preserve=mode "$file" "$copy/another/folder"
+        [ ! -e "$file" ] && [ ! -L "$file" ] || cp --parents --no-dereference --remove-destination --preserve=mode "$file" "$copy/another/folder"
     done
 
 cargo build --locked --package xtask

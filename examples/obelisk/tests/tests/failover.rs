@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(400);
 
 #[test]
 fn what_ends_in_the_middle_of_the_work_costs_no_clip() {
-    check().unwrap_or_else(|error| panic!("{error:?}"));
+    check().unwrap_or_else(|error| panic!("{error:#}"));
 }
 
 fn check() -> Result<()> {
