@@ -64,6 +64,8 @@ pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) {
         let wasm_target = wasm.map(|target| ["--target", target]);
         let clippy = cmd!(shell, "cargo clippy --locked")
             .env("CARGO_TARGET_DIR", target)
+            // As the root's manifest has it: only then can dependencies be shared.
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .args(arguments.split_whitespace())
             .args(wasm_target.iter().flatten())
             .args(["--", "-Dwarnings"]);
