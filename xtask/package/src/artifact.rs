@@ -192,8 +192,10 @@ mod tests {
 
     /// The artifact of the contract with a bill of materials: its folder, and the manifest behind each of its tags.
     fn written(folder: &Path) -> (PathBuf, Vec<Value>) {
-        let mut metadata = Metadata::default();
-        metadata.version = Some(Version::new("1.2.3"));
+        let metadata = Metadata {
+            version: Some(Version::new("1.2.3")),
+            ..Metadata::default()
+        };
         let artifact = Artifact {
             name: "name",
             wasm: contract().encode(&metadata).unwrap(),
