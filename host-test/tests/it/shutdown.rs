@@ -122,7 +122,7 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
         let end = async {
             yield_now().await;
             assert!(!calls.iter().take(2).any(JoinHandle::is_finished));
-            advance(grace).await;
+            advance(2 * grace).await;
         };
         let (done, ()) = tokio::join!(host.shut_down(grace), end);
         assert_eq!(done, outcome(0, 2, 0));
@@ -136,7 +136,7 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
         let never = guest::never_starts();
         let host = ClipHost::new(&never, outbound(Policy::default()), limits).unwrap();
         let starting = host.get_clip(&[], "", "", "");
-        let (result, done, ()) = tokio::join!(starting, host.shut_down(grace), advance(grace));
+        let (result, done, ()) = tokio::join!(starting, host.shut_down(grace), advance(2 * grace));
         assert_shutting_down(result);
         assert_eq!(done, outcome(0, 1, 0));
     });

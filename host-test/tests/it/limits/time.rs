@@ -13,6 +13,9 @@ use crate::simulated::Stopped;
 
 const WALL_TIME: Duration = Duration::from_secs(180);
 
+/// By so much tokio's timers may be late.
+const TICK: Duration = Duration::from_millis(1);
+
 const ONE_AT_A_TIME: NonZeroU32 = NonZeroU32::MIN;
 
 fn with_wall_time(guest: &[u8], concurrent_calls: NonZeroU32) -> ClipHost {
@@ -49,12 +52,12 @@ async fn lasting(order: &'static str) {
         assert_eq!(call(&host, "quiet").await.unwrap(), "u");
         yield_now().await;
     }
-    advance(WALL_TIME - Duration::from_millis(1)).await;
+    advance(WALL_TIME - TICK).await;
     for _ in 0..5 {
         yield_now().await;
     }
     assert!(!lasting.is_finished(), "stopped before its time");
-    advance(Duration::from_millis(1)).await;
+    advance(2 * TICK).await;
     assert_eq!(out_of_time(lasting.await.unwrap()), Phase::Running);
     assert_eq!(call(&host, "quiet").await.unwrap(), "u");
 }
@@ -75,7 +78,7 @@ fn a_guest_that_never_starts_is_stopped() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::never_starts(), ONE_AT_A_TIME);
-        let (result, ()) = tokio::join!(host.instance(&[]), advance(WALL_TIME));
+        let (result, ()) = tokio::join!(host.instance(&[]), advance(WALL_TIME + TICK));
         assert_eq!(out_of_time(result), Phase::Starting);
     });
 }
@@ -101,7 +104,7 @@ fn waiting_for_a_turn_is_within_the_wall_time() {
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
         let first = host.instance(&[]).await.unwrap();
         let second = started(&host, "answer").await;
-        advance(WALL_TIME).await;
+        advance(WALL_TIME + TICK).await;
         assert_eq!(out_of_time(second.await.unwrap()), Phase::Waiting);
         // Whoever gave up takes no turn.
         drop(first);
@@ -122,7 +125,7 @@ fn the_wall_time_of_a_call_that_waited_is_no_longer() {
         for _ in 0..5 {
             yield_now().await;
         }
-        advance(WALL_TIME - waited).await;
+        advance(WALL_TIME + TICK - waited).await;
         assert_eq!(out_of_time(second.await.unwrap()), Phase::Running);
     });
 }
@@ -134,7 +137,7 @@ fn the_wall_time_counts_from_the_instance() {
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
         let mut instance = host.instance(&[]).await.unwrap();
         // The caller's own time is what this is about.
-        advance(WALL_TIME).await;
+        advance(WALL_TIME + TICK).await;
         let result = instance.get_clip("spin", "", "").await;
         assert_eq!(out_of_time(result), Phase::Running);
     });
