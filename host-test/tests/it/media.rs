@@ -173,7 +173,7 @@ impl Resolve for Private {
 }
 
 #[tokio::test]
-async fn a_name_is_looked_up_by_the_hosts_own_resolver_and_judged() {
+async fn a_name_is_looked_up_by_the_hosts_own_resolver_and_checked() {
     let outbound = Outbound::builder().resolver(Private).build().unwrap();
     let media = MediaClient::new(&outbound).unwrap();
     let url = ClipUrl::from("https://media.example/media/5ec2e7-5ec2e7".to_owned());
