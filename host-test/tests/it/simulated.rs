@@ -44,13 +44,18 @@ pub struct Simulated {
 
 impl Simulated {
     pub fn time() -> Self {
+        Self::in_steps_of(STEP)
+    }
+
+    /// With steps of another length: longer ones cost less, and less is told apart.
+    pub fn in_steps_of(step: Duration) -> Self {
         let stopped = Stopped::now();
-        let passing = tokio::spawn(async {
+        let passing = tokio::spawn(async move {
             loop {
                 for _ in 0..ROUNDS {
                     yield_now().await;
                 }
-                advance(STEP).await;
+                advance(step).await;
             }
         });
         Self {
