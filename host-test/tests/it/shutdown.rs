@@ -11,7 +11,7 @@ use tokio::time::advance;
 
 use crate::guest;
 use crate::limits::watched;
-use crate::simulated::{Simulated, Stopped};
+use crate::simulated::{Simulated, Stopped, at_once};
 use crate::support::{SERIAL, World, component_file, footage, load, outbound};
 use crate::transfer::bucket::{Act, Bucket};
 use crate::transfer::long_clip;
@@ -125,10 +125,10 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
             assert!(!calls.iter().take(2).any(JoinHandle::is_finished));
             advance(2 * grace).await;
         };
-        let (done, ()) = tokio::join!(host.shut_down(grace), end);
+        let (done, ()) = at_once(async { tokio::join!(host.shut_down(grace), end) }).await;
         assert_eq!(done, outcome(0, 2, 0));
         for call in calls {
-            assert_shutting_down(call.await.unwrap());
+            assert_shutting_down(at_once(call).await.unwrap());
         }
     });
     watched(1, async move {
@@ -137,7 +137,8 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
         let never = guest::never_starts();
         let host = ClipHost::new(&never, outbound(Policy::default()), limits).unwrap();
         let starting = host.get_clip(&[], "", "", "");
-        let (result, done, ()) = tokio::join!(starting, host.shut_down(grace), advance(2 * grace));
+        let done = async { tokio::join!(starting, host.shut_down(grace), advance(2 * grace)) };
+        let (result, done, ()) = at_once(done).await;
         assert_shutting_down(result);
         assert_eq!(done, outcome(0, 1, 0));
     });

@@ -9,7 +9,7 @@ use tokio::time::advance;
 
 use super::{call, host, watched};
 use crate::guest;
-use crate::simulated::Stopped;
+use crate::simulated::{Stopped, at_once};
 
 const WALL_TIME: Duration = Duration::from_secs(180);
 
@@ -58,7 +58,7 @@ async fn lasting(order: &'static str) {
     }
     assert!(!lasting.is_finished(), "stopped before its time");
     advance(2 * TICK).await;
-    assert_eq!(out_of_time(lasting.await.unwrap()), Phase::Running);
+    assert_eq!(out_of_time(at_once(lasting).await.unwrap()), Phase::Running);
     assert_eq!(call(&host, "quiet").await.unwrap(), "u");
 }
 
@@ -78,7 +78,8 @@ fn a_guest_that_never_starts_is_stopped() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::never_starts(), ONE_AT_A_TIME);
-        let (result, ()) = tokio::join!(host.instance(&[]), advance(WALL_TIME + TICK));
+        let end = advance(WALL_TIME + TICK);
+        let (result, ()) = at_once(async { tokio::join!(host.instance(&[]), end) }).await;
         assert_eq!(out_of_time(result), Phase::Starting);
     });
 }
@@ -93,7 +94,7 @@ fn calls_beyond_the_limit_wait_for_their_turn() {
         yield_now().await;
         assert!(!second.is_finished());
         drop(first);
-        assert_eq!(second.await.unwrap().unwrap(), "u");
+        assert_eq!(at_once(second).await.unwrap().unwrap(), "u");
     });
 }
 
@@ -105,7 +106,7 @@ fn waiting_for_a_turn_is_within_the_wall_time() {
         let first = host.instance(&[]).await.unwrap();
         let second = started(&host, "answer").await;
         advance(WALL_TIME + TICK).await;
-        assert_eq!(out_of_time(second.await.unwrap()), Phase::Waiting);
+        assert_eq!(out_of_time(at_once(second).await.unwrap()), Phase::Waiting);
         // Whoever gave up takes no turn.
         drop(first);
         assert_eq!(call(&host, "answer").await.unwrap(), "u");
@@ -126,7 +127,7 @@ fn the_wall_time_of_a_call_that_waited_is_no_longer() {
             yield_now().await;
         }
         advance(WALL_TIME + TICK - waited).await;
-        assert_eq!(out_of_time(second.await.unwrap()), Phase::Running);
+        assert_eq!(out_of_time(at_once(second).await.unwrap()), Phase::Running);
     });
 }
 
@@ -138,7 +139,7 @@ fn the_wall_time_counts_from_the_instance() {
         let mut instance = host.instance(&[]).await.unwrap();
         // The caller's own time is what this is about.
         advance(WALL_TIME + TICK).await;
-        let result = instance.get_clip("spin", "", "").await;
+        let result = at_once(instance.get_clip("spin", "", "")).await;
         assert_eq!(out_of_time(result), Phase::Running);
     });
 }
