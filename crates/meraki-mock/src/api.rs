@@ -1,7 +1,7 @@
 //! `GET /devices/{serial}/camera/clip`: rights, budget, serial, window, footage, in that order.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -12,6 +12,7 @@ use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::config::{Camera, MockConfig};
 use crate::record::{Authorization, MEDIA, SHARD};

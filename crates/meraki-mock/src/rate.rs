@@ -1,8 +1,9 @@
 //! The organisation's call budget, as a token bucket.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mv_clip_core::rate::RateLimit;
+use tokio::time::Instant;
 
 /// The budget that is left, kept as time so that it is exact: a request costs the time that the bucket
 /// needs to refill by one.

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use crate::outbound::server::{OK, Server, read_head};
+use crate::simulated::Simulated;
 use crate::support::{World, closed_port};
 
 fn redirect(to: &str) -> Scripted {
@@ -116,6 +117,7 @@ async fn redirects_have_an_end() {
 
 #[tokio::test]
 async fn a_clip_that_is_not_there_yet_is_asked_for_again() {
+    let _time = Simulated::time();
     let world = World::with(MockConfig {
         media_not_ready: 1,
         ..MockConfig::default()
@@ -171,7 +173,7 @@ impl Resolve for Private {
 }
 
 #[tokio::test]
-async fn a_name_is_looked_up_by_the_hosts_own_resolver_and_judged() {
+async fn a_name_is_looked_up_by_the_hosts_own_resolver_and_checked() {
     let outbound = Outbound::builder().resolver(Private).build().unwrap();
     let media = MediaClient::new(&outbound).unwrap();
     let url = ClipUrl::from("https://media.example/media/5ec2e7-5ec2e7".to_owned());

@@ -1,4 +1,4 @@
-//! How a fault strikes: which bytes are sent, how fast, and how the connection ends.
+//! How a fault is injected: which bytes are sent, how fast, and how the connection ends.
 
 use std::io;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub enum Sent {
 
 #[derive(Clone, Copy)]
 pub enum End {
-    /// With TLS's own farewell, where there is TLS.
+    /// With TLS's `close_notify`, where there is TLS.
     Close,
     /// Without it.
     Cut,
@@ -35,7 +35,7 @@ pub enum End {
     Stay,
 }
 
-pub struct Blow {
+pub struct Injection {
     pub sent: Sent,
     pub end: End,
 }
@@ -44,7 +44,7 @@ pub struct Blow {
 pub struct Forms {
     /// What came through before the fault.
     pub before: Vec<u8>,
-    /// The part that is struck.
+    /// The part that the fault is in.
     pub part: Vec<u8>,
     /// What comes after it.
     pub after: Vec<u8>,
@@ -57,7 +57,7 @@ pub struct Forms {
 }
 
 impl Forms {
-    pub fn struck_by(self, what: What) -> Blow {
+    pub fn injection(self, what: What) -> Injection {
         let Self {
             before,
             part,
@@ -80,7 +80,7 @@ impl Forms {
             What::WrongLength => (Sent::AtOnce(self.wrong_length), End::Close),
             What::Oversize => (self.oversize, End::Close),
         };
-        Blow { sent, end }
+        Injection { sent, end }
     }
 }
 
@@ -107,10 +107,10 @@ impl Connection for TlsStream<TcpStream> {
     }
 }
 
-/// Strikes, and then waits for the client to close its side too, without which the client would keep a
+/// Injects a fault, and then waits for the client to close its side too, without which the client would keep a
 /// dead connection.
-pub async fn strike(mut stream: impl Connection, blow: Blow) -> io::Result<()> {
-    match blow.sent {
+pub async fn inject(mut stream: impl Connection, injection: Injection) -> io::Result<()> {
+    match injection.sent {
         Sent::AtOnce(bytes) => stream.write_all(&bytes).await?,
         Sent::Slowly(first, bytes) => {
             stream.write_all(&first).await?;
@@ -130,7 +130,7 @@ pub async fn strike(mut stream: impl Connection, blow: Blow) -> io::Result<()> {
         }
     }
     stream.flush().await?;
-    match blow.end {
+    match injection.end {
         End::Close => stream.shutdown().await?,
         End::Cut => stream.tcp().shutdown().await?,
         End::Reset => {

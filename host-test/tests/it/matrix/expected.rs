@@ -9,24 +9,24 @@ use super::cell::{Cell, Place, What};
 
 /// How a call ends after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destiny {
-    /// Well: what matters has been said by then.
-    Harmless,
+pub enum Expected {
+    /// With a clip: the fault comes too late to matter.
+    Success,
     /// With an error that no other attempt would change.
     Permanent(FailureKind),
-    /// With an error that may pass, but not within the call.
+    /// With a transient error that no other attempt of the same call would change.
     Final(FailureKind),
-    /// Well, where another attempt is left; else with this error, which may pass.
+    /// With a clip where another attempt is left; else with this error, which is transient.
     Retried(FailureKind),
 }
 
-pub fn destiny(cell: Cell) -> Destiny {
-    use Destiny::{Final, Harmless, Permanent, Retried};
+pub fn expected(cell: Cell) -> Expected {
+    use Expected::{Final, Permanent, Retried, Success};
     match (cell.place, cell.what) {
         // What may be reached is found among what may not.
-        (Place::Lookup, What::Oversize) => Harmless,
+        (Place::Lookup, What::Oversize) => Success,
         // 200 is the destination's word that it has the clip.
-        (Place::Destination, What::WrongLength) => Harmless,
+        (Place::Destination, What::WrongLength) => Success,
         (Place::Destination, What::Refuse) => Permanent(DestinationRefused),
         // A private address is what the host lets no name lead to; 411 and 431 are the client's fault.
         (Place::Lookup, What::Garbage) => Permanent(Rejected),
