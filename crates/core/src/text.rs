@@ -1,6 +1,7 @@
 //! Text from outside (servers, components, file names) made safe to show to a person.
 
 use std::borrow::Cow;
+use std::error::Error;
 
 /// How much foreign text an excerpt holds, in characters.
 const LONGEST: usize = 120;
@@ -21,6 +22,32 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
     let replace = |c| if is_printable(c) { c } else { '\u{fffd}' };
     text.chars().map(replace).collect()
+}
+
+/// Like [`printable`], but keeps line feeds: for text of several lines.
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    let is_kept = |c| c == '\n' || is_printable(c);
+    if text.chars().all(is_kept) {
+        return text.into();
+    }
+    let replace = |c| if is_kept(c) { c } else { '\u{fffd}' };
+    text.chars().map(replace).collect()
+}
+
+/// Joins the messages of an error and its causes: `cannot read a.json: permission denied`.
+///
+/// Some errors repeat their cause in their own message: a cause that is already there is left out.
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = error.source();
+    }
+    message
 }
 
 /// Whether a character is text and not a command: `false` for control characters (C0, DEL and C1), line and
@@ -118,6 +145,49 @@ mod tests {
     fn printable_keeps_text_of_all_languages() {
         let text = "a\u{a0}é 日本 \u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{645}\u{200c}\u{6cc} 👩\u{200d}🚒 \u{fffd}";
         assert!(matches!(printable(text), Cow::Borrowed(same) if same == text));
+    }
+
+    #[test]
+    fn printable_lines_keeps_line_feeds() {
+        assert_eq!(
+            printable_lines("a\n\tb\r\n\u{1b}"),
+            "a\n\u{fffd}b\u{fffd}\n\u{fffd}"
+        );
+        assert!(matches!(printable_lines("a\nb"), Cow::Borrowed("a\nb")));
+    }
+
+    #[derive(Debug)]
+    struct Failure {
+        message: &'static str,
+        source: Option<Box<Self>>,
+    }
+
+    impl std::fmt::Display for Failure {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.message)
+        }
+    }
+
+    impl Error for Failure {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            let source = self.source.as_deref()?;
+            Some(source)
+        }
+    }
+
+    #[test]
+    fn an_error_chain_names_each_cause_once() {
+        let chain = |messages: &[&'static str]| {
+            let add = |source, &message: &&'static str| Some(Box::new(Failure { message, source }));
+            let outermost = messages.iter().rev().fold(None, add).unwrap();
+            error_chain(&*outermost)
+        };
+        assert_eq!(chain(&["no clip", "HTML page"]), "no clip: HTML page");
+        assert_eq!(
+            chain(&["no clip: HTML page", "HTML page"]),
+            "no clip: HTML page"
+        );
+        assert_eq!(chain(&["a", "b", "b", "c"]), "a: b: c");
     }
 
     #[test]

@@ -230,9 +230,9 @@ fn words(error: &ClipError) -> String {
     }
 }
 
-/// A guest's words for a terminal or a log, which control characters could make say something else.
+/// A guest's text, made safe for a terminal or a log.
 fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
+    mv_clip_core::text::printable(text).into_owned()
 }
 
 /// Why a component cannot be loaded.

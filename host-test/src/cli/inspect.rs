@@ -1,53 +1,50 @@
-//! `mv-clip inspect`: what a component asks for, gives and says of itself.
+//! `mv-clip inspect`: the interfaces and the metadata of a component.
+
+use std::fmt::Write;
 
 use mv_clip_host::inspect::{Inspection, inspect_file};
 use serde_json::json;
 
-use super::ComponentFile;
+use super::options::ComponentFile;
+use super::output::{print, print_json};
 
-/// Prints a component's imports and exports, its size and its metadata.
+/// Prints the imports, exports, size and metadata of a component
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     component: ComponentFile,
 
-    /// Print one JSON object.
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let path = &args.component.component;
-    let inspection = inspect_file(path)?;
+    let Inspection {
+        size,
+        imports,
+        exports,
+        metadata,
+    } = inspect_file(path)?;
     if args.json {
-        let Inspection {
-            size,
-            imports,
-            exports,
-            metadata,
-        } = &inspection;
-        say!(
-            "{}",
-            json!({ "size": size, "imports": imports, "exports": exports, "metadata": metadata })
-        );
-        return Ok(());
+        let json =
+            json!({ "size": size, "imports": imports, "exports": exports, "metadata": metadata });
+        return Ok(print_json(&json)?);
     }
-    say!("{}: {} bytes", path.display(), inspection.size);
-    for (title, interfaces) in [
-        ("imports", &inspection.imports),
-        ("exports", &inspection.exports),
-    ] {
-        say!("\n{title}");
+    let mut text = format!("{}: {size} bytes\n", path.display());
+    for (title, interfaces) in [("imports", &imports), ("exports", &exports)] {
+        writeln!(text, "\n{title}")?;
         for (interface, functions) in interfaces {
-            say!("  {interface}");
+            writeln!(text, "  {interface}")?;
             for function in functions {
-                say!("    {function}");
+                writeln!(text, "    {function}")?;
             }
         }
     }
-    say!("\nmetadata");
-    for (name, value) in &inspection.metadata {
-        say!("  {name}: {value}");
+    writeln!(text, "\nmetadata")?;
+    for (name, value) in &metadata {
+        writeln!(text, "  {name}: {value}")?;
     }
-    Ok(())
+    Ok(print(&text)?)
 }

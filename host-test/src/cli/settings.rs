@@ -11,7 +11,7 @@ use mv_clip_host::{
     ApiKey, ClipHost, CodeCache, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter,
 };
 
-use super::{CACHE, COMPONENT, ComponentFile, KeyHolder, KeyOption};
+use super::options::{CACHE, COMPONENT, ComponentFile, KeyHolder, KeyOption};
 
 /// The environment variable that says where to save a clip.
 pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
