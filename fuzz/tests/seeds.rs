@@ -1,5 +1,10 @@
 //! What holds for the inputs in `seeds`, without a fuzzer: for each target, what libFuzzer would be given.
 
+#![expect(
+    clippy::disallowed_macros,
+    reason = "tests print for developers, through the test harness"
+)]
+
 use std::fs;
 use std::path::Path;
 

@@ -36,7 +36,9 @@ pub enum DownloadError {
         length: u64,
     },
     /// The clip changed between requests.
-    #[error("the media host sends different bytes for each request; run the same command again later")]
+    #[error(
+        "the media host sends different bytes for each request; run the same command again later"
+    )]
     Unsteady,
     /// The file cannot be written.
     #[error("cannot write {path}")]
@@ -135,7 +137,11 @@ pub(crate) async fn download(
             Err(Stop::Broken(error)) if breaks >= BREAKS => return Err(error),
             Err(Stop::Broken(error)) => {
                 breaks += 1;
-                tracing::info!(error = error_chain(&error), have = part.length(), "the download was interrupted");
+                tracing::info!(
+                    error = error_chain(&error),
+                    have = part.length(),
+                    "the download was interrupted"
+                );
             }
         }
         sleep(PAUSE).await;

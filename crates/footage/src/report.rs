@@ -183,7 +183,11 @@ fn clip(file: &SavedFile, clips: usize) -> Markup {
     let footage = &file.footage;
     let window = span_of(footage.start, footage.end);
     let label = format!("{}, {window}", footage.camera());
-    let preload = if clips > MAX_PREVIEWS { "none" } else { "metadata" };
+    let preload = if clips > MAX_PREVIEWS {
+        "none"
+    } else {
+        "metadata"
+    };
     html! {
         article.clip id=(id(footage)) {
             @match &file.mp4 {

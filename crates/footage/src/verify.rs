@@ -72,9 +72,7 @@ impl fmt::Display for Difference {
             }
             Self::Content => f.write_str("has changed: its SHA-256 differs"),
             Self::Extra => f.write_str("is not in the manifest"),
-            Self::Unfinished => {
-                f.write_str("is unfinished; run the same command again to resume")
-            }
+            Self::Unfinished => f.write_str("is unfinished; run the same command again to resume"),
             Self::Outside => f.write_str("is not a valid file name in the manifest"),
         }
     }

@@ -90,7 +90,9 @@ async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
         });
     }
     if serial.is_some() {
-        anyhow::bail!("a serial number needs the Meraki API: set {KEY}, or omit the serial number to use the mock");
+        anyhow::bail!(
+            "a serial number needs the Meraki API: set {KEY}, or omit the serial number to use the mock"
+        );
     }
     print(&format!(
         "Using a mock of the Meraki API (for the real one, set {KEY} and pass a serial number)"

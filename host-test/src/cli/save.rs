@@ -6,10 +6,10 @@ use mv_clip_host::SavedClip;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::exit;
 use super::outcome::{clip_json, show};
 use super::progress::Spinner;
 use super::settings::{self, DESTINATION};
-use super::exit;
 
 /// Streams a recorded clip to a presigned URL
 ///
@@ -44,7 +44,9 @@ async fn save(args: &Args) -> anyhow::Result<SavedClip> {
     let base_url = settings::base_url(&variables);
     let _spinner = Spinner::start(&format!("saving a clip from {base_url} to {host}"));
     let host = settings::host(&call.component, &call.key, &variables, &[destination]).await?;
-    Ok(host.save_clip(&variables, &call.request(), &args.to).await?)
+    Ok(host
+        .save_clip(&variables, &call.request(), &args.to)
+        .await?)
 }
 
 fn saved_json(saved: &SavedClip) -> Value {

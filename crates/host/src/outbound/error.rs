@@ -15,7 +15,9 @@ use super::resolve::ConnectFailure;
 /// For a request that got no response.
 pub(super) fn of_request(error: &legacy::Error) -> Error {
     debug!(cause = innermost(error), "outbound request failed");
-    if let Some(ConnectFailure::Prohibited(prohibited)) = causes(error).find_map(<dyn StdError>::downcast_ref) {
+    if let Some(ConnectFailure::Prohibited(prohibited)) =
+        causes(error).find_map(<dyn StdError>::downcast_ref)
+    {
         // The error code of `wasi:http` does not carry the address, and users need it to find the cause.
         warn!(
             "{prohibited}. If the host is a public one, check the DNS server, the VPN and the proxy of this machine"

@@ -5,6 +5,11 @@
 //! `MV_CLIP_SEED=7 cargo test --test clip seeds -- --nocapture`. `MV_CLIP_SEEDS` is how many calls there
 //! are.
 
+#![expect(
+    clippy::disallowed_macros,
+    reason = "tests print for developers, through the test harness"
+)]
+
 mod clock;
 mod media;
 mod rules;
