@@ -35,8 +35,9 @@ pub(super) fn print_json(value: &Value) -> Result<(), OutputError> {
 /// Prints one line to standard error, which is best effort. Further lines of the text are indented, so that they
 /// cannot pass for messages of their own.
 pub(super) fn print_message(label: &str, text: &str) {
-    let lines: Vec<_> = text.trim_end().split('\n').map(printable).collect();
-    write_stderr(&format!("{label}: {}\n", lines.join("\n  ")));
+    let message = format!("{label}: {}", text.trim_end());
+    let lines: Vec<_> = message.split('\n').map(printable).collect();
+    write_stderr(&format!("{}\n", lines.join("\n  ")));
 }
 
 /// Prints an error and its causes to standard error.
