@@ -1,6 +1,6 @@
-// Sends a motion alert as Meraki does, to try webhook.js: node alert.mjs URL SERIAL
+// Sends a motion alert in Meraki's format, to try webhook.js: node alert.mjs URL SERIAL
 //
-// WEBHOOK_SHARED_SECRET is what the webhook was started with.
+// Set WEBHOOK_SHARED_SECRET to the same value as for the webhook.
 
 const [url, serial] = process.argv.slice(2);
 const alert = {

@@ -1,5 +1,6 @@
-// Prints the URL of one clip: node get-clip.js SERIAL START END, with the API key in
-// MERAKI_DASHBOARD_API_KEY.
+// Prints the URL of one clip: node get-clip.js SERIAL START END
+//
+// MERAKI_DASHBOARD_API_KEY is the API key.
 
 import { clips, type types } from "./mv-clip/mv-clip.js";
 

@@ -1,4 +1,4 @@
-// One call of the component, in a thread of its own: a call blocks its thread until the clip is there.
+// Makes one call of the component in a worker thread, because a call blocks its thread until the clip is available.
 
 import { parentPort, workerData } from "node:worker_threads";
 import { events, type types } from "./mv-clip/mv-clip.js";

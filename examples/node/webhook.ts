@@ -1,7 +1,7 @@
-// Takes Meraki's motion alerts and answers each with the URL of a clip around the motion.
+// Receives Meraki's motion alerts, and answers each with the URL of a clip around the motion.
 //
-// Settings: WEBHOOK_SHARED_SECRET, as entered in the Dashboard; PORT, 8090 unless set; and those of the
-// component, such as MERAKI_DASHBOARD_API_KEY.
+// Settings: WEBHOOK_SHARED_SECRET is the secret that was entered in the Meraki Dashboard. PORT is 8090 by default. The
+// component reads its own settings, such as MERAKI_DASHBOARD_API_KEY.
 
 import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
@@ -17,7 +17,7 @@ type Alert = { sharedSecret: string; alertTypeId: string; deviceSerial: string; 
 type Answer = { status: number; retryAfter?: number; body: object };
 
 const secret = Buffer.from(process.env.WEBHOOK_SHARED_SECRET ?? "");
-if (secret.length === 0) throw new Error("set WEBHOOK_SHARED_SECRET to what was entered in the Dashboard");
+if (secret.length === 0) throw new Error("set WEBHOOK_SHARED_SECRET to the secret entered in the Dashboard");
 
 async function answer(request: IncomingMessage): Promise<Answer> {
   const alert = (await json(request)) as Alert;

@@ -1,10 +1,10 @@
--- PostgreSQL's part, once, by a superuser: a role for the nodes, with a password, and two databases that it owns.
+-- Run this once, as a superuser. It creates a role with a password for the nodes, and two databases that the role owns.
 \set ON_ERROR_STOP on
 
 CREATE ROLE obelisk LOGIN PASSWORD :'password';
 
--- Obelisk's transactions block one another now and then. A second, the default, is so long that all clips which
--- wait for one of them are then asked for at once.
+-- Obelisk's transactions sometimes block one another. The default of one second is too long: clips wait for the blocked
+-- transaction, and are then requested all at once.
 ALTER ROLE obelisk SET deadlock_timeout = '50ms';
 
 CREATE DATABASE obelisk OWNER obelisk;
@@ -12,5 +12,5 @@ CREATE DATABASE turns OWNER obelisk;
 
 \connect turns
 SET ROLE obelisk;
--- When the last turn is, or was, that was reserved for an organisation.
+-- The time of the last turn that was reserved for each organisation.
 CREATE TABLE turns (organisation text PRIMARY KEY, last_turn timestamptz NOT NULL);

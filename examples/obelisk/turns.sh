@@ -1,8 +1,9 @@
 #!/bin/sh
-# Reserves the next $2 turns of the organisation $1, a JSON string, and prints them as a JSON array. Where that fails,
-# it prints a JSON string: Obelisk tries again after an error, and gives up after one that it cannot read.
+# Reserves the next $2 turns of the organisation $1, a JSON string. Prints the turns as a JSON array of times, in
+# milliseconds since 1970. If this fails, prints a JSON string: Obelisk retries after such an error, but not after output
+# that it cannot parse.
 psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 \
-  --set organisation="$1" --set count="$2" --set pace="$PACE" <<'SQL' || { echo '"PostgreSQL gave no turn"'; exit 1; }
+  --set organisation="$1" --set count="$2" --set pace="$PACE" <<'SQL' || { echo '"PostgreSQL returned no turn"'; exit 1; }
 WITH reserved AS (
   INSERT INTO turns (organisation, last_turn)
   VALUES (:'organisation', clock_timestamp() + (:count - 1) * :'pace'::interval)

@@ -1,8 +1,8 @@
-"""Saves what a camera saw of an incident.
+"""Saves the clip of an incident from one camera.
 
     MERAKI_DASHBOARD_API_KEY=… python incident.py SERIAL TIME [COMPONENT]
 
-TIME is an RFC 3339 time such as 2026-03-12T14:31:00Z; COMPONENT is mv-clip.wasm unless given.
+TIME is an RFC 3339 time, such as 2026-03-12T14:31:00Z. The default of COMPONENT is mv-clip.wasm.
 """
 
 import os
@@ -15,7 +15,7 @@ from wasmtime.component import Component, Linker, Variant
 
 
 class MvClip:
-    """The component, compiled once. Its settings are environment variables of this process."""
+    """The component, compiled once. It reads its settings from the environment variables of this process."""
 
     def __init__(self, file):
         engine = Engine()
@@ -34,14 +34,14 @@ class MvClip:
         index = instance.get_export_index(store, f"meraki-mv:clips/{interface}@0.1.0")
         index = instance.get_export_index(store, function, index)
         result = instance.get_func(store, index)(store, *arguments)
-        # A result is either of its two values: a clip is a record, an error a variant.
+        # wasmtime returns the value of ok or err itself. A clip is a record, and an error is a variant.
         if isinstance(result, Variant):
             raise ClipError(result)
         return result
 
 
 class ClipError(Exception):
-    """Why there is no clip: `transient` where the same call may succeed later."""
+    """The reason why there is no clip. If `transient` is true, the same call may succeed later."""
 
     def __init__(self, error):
         self.transient, self.failure = error.tag == "transient", vars(error.payload)
@@ -54,7 +54,7 @@ def document_security_incident(mv_clip, camera_serial, incident_time, pre_roll=3
 
     Args:
         camera_serial: MV camera serial number
-        incident_time: datetime, with its time zone, of when the incident occurred
+        incident_time: when the incident occurred, a datetime with a time zone
         pre_roll: seconds before the incident to include
         post_roll: seconds after the incident to include
 

@@ -1,6 +1,6 @@
-//! `GET /?serial=…&start=…&end=…` answers with the URL of a clip.
+//! Responds to `GET /?serial=…&start=…&end=…` with the URL of a clip.
 //!
-//! It is an ordinary `wasi:http` handler that imports `meraki-mv:clips/clips`; Spin and wasmCloud link that
+//! This is an ordinary `wasi:http` handler that imports `meraki-mv:clips/clips`. Spin and wasmCloud link the
 //! import to mv-clip.
 
 #[expect(unsafe_code, reason = "generated from the contract")]
@@ -40,7 +40,7 @@ impl Guest for Handler {
                 .map(|(_, value)| value);
             values.next().unwrap_or_default()
         };
-        // What the component does not take, such as a time without an offset, is an error in its own words.
+        // mv-clip checks the arguments. It returns its own error for an invalid one, such as a time without an offset.
         let (status, text) = match get_clip(value("serial"), value("start"), value("end")) {
             Ok(url) => (200, url),
             Err(ClipError::Permanent(failure)) => (422, failure.message),
@@ -59,7 +59,7 @@ fn respond(reply: ResponseOutparam, status: u16, text: &str) {
     let Ok(body) = response.body() else { return };
     ResponseOutparam::set(reply, Ok(response));
     if let Ok(stream) = body.write() {
-        // Whoever asked may be gone; and a stream takes at most 4096 bytes at once.
+        // One write takes at most 4096 bytes. It fails if the client has disconnected.
         for piece in text.as_bytes().chunks(4096) {
             if stream.blocking_write_and_flush(piece).is_err() {
                 break;

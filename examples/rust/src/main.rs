@@ -1,5 +1,6 @@
-//! Gets the URL of one clip: `mv-clip-in-wasmtime COMPONENT SERIAL START END`, with the API key in
-//! `MERAKI_DASHBOARD_API_KEY`.
+//! Prints the URL of one clip: `mv-clip-in-wasmtime COMPONENT SERIAL START END`
+//!
+//! The environment variable `MERAKI_DASHBOARD_API_KEY` is the API key.
 
 use wasmtime::component::{Component, Linker, ResourceTable, bindgen};
 use wasmtime::{Engine, Result, Store, bail};
@@ -40,7 +41,7 @@ fn main() -> Result<()> {
         bail!("usage: mv-clip-in-wasmtime COMPONENT SERIAL START END");
     };
 
-    // Once.
+    // Once per process.
     let engine = Engine::default();
     let component = Component::from_file(&engine, component)?;
     let mut linker = Linker::new(&engine);
@@ -48,7 +49,7 @@ fn main() -> Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
     let plugin = ClipsOnlyPre::new(linker.instantiate_pre(&component)?)?;
 
-    // Each call.
+    // Once per call.
     let state = State {
         wasi: WasiCtx::builder().inherit_env().build(),
         http: WasiHttpCtx::new(),
@@ -60,8 +61,10 @@ fn main() -> Result<()> {
     match clips.call_get_clip(&mut store, serial, start, end)? {
         Ok(url) => println!("{url}"),
         Err(ClipError::Permanent(failure)) => bail!("{}", failure.message),
-        Err(ClipError::Transient(failure)) => bail!("{} It may pass.", failure.message),
-        Err(ClipError::ExecutionFailed) => bail!("the execution was lost"),
+        Err(ClipError::Transient(failure)) => {
+            bail!("{} The same call may succeed later.", failure.message)
+        }
+        Err(ClipError::ExecutionFailed) => bail!("the host lost the call"),
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! Presigns URLs of object storage for clips.
+//! Presigns URLs in object storage for clips.
 //!
-//! Settings are environment variables: `S3_ENDPOINT`, `S3_BUCKET`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
+//! The settings are environment variables: `S3_ENDPOINT`, `S3_BUCKET`, `AWS_REGION`, `AWS_ACCESS_KEY_ID` and
 //! `AWS_SECRET_ACCESS_KEY`.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use bindings::exports::example::storage::destinations::Guest;
 
 struct Destination;
 
-/// For longer than a clip is waited and tried for.
+/// Longer than the workflow waits for a clip and retries it.
 const VALID: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Guest for Destination {

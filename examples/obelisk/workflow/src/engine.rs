@@ -1,4 +1,4 @@
-//! Waiting, as a workflow has to do it.
+//! Waiting in a workflow, with workarounds for Obelisk 0.38.3.
 
 use chrono::{DateTime, Utc};
 
@@ -9,12 +9,13 @@ use crate::bindings::obelisk::workflow::workflow_support::{
     join_next, join_set_create, sleep, submit_delay,
 };
 
-/// Obelisk 0.38.3 may miss an answer that comes in the moment in which the workflow goes to sleep for it: two
-/// transactions, neither of which sees the other. So something else always comes later, and wakes the workflow.
-const LOOK_AGAIN: ScheduleAt = ScheduleAt::In(Duration::Seconds(10));
+/// Obelisk 0.38.3 may miss a response that arrives while the workflow goes to sleep to wait for it, because two
+/// transactions do not see each other. A delay is therefore always pending. It wakes the workflow, which then finds the
+/// response.
+const RECHECK: ScheduleAt = ScheduleAt::In(Duration::Seconds(10));
 
-/// Obelisk 0.38.3 writes a script to a file each time that it starts it, and gives up where that file is busy
-/// (ETXTBSY), as it is now and then. What fails otherwise it has tried several times itself.
+/// Obelisk 0.38.3 writes a script to a file each time that it starts the script, and does not retry if the file is busy
+/// (ETXTBSY), which sometimes happens. It retries other failures itself.
 const TRIES: u32 = 3;
 
 /// Waits until `time`.
@@ -27,7 +28,7 @@ pub(crate) fn sleep_until(time: DateTime<Utc>) -> Result<(), String> {
     }))
 }
 
-/// Waits for so many seconds.
+/// Waits for `seconds`.
 pub(crate) fn sleep_for(seconds: u32) -> Result<(), String> {
     if seconds == 0 {
         return Ok(());
@@ -41,22 +42,22 @@ fn sleep_as(schedule: ScheduleAt) -> Result<(), String> {
         .map_err(|()| "the wait was cancelled".to_owned())
 }
 
-/// Waits until all of the `executions` that were submitted to `set` have answered.
+/// Waits until all `executions` that were submitted to `set` have responded.
 pub(crate) fn wait_for(set: &JoinSet, executions: usize) -> Result<(), String> {
-    submit_delay(set, LOOK_AGAIN);
+    submit_delay(set, RECHECK);
     let mut answered = 0;
     while answered < executions {
         match join_next(set).map_err(|error| format!("nothing is left to wait for: {error:?}"))? {
             (ResponseId::ExecutionId(_), _) => answered += 1,
             (ResponseId::DelayId(_), _) => {
-                submit_delay(set, LOOK_AGAIN);
+                submit_delay(set, RECHECK);
             }
         }
     }
     Ok(())
 }
 
-/// What the activity gives that `submit` submits, tried again where it fails.
+/// Returns the result of the activity that `submit` submits. Retries an activity that fails.
 pub(crate) fn result_of<T>(
     submit: impl Fn(&JoinSet) -> ExecutionId,
     get: fn(&ExecutionId) -> Result<Result<T, String>, GetExtensionError>,
@@ -74,7 +75,7 @@ pub(crate) fn result_of<T>(
     }
 }
 
-/// The words for an answer that came and is not there.
+/// The message for a response that arrived and cannot be read.
 pub(crate) fn lost(error: GetExtensionError) -> String {
-    format!("Obelisk has lost an answer: {error:?}")
+    format!("Obelisk has lost a response: {error:?}")
 }

@@ -1,7 +1,6 @@
-//! A durable workflow: a motion alert in, clips of several cameras in object storage.
+//! A durable workflow that saves the clips of a motion alert in object storage.
 //!
-//! Obelisk records each step. Where a node ends, for whatever reason, another replays what is recorded and
-//! goes on from there.
+//! Obelisk records each step. If a node fails, another node replays the recorded steps and continues from there.
 
 mod engine;
 
@@ -24,20 +23,20 @@ use bindings::obelisk::workflow::workflow_support::join_set_create;
 
 struct Workflow;
 
-/// On either side of the motion.
+/// The length of the clip before and after the motion.
 const ROLL: TimeDelta = TimeDelta::seconds(30);
 
-/// How long after it was recorded footage can be asked for.
+/// How long after its recording footage becomes available.
 const LAG: TimeDelta = TimeDelta::seconds(60);
 
-/// How often a clip is asked for: for about four hours, where it may succeed later.
+/// How many times a clip is requested if it may succeed later. With the pauses, this takes about four hours.
 const ROUNDS: u32 = 10;
 
-/// For how many seconds a clip that may succeed later is left alone at least: each time twice as long, up to an hour.
+/// The shortest pause before a retry, in seconds. It doubles with each round, up to an hour.
 const PAUSE: u32 = 60;
 const LONGEST_PAUSE: u32 = 3600;
 
-/// One camera, and the last that was heard of its clip.
+/// One camera, and the last result for its clip.
 struct Camera {
     serial: String,
     object: String,
@@ -49,7 +48,7 @@ impl Guest for Workflow {
         let at = DateTime::parse_from_rfc3339(&alert.occurred_at)
             .map_err(|_| {
                 format!(
-                    "{} is no RFC 3339 time with an offset or Z",
+                    "{} is not an RFC 3339 time with an offset or Z",
                     alert.occurred_at
                 )
             })?
@@ -57,7 +56,7 @@ impl Guest for Workflow {
         for name in serials.iter().chain([&alert.id]) {
             check_name(name)?;
         }
-        // Here and not in the component: a workflow that waits is a row of the database, and nothing else.
+        // The workflow waits, and not the component, because a workflow that waits is only a row in the database.
         engine::sleep_until(at + ROLL + LAG)?;
 
         let camera = |serial| Camera {
@@ -69,29 +68,31 @@ impl Guest for Workflow {
         for round in 0..ROUNDS {
             let pauses = cameras
                 .iter()
-                .filter_map(|camera| camera.again_after(round));
+                .filter_map(|camera| camera.retry_delay(round));
             let Some(pause) = pauses.max() else { break };
             engine::sleep_for(pause)?;
             let left = cameras.iter_mut();
-            let left = left.filter(|camera| camera.again_after(round).is_some());
+            let left = left.filter(|camera| camera.retry_delay(round).is_some());
             save(&alert.organisation, at, left.collect())?;
         }
         Ok(cameras.into_iter().map(Camera::kept).collect())
     }
 }
 
-/// Has the clips of `cameras` saved, each in a turn of its own.
+/// Saves the clips of `cameras`, each in its own turn.
 fn save(organisation: &str, at: DateTime<Utc>, cameras: Vec<&mut Camera>) -> Result<(), String> {
     let count = u32::try_from(cameras.len()).map_err(|error| error.to_string())?;
     let turns = engine::result_of(|set| reserve_submit(set, organisation, count), reserve_get)?;
     let objects: Vec<_> = cameras.iter().map(|camera| camera.object.clone()).collect();
     let destinations = engine::result_of(|set| presign_submit(set, &objects), presign_get)?;
     if turns.len() != cameras.len() || destinations.len() != cameras.len() {
-        return Err("there is not a turn and a destination for each camera".to_owned());
+        return Err(
+            "the numbers of turns and destinations differ from the number of cameras".to_owned(),
+        );
     }
 
     let set = join_set_create();
-    let mut asked = Vec::new();
+    let mut submitted = Vec::new();
     for ((camera, destination), turn) in cameras.into_iter().zip(destinations).zip(turns) {
         engine::sleep_until(time(turn)?)?;
         let request = ClipRequest {
@@ -100,31 +101,31 @@ fn save(organisation: &str, at: DateTime<Utc>, cameras: Vec<&mut Camera>) -> Res
             end: text(at + ROLL),
             imager_id: None,
         };
-        asked.push((camera, save_clip_submit(&set, &request, &destination)));
+        submitted.push((camera, save_clip_submit(&set, &request, &destination)));
     }
-    engine::wait_for(&set, asked.len())?;
-    for (camera, id) in asked {
+    engine::wait_for(&set, submitted.len())?;
+    for (camera, id) in submitted {
         camera.outcome = save_clip_get(&id).map_err(engine::lost)?;
     }
     Ok(())
 }
 
 impl Camera {
-    /// After how many seconds the clip may be asked for in this `round`, where that can help.
-    fn again_after(&self, round: u32) -> Option<u32> {
+    /// The pause before the clip is requested in this `round`, in seconds. None if a request cannot help.
+    fn retry_delay(&self, round: u32) -> Option<u32> {
         match &self.outcome {
             Ok(_) | Err(ClipError::Permanent(_)) => None,
             Err(ClipError::Transient(failure)) => {
                 let pause = PAUSE << round.saturating_sub(1);
-                let asked = failure.retry_after_seconds.unwrap_or_default();
-                Some(asked.max(pause.min(LONGEST_PAUSE)))
+                let retry_after = failure.retry_after_seconds.unwrap_or_default();
+                Some(retry_after.max(pause.min(LONGEST_PAUSE)))
             }
-            // The node has ended, and not the clip.
+            // The node failed, not the request.
             Err(ClipError::ExecutionFailed) => Some(0),
         }
     }
 
-    /// What the workflow gives: not the clip's URL, which is a secret.
+    /// Converts to the workflow's result. It leaves out the clip's URL, which is a secret.
     fn kept(self) -> CameraClip {
         let outcome = match self.outcome {
             Ok(saved) => Ok(KeptClip {
@@ -135,7 +136,7 @@ impl Camera {
             Err(ClipError::Permanent(failure) | ClipError::Transient(failure)) => {
                 Err(failure.message)
             }
-            Err(ClipError::ExecutionFailed) => Err("no node came to an end with it".to_owned()),
+            Err(ClipError::ExecutionFailed) => Err("no node completed the call".to_owned()),
         };
         CameraClip {
             serial: self.serial,
@@ -144,12 +145,12 @@ impl Camera {
     }
 }
 
-/// An alert comes from outside: what names an object must not lead out of the alert's folder, or out of the bucket.
+/// Alerts are untrusted. The name of an object must not lead out of the alert's folder or out of the bucket.
 fn check_name(name: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || !name.chars().all(is_plain) {
         return Err(format!(
-            "{name:?} cannot be part of an object's name: letters, digits, - and _ can"
+            "{name:?} cannot be part of an object's name: use letters, digits, - and _"
         ));
     }
     Ok(())
@@ -159,7 +160,7 @@ fn time(milliseconds: u64) -> Result<DateTime<Utc>, String> {
     i64::try_from(milliseconds)
         .ok()
         .and_then(DateTime::from_timestamp_millis)
-        .ok_or_else(|| format!("{milliseconds} ms since 1970 is no time"))
+        .ok_or_else(|| format!("{milliseconds} ms since 1970 is not a valid time"))
 }
 
 fn text(time: DateTime<Utc>) -> String {
