@@ -14,12 +14,12 @@ pub fn check(pieces: Pieces<'_>) {
                     && bytes.chunks(188).all(|packet| packet[0] == b'G')
             );
             assert_eq!(summary.packets, bytes.len() / 188);
-            assert!(!summary.programmes.is_empty());
+            assert!(!summary.programs.is_empty());
             assert!(
                 summary
-                    .programmes
+                    .programs
                     .iter()
-                    .all(|programme| !programme.streams.is_empty())
+                    .all(|program| !program.streams.is_empty())
             );
             // A reference every 5 s at most, in each packet at most.
             assert!(summary.duration.as_secs() <= 5 * summary.packets as u64);

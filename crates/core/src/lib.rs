@@ -50,7 +50,7 @@ pub mod refusal;
 pub mod request;
 pub mod retry;
 pub mod settings;
-mod text;
+pub mod text;
 pub mod time;
 pub mod transfer;
 pub mod url;

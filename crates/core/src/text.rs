@@ -1,11 +1,44 @@
-//! Foreign text made fit for a message: one line, printable, short.
+//! Text from outside (servers, components, file names) made safe to show to a person.
 
-/// How much of a foreign text a message carries, in characters.
+use std::borrow::Cow;
+
+/// How much foreign text an excerpt holds, in characters.
 const LONGEST: usize = 120;
 
-/// The text as a message may show it: ASCII with everything else escaped, and cut after
-/// 120 characters.
-pub(crate) fn printable(text: &str) -> String {
+/// Replaces every character that can steer a terminal or reorder text by U+FFFD: see [`is_printable`].
+///
+/// This is for one line: line breaks and tabs are replaced too.
+///
+/// ```
+/// use mv_clip_core::text::printable;
+///
+/// assert_eq!(printable("Caf\u{e9}"), "Caf\u{e9}");
+/// assert_eq!(printable("\u{1b}[2J\u{202e}4pm"), "\u{fffd}[2J\u{fffd}4pm");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_printable) {
+        return text.into();
+    }
+    let replace = |c| if is_printable(c) { c } else { '\u{fffd}' };
+    text.chars().map(replace).collect()
+}
+
+/// Whether a character is text and not a command: `false` for control characters (C0, DEL and C1), line and
+/// paragraph separators, and the characters that set the direction of text.
+pub fn is_printable(c: char) -> bool {
+    !matches!(
+        c,
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{206f}'
+    )
+}
+
+/// Foreign text as part of a message: ASCII with everything else escaped, cut after 120 characters.
+pub(crate) fn excerpt(text: &str) -> String {
     let mut characters = text.chars();
     let mut shown = String::new();
     for character in characters.by_ref().take(LONGEST) {
@@ -20,8 +53,8 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// What a body says in a line: the code and the message of an object store's XML, or else the first line
-/// that says something, which XML's declaration does not.
+/// Summarizes a body in one line: the code and message of an object store's XML, or else the first line
+/// that is neither empty nor an XML declaration.
 pub(crate) fn words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let element = |name: &str| {
@@ -73,24 +106,36 @@ mod tests {
     }
 
     #[test]
-    fn line_breaks_and_controls_are_escaped() {
+    fn printable_replaces_controls_separators_and_bidirectional_characters() {
+        let bad = "\0\t\n\r\u{7}\u{1b}\u{7f}\u{80}\u{9b}\u{9f}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\
+                   \u{202e}\u{2066}\u{2069}\u{206f}";
+        let expected = "\u{fffd}".repeat(bad.chars().count());
+        assert_eq!(printable(bad), expected);
+        assert!(bad.chars().all(|c| !is_printable(c)));
+    }
+
+    #[test]
+    fn printable_keeps_text_of_all_languages() {
+        let text = "a\u{a0}é 日本 \u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{645}\u{200c}\u{6cc} 👩\u{200d}🚒 \u{fffd}";
+        assert!(matches!(printable(text), Cow::Borrowed(same) if same == text));
+    }
+
+    #[test]
+    fn an_excerpt_escapes_line_breaks_and_controls() {
         assert_eq!(
-            printable("a\r\nb\u{1b}[2J\u{202e}"),
+            excerpt("a\r\nb\u{1b}[2J\u{202e}"),
             r"a\r\nb\u{1b}[2J\u{202e}"
         );
     }
 
     #[test]
-    fn quotes_stay_as_they_are() {
-        assert_eq!(printable("it's \"so\""), "it's \"so\"");
+    fn an_excerpt_keeps_quotes() {
+        assert_eq!(excerpt("it's \"so\""), "it's \"so\"");
     }
 
     #[test]
-    fn long_text_is_cut() {
-        assert_eq!(
-            printable(&"x".repeat(121)),
-            format!("{}...", "x".repeat(120))
-        );
-        assert_eq!(printable(&"\n".repeat(120)), r"\n".repeat(120));
+    fn an_excerpt_cuts_long_text() {
+        assert_eq!(excerpt(&"x".repeat(121)), format!("{}...", "x".repeat(120)));
+        assert_eq!(excerpt(&"\n".repeat(120)), r"\n".repeat(120));
     }
 }

@@ -47,7 +47,7 @@ pub struct SavedFile {
     /// How much footage it holds by its own clock, in milliseconds; 0 if it carries none. Less than
     /// the window where the camera recorded less.
     pub footage_ms: u64,
-    /// What is in it, as in `297 packets, programme 1: H.264, AAC`.
+    /// What is in it, as in `297 packets, program 1: H.264, AAC`.
     pub content: String,
     /// By this, Meraki's support finds the request. Null where Meraki gave none.
     pub request_id: Option<String>,

@@ -1,4 +1,4 @@
-//! `host-test coverage`: what cameras saw in a window around an instant, in a folder.
+//! `mv-clip coverage`: what cameras saw in a window around an instant, in a folder.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `host-test demo`: the whole way, from a serial number to a checked clip, with the time of each
+//! `mv-clip demo`: the whole way, from a serial number to a checked clip, with the time of each
 //! step.
 
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! `host-test get`: one clip's URL.
+//! `mv-clip get`: one clip's URL.
 
 use std::process::ExitCode;
 

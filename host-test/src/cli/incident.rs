@@ -1,4 +1,4 @@
-//! `host-test incident`: what cameras saw around an instant, in a folder.
+//! `mv-clip incident`: what cameras saw around an instant, in a folder.
 
 use std::process::ExitCode;
 

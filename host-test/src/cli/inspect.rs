@@ -1,4 +1,4 @@
-//! `host-test inspect`: what a component asks for, gives and says of itself.
+//! `mv-clip inspect`: what a component asks for, gives and says of itself.
 
 use mv_clip_host::inspect::{Inspection, inspect_file};
 use serde_json::json;

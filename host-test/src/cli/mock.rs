@@ -1,4 +1,4 @@
-//! `host-test mock`: the mock Meraki API on a port, for anything that speaks HTTP.
+//! `mv-clip mock`: the mock Meraki API on a port, for anything that speaks HTTP.
 
 use std::io::{self, Read};
 use std::net::SocketAddr;

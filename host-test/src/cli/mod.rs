@@ -1,4 +1,4 @@
-//! The commands of `host-test`.
+//! The commands of `mv-clip`.
 
 /// `println!`, for output that may be piped into `head`: a reader that has left is no error.
 macro_rules! say {
@@ -32,7 +32,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Runs the mv-clip component against the Meraki API, or against a mock of it.
 #[derive(Parser)]
-#[command(name = "host-test", version)]
+#[command(name = "mv-clip", version)]
 pub(crate) struct Cli {
     /// Log to standard error: -v what is done, -vv each request. Neither the API key nor a clip's
     /// URL is ever logged.
@@ -55,6 +55,9 @@ enum Command {
     Inspect(inspect::Args),
     Demo(demo::Args),
 }
+
+/// The crates whose events are logged.
+const CRATES: [&str; 4] = ["mv_clip", "mv_clip_host", "mv_clip_footage", "meraki_mock"];
 
 /// The environment variable that says which component to run.
 const COMPONENT: &str = "MV_CLIP_COMPONENT";
@@ -129,14 +132,14 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Only this crate's own events: what others log is not theirs to keep secrets from.
+/// Logs events of the workspace's own crates only: other crates may log secrets.
 fn log(verbose: u8) {
     let level = match verbose {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let own = Targets::new().with_target("host_test", level);
+    let own = Targets::new().with_targets(CRATES.map(|name| (name, level)));
     let mut to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     if !std::io::stderr().is_terminal() {
         to_stderr = to_stderr.with_ansi(false);

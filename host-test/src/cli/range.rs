@@ -1,4 +1,4 @@
-//! `host-test range`: all that a camera saw from one time to another, in a folder.
+//! `mv-clip range`: all that a camera saw from one time to another, in a folder.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `host-test save`: one clip, streamed to where it is kept.
+//! `mv-clip save`: one clip, streamed to where it is kept.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `host-test verify`: whether a folder still holds what was saved.
+//! `mv-clip verify`: whether a folder still holds what was saved.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

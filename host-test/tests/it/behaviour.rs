@@ -41,7 +41,7 @@ async fn the_url_serves_a_clip() {
         .await
         .unwrap();
     let summary = mpegts::check(&world.fetch(&url).await.unwrap()).unwrap();
-    assert_eq!(summary.programmes.len(), 1);
+    assert_eq!(summary.programs.len(), 1);
 
     let requests = world.mock.requests();
     let [api, fetched] = &requests[..] else {
@@ -362,7 +362,7 @@ async fn calls_run_side_by_side() {
     for call in calls {
         call.await.unwrap().unwrap();
     }
-    assert_eq!(world.mock.most_at_once(), CALLS);
+    assert_eq!(world.mock.max_concurrency(), CALLS);
 }
 
 #[tokio::test]
