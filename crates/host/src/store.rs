@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use tokio::task::yield_now;
+use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{HostMonotonicClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::limits::{Bounds, Meter};
@@ -42,6 +43,19 @@ impl WasiHttpView for State {
     }
 }
 
+/// The clock that tokio sleeps by. wasmtime's own clock would go on where a test stops that one.
+struct Uptime(Instant);
+
+impl HostMonotonicClock for Uptime {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
 pub(crate) fn new(
     engine: &Engine,
     bounds: &Arc<Bounds>,
@@ -56,6 +70,7 @@ pub(crate) fn new(
     let mut wasi = WasiCtx::builder();
     wasi.envs(&hooks.settings(variables));
     wasi.max_random_size(RANDOM_BYTES);
+    wasi.monotonic_clock(Uptime(Instant::now()));
     let state = State {
         hooks: hooks.within(Arc::clone(&bounds.in_flight)),
         wasi: wasi.build(),

@@ -29,12 +29,12 @@ async fn call_with(host: &ClipHost, order: &str, start: &str) -> Result<String, 
     Ok(url.expose().to_owned())
 }
 
-/// Far more than anything here takes.
-const LONG: Duration = Duration::from_secs(60);
+/// Far more than anything here takes, on a busy machine too.
+const LONG: Duration = Duration::from_secs(600);
 
 /// Runs a test with so many threads for its guests. From another thread, because a guest that holds up those
 /// holds up each timeout among them, too.
-fn watched(threads: usize, test: impl Future<Output = ()> + Send + 'static) {
+pub fn watched(threads: usize, test: impl Future<Output = ()> + Send + 'static) {
     let (done, end) = mpsc::channel();
     let running = thread::spawn(move || {
         let mut runtime = match threads {
@@ -55,11 +55,6 @@ fn watched(threads: usize, test: impl Future<Output = ()> + Send + 'static) {
 
 /// How a hostile call ends, while calls beside it, before its end and after it, end as they always do.
 async fn hostile(host: &ClipHost, order: &str, start: &str) -> CallError {
-    hostile_for(host, order, start, 0).await
-}
-
-/// As [`hostile`], where so many calls have to come to their end before the hostile one does.
-async fn hostile_for(host: &ClipHost, order: &str, start: &str, least: usize) -> CallError {
     let (other, order, start) = (host.clone(), order.to_owned(), start.to_owned());
     let ended = tokio::spawn(async move { call_with(&other, &order, &start).await });
     let mut beside = 0;
@@ -75,7 +70,6 @@ async fn hostile_for(host: &ClipHost, order: &str, start: &str, least: usize) ->
     assert_eq!(call(host, "quiet").await.unwrap(), "u");
     let error = result.unwrap_err();
     eprintln!("{error}; {beside} calls beside it");
-    assert!(beside >= least, "{beside} calls were not held up");
     error
 }
 

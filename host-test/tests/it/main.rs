@@ -28,6 +28,7 @@ mod mock;
 mod outbound;
 mod secrets;
 mod shutdown;
+mod simulated;
 mod support;
 mod transfer;
 

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use crate::outbound::server::{OK, Server, read_head};
+use crate::simulated::Simulated;
 use crate::support::{World, closed_port};
 
 fn redirect(to: &str) -> Scripted {
@@ -116,6 +117,7 @@ async fn redirects_have_an_end() {
 
 #[tokio::test]
 async fn a_clip_that_is_not_there_yet_is_asked_for_again() {
+    let _time = Simulated::time();
     let world = World::with(MockConfig {
         media_not_ready: 1,
         ..MockConfig::default()

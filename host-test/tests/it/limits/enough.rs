@@ -5,6 +5,7 @@ use std::time::Duration;
 use meraki_mock::MockConfig;
 use mv_clip_host::{ClipHost, ClipRequest, Limits, Policy};
 
+use crate::simulated::Simulated;
 use crate::support::{SERIAL, World, component_file, footage, outbound};
 use crate::transfer::bucket::Bucket;
 
@@ -29,8 +30,9 @@ async fn a_clip_and_a_transfer_stay_within_a_fraction_of_the_limits() {
 
 /// What `Limits` says of its defaults: the component's largest call, with all of it in flight at once,
 /// needs little more than half of the resources.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn the_largest_range_stays_within_the_limits() {
+    let _time = Simulated::time();
     let config = MockConfig {
         rate_limit: None,
         latency: Duration::from_secs(10),
@@ -60,4 +62,5 @@ async fn the_largest_range_stays_within_the_limits() {
     let failed = outcomes.iter().find(|outcome| outcome.outcome.is_err());
     assert!(failed.is_none(), "{failed:?}");
     assert_eq!(world.mock.requests().len(), 288, "some were tried again");
+    assert_eq!(world.mock.most_at_once(), 288);
 }

@@ -69,10 +69,10 @@ impl Day {
         let limit = rate_limit();
         let mock = MockMeraki::start(MockConfig {
             cameras: cameras(),
-            lag: Duration::from_millis(500),
+            // The mock's wall clock does not know of simulated time.
+            lag: Duration::ZERO,
             retention: Duration::from_secs(10 * 365 * 24 * 3600),
             rate_limit: Some(limit),
-            media_ttl: Duration::from_secs(30),
             faults: Some(Faults {
                 percent: FAULTS,
                 seed: SEED,

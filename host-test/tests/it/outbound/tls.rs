@@ -24,6 +24,7 @@ use wasmtime_wasi_http::Error;
 
 use super::server::{OK, Server, closed, read_head};
 use super::{allowing, fetch, get, soon};
+use crate::simulated::Simulated;
 
 pub(crate) fn certificate(name: &str) -> CertifiedKey<KeyPair> {
     rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
@@ -106,6 +107,7 @@ fn trusting(server: &Server, certified: &CertifiedKey<KeyPair>, test: &str) -> O
 
 #[tokio::test]
 async fn an_extra_root_is_trusted_and_connections_are_reused() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let cases = [
         ("http2", &["h2", "http/1.1"][..], Version::HTTP_2),
@@ -125,6 +127,7 @@ async fn an_extra_root_is_trusted_and_connections_are_reused() {
 
 #[tokio::test]
 async fn http2_requests_at_the_same_time_share_a_connection() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
     let outbound = trusting(&server, &certified, "sharing");
@@ -140,6 +143,7 @@ async fn http2_requests_at_the_same_time_share_a_connection() {
 
 #[tokio::test]
 async fn an_http2_connection_that_kept_a_request_waiting_is_not_used_again() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
     let outbound = trusting(&server, &certified, "retired");
@@ -157,6 +161,7 @@ async fn an_http2_connection_that_kept_a_request_waiting_is_not_used_again() {
 
 #[tokio::test]
 async fn an_http2_stream_that_the_server_resets_is_terminated() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
     let outbound = trusting(&server, &certified, "reset");
@@ -171,6 +176,7 @@ async fn an_http2_stream_that_the_server_resets_is_terminated() {
 /// goes on with the new connection all the same, and nobody waits for it any more.
 #[tokio::test]
 async fn a_connection_that_nobody_waits_for_is_given_up() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let acceptor = acceptor(&certified, &["http/1.1"]);
     let first = Arc::new(AtomicBool::new(true));
@@ -212,6 +218,7 @@ async fn a_connection_that_nobody_waits_for_is_given_up() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_an_error_of_its_own() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["http/1.1"]).await;
     let outbound = allowing(&[origin(&server)]).build().unwrap();
@@ -224,6 +231,7 @@ async fn a_certificate_that_is_not_trusted_is_an_error_of_its_own() {
 
 #[tokio::test]
 async fn a_certificate_of_another_host_is_refused() {
+    let _time = Simulated::time();
     let certified = certificate("camera.example.com");
     let server = serve(&certified, &["http/1.1"]).await;
     let outbound = trusting(&server, &certified, "other-host");
@@ -236,6 +244,7 @@ async fn a_certificate_of_another_host_is_refused() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_a_protocol_error() {
+    let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         let reply = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
         stream.write_all(reply).await.unwrap();
@@ -249,6 +258,7 @@ async fn a_server_without_tls_is_a_protocol_error() {
 
 #[tokio::test]
 async fn a_server_that_closes_within_the_handshake_terminates() {
+    let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         stream.read_u8().await.unwrap();
     })

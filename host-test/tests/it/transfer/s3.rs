@@ -67,7 +67,9 @@ impl S3 {
 }
 
 async fn world(s3: &S3, config: MockConfig) -> World {
-    World::with(config).await.also(&s3.origin())
+    let world = World::with(config).await.also(&s3.origin());
+    // Its server reads and writes files, so time is real here.
+    world.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600")
 }
 
 #[tokio::test(flavor = "multi_thread")]
