@@ -5,10 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use mv_clip_host::ClipHost;
-use mv_clip_host::clip::{CallError, Clip, ClipRequest};
-use mv_clip_host::media::MediaClient;
-use mv_clip_host::outbound::TlsError;
+use mv_clip_host::{CallError, Clip, ClipHost, ClipRequest, MediaClient, Settings, TlsError};
 use tokio::fs;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -77,7 +74,7 @@ pub struct Collected {
 pub struct Collector<'a> {
     folder: PathBuf,
     host: &'a ClipHost,
-    variables: &'a [(String, String)],
+    settings: &'a Settings,
     client: MediaClient,
     turns: Semaphore,
     watch: Box<Watch>,
@@ -89,7 +86,7 @@ pub struct Collector<'a> {
 impl<'a> Collector<'a> {
     /// Opens a folder, or makes it. What its manifest lists stays listed.
     ///
-    /// `host` and `variables` are there for clips whose URL expires before its turn comes: they are
+    /// `host` and `settings` are there for clips whose URL expires before its turn comes: they are
     /// asked for again.
     ///
     /// # Errors
@@ -98,7 +95,7 @@ impl<'a> Collector<'a> {
     pub async fn new(
         folder: &Path,
         host: &'a ClipHost,
-        variables: &'a [(String, String)],
+        settings: &'a Settings,
         watch: Box<Watch>,
     ) -> Result<Self, CollectError> {
         let folder = folder.to_owned();
@@ -112,8 +109,8 @@ impl<'a> Collector<'a> {
         Ok(Self {
             folder,
             host,
-            variables,
-            client: MediaClient::new(host.outbound())?,
+            settings,
+            client: host.media_client()?,
             turns: Semaphore::new(DOWNLOADS),
             watch,
             given: Mutex::default(),
@@ -243,7 +240,7 @@ impl<'a> Collector<'a> {
 
     async fn renew(&self, footage: &Footage) -> Result<Clip, CallError> {
         self.host
-            .request_clip(self.variables, &footage.request())
+            .request_clip(self.settings, &footage.request())
             .await
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
-use mv_clip_host::clip::{Clip, ClipRequest};
+use mv_clip_host::{Clip, ClipRequest};
 use serde::{Deserialize, Serialize};
 
 /// What one clip shows: the camera and the window.

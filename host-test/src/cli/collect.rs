@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mv_clip_footage::{Collected, Collector, Progress, Watch};
-use mv_clip_host::{CallError, ClipError, ClipHost, ClipOutcome};
+use mv_clip_host::{CallError, ClipHost, ClipOutcome, Settings};
 
 use super::outcome::{TEMPORARY, error_json};
 use super::{ComponentFile, KeyHolder, settings};
@@ -37,7 +37,7 @@ pub(super) struct Output {
 /// What it takes to call the component.
 pub(super) struct Calls {
     pub(super) host: ClipHost,
-    pub(super) variables: Vec<(String, String)>,
+    pub(super) settings: Settings,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +66,7 @@ pub(super) async fn run(output: &Output, source: &impl Source) -> ExitCode {
                 eprintln!("error: {error:#}");
             }
             match error.downcast_ref() {
-                Some(CallError::Clip(ClipError::Transient(_)) | CallError::ShuttingDown) => {
-                    TEMPORARY.into()
-                }
+                Some(error) if CallError::is_transient(error) => TEMPORARY.into(),
                 _ if error.is::<Interrupted>() => INTERRUPTED.into(),
                 _ => ExitCode::FAILURE,
             }
@@ -90,13 +88,13 @@ pub(super) async fn save_all(
 }
 
 async fn fill(output: &Output, source: &impl Source) -> anyhow::Result<Collected> {
-    let variables = settings::from_environment()?;
-    let host = settings::host(&output.component, &output.key, &variables, &[]).await?;
-    let calls = Calls { host, variables };
-    let (host, variables) = (&calls.host, &calls.variables);
+    let settings = Settings::from_env()?;
+    let host = settings::host(&output.component, &output.key, &settings, &[]).await?;
+    let calls = Calls { host, settings };
+    let (host, settings) = (&calls.host, &calls.settings);
     let bars = bars();
-    let waiting = waiting_for(&bars, settings::base_url(variables));
-    let collector = Collector::new(&output.out, host, variables, watch(bars)).await?;
+    let waiting = waiting_for(&bars, settings::base_url(settings));
+    let collector = Collector::new(&output.out, host, settings, watch(bars)).await?;
     source.collect(&calls, &collector).await?;
     waiting.finish_and_clear();
     Ok(collector.finish().await?)

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use mv_clip_host::Clip;
+use mv_clip_host::{Clip, Settings};
 
 use super::call::{Call, waiting_for};
 use super::outcome::{clip_json, tell};
@@ -27,10 +27,10 @@ pub(super) async fn run(args: Args) -> ExitCode {
 }
 
 async fn get(call: &Call) -> anyhow::Result<Clip> {
-    let variables = settings::from_environment()?;
-    let waiting = waiting_for(settings::base_url(&variables).to_owned());
-    let host = settings::host(&call.component, &call.key, &variables, &[]).await?;
-    let result = host.request_clip(&variables, &call.request()).await;
+    let settings = Settings::from_env()?;
+    let waiting = waiting_for(settings::base_url(&settings).to_owned());
+    let host = settings::host(&call.component, &call.key, &settings, &[]).await?;
+    let result = host.request_clip(&settings, &call.request()).await;
     waiting.finish_and_clear();
     Ok(result?)
 }

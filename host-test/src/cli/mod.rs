@@ -102,14 +102,6 @@ enum KeyOption {
     Injection,
 }
 
-impl ComponentFile {
-    /// Where compiled components are kept; nowhere where that is nobody's cache folder.
-    fn cache(&self) -> Option<PathBuf> {
-        let of_user = || Some(dirs::cache_dir()?.join("mv-clip"));
-        self.cache.clone().or_else(of_user)
-    }
-}
-
 pub(crate) async fn run(cli: Cli) -> ExitCode {
     log(cli.verbose);
     let result = match cli.command {

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use mv_clip_host::clip::kind_name;
 use mv_clip_host::{CallError, Clip, ClipError};
 use serde_json::{Value, json};
 
@@ -26,9 +25,7 @@ pub(super) fn tell<T>(
                 eprintln!("error: {error:#}");
             }
             return match error.downcast_ref() {
-                Some(CallError::Clip(ClipError::Transient(_)) | CallError::ShuttingDown) => {
-                    TEMPORARY.into()
-                }
+                Some(error) if CallError::is_transient(error) => TEMPORARY.into(),
                 _ => ExitCode::FAILURE,
             };
         }
@@ -57,7 +54,7 @@ pub(super) fn error_json(error: &anyhow::Error) -> Value {
     json!({
         "error": {
             "case": case,
-            "kind": kind_name(failure.kind),
+            "kind": failure.kind.name(),
             "message": failure.message,
             "status": failure.status,
             "request_id": failure.request_id,

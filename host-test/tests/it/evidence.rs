@@ -45,7 +45,7 @@ fn name(request: &ClipRequest) -> String {
 /// Asks for these, and saves what comes.
 pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipRequest]) -> Collected {
     let watch = Box::new(|_: &Footage| Box::new(Unseen) as Box<dyn Progress>);
-    let collector = Collector::new(folder.path(), &world.host, world.variables(), watch);
+    let collector = Collector::new(folder.path(), &world.host, world.settings(), watch);
     let collector = collector.await.unwrap();
     for request in requests {
         let outcome = world.request(request).await;

@@ -25,6 +25,7 @@ mod load;
 mod matrix;
 mod media;
 mod mock;
+mod observability;
 mod outbound;
 mod secrets;
 mod shutdown;

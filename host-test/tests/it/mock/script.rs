@@ -109,7 +109,10 @@ async fn a_script_goes_first_and_what_it_leaves_goes_wrong_by_chance() {
     assert!(!join_all(faults).await.contains(&true));
 
     let requests = mock.take_requests();
-    let random_faults: Vec<_> = requests.iter().map(|request| request.random_fault).collect();
+    let random_faults: Vec<_> = requests
+        .iter()
+        .map(|request| request.random_fault)
+        .collect();
     assert_eq!(random_faults, [[false; 2].as_slice(), &[true; 60]].concat());
     let with = |status: u16| {
         let statuses = requests.iter().filter_map(|request| request.status);
