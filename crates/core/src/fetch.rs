@@ -11,7 +11,7 @@ use crate::error::{ClipError, Failure, FailureKind};
 use crate::redirect;
 use crate::refusal::Refusal;
 use crate::request::ClipRequest;
-use crate::retry::{self, Ending, Verdict, whole_seconds};
+use crate::retry::{self, RetryDecision, StopReason, whole_seconds};
 use crate::settings::{self, Settings};
 use crate::time::Timestamp;
 use crate::url::Url;
@@ -191,7 +191,7 @@ impl<'a> Fetch<'a> {
         let asked_for = reply
             .and_then(|reply| reply.retry_after.as_deref())
             .and_then(|value| retry::retry_after(value, self.started + elapsed));
-        let again = retry::again(&refusal);
+        let again = refusal.retryability();
         let refused = Refused {
             refusal,
             host: self.next_url.authority().to_owned(),
@@ -202,14 +202,14 @@ impl<'a> Fetch<'a> {
         let Self {
             settings, attempts, ..
         } = *self;
-        match retry::judge(settings, again, attempts, elapsed, asked_for, random) {
-            Verdict::Permanent => done(ClipError::Permanent(self.failure(
+        match retry::decide(settings, again, attempts, elapsed, asked_for, random) {
+            RetryDecision::Permanent => done(ClipError::Permanent(self.failure(
                 &refused,
-                Ending::Final,
+                StopReason::NotRetryable,
                 None,
             ))),
-            Verdict::Transient(ending, wait) => self.transient(&refused, ending, wait),
-            Verdict::Retry(at) => {
+            RetryDecision::Transient(ending, wait) => self.transient(&refused, ending, wait),
+            RetryDecision::Retry(at) => {
                 self.redirects = 0;
                 self.next_url = self.first_url.clone();
                 self.not_before = at.max(self.last_attempt.map_or(at, |at| at + settings.gap));
@@ -230,7 +230,7 @@ impl<'a> Fetch<'a> {
     fn out_of_time(&self, elapsed: Duration) -> Step {
         let wait = Some(self.not_before.saturating_sub(elapsed));
         match &self.refused {
-            Some(refused) => self.transient(refused, Ending::PastDeadline, wait),
+            Some(refused) => self.transient(refused, StopReason::PastDeadline, wait),
             None => {
                 let refused = Refused {
                     refusal: Refusal::OutOfTime,
@@ -239,7 +239,7 @@ impl<'a> Fetch<'a> {
                     request_id: None,
                     errors: Vec::new(),
                 };
-                self.transient(&refused, Ending::Final, wait)
+                self.transient(&refused, StopReason::NotRetryable, wait)
             }
         }
     }
@@ -249,7 +249,7 @@ impl<'a> Fetch<'a> {
         (self.started + elapsed).since(window.end()) < RECENT + self.settings.lag
     }
 
-    fn transient(&self, refused: &Refused, ending: Ending, wait: Option<Duration>) -> Step {
+    fn transient(&self, refused: &Refused, ending: StopReason, wait: Option<Duration>) -> Step {
         let wait = match refused.refusal {
             // No other wait tells how long footage takes.
             Refusal::NotYet => Some(wait.unwrap_or_default().max(self.settings.lag)),
@@ -259,10 +259,10 @@ impl<'a> Fetch<'a> {
         done(ClipError::Transient(self.failure(refused, ending, seconds)))
     }
 
-    fn failure(&self, refused: &Refused, ending: Ending, seconds: Option<u32>) -> Failure {
+    fn failure(&self, refused: &Refused, ending: StopReason, seconds: Option<u32>) -> Failure {
         let host = self.settings.shown(&refused.host);
         let mut message = refused.refusal.message(self.settings, &host);
-        message.push_str(&ending.words(self.settings, self.attempts));
+        message.push_str(&ending.message(self.settings, self.attempts));
         let errors = refused.errors.iter().cloned();
         if let Some(errors) = errors.reduce(|all, error| all + "; " + &error) {
             let words = self.settings.shown(&errors);

@@ -3,6 +3,7 @@
 use crate::api::{MAX_BODY, TransportError};
 use crate::error::FailureKind;
 use crate::redirect::{MAX_REDIRECTS, RedirectError};
+use crate::retry::{BASE, BASE_NOT_YET, BASE_RATE_LIMITED, Retryability};
 use crate::settings::Settings;
 use crate::url::UrlError;
 
@@ -55,6 +56,29 @@ impl Refusal {
             Self::Status(_) | Self::Unusable(_) => FailureKind::BadResponse,
             Self::Redirect(RedirectError::NoLocation) => FailureKind::BadResponse,
             Self::Redirect(_) => FailureKind::Rejected,
+        }
+    }
+
+    /// When to try again.
+    pub fn retryability(&self) -> Retryability {
+        match self {
+            Self::Status(429) => Retryability::Soon(BASE_RATE_LIMITED),
+            Self::Status(408 | 500 | 502 | 503 | 504)
+            | Self::NoReply(
+                TransportError::Connection(_) | TransportError::TimedOut | TransportError::TooLarge,
+            )
+            | Self::Unusable(_)
+            | Self::OutOfTime => Retryability::Soon(BASE),
+            Self::NotYet => Retryability::Soon(BASE_NOT_YET),
+            // Not implemented, and HTTP version not supported: what this client sends will not change.
+            Self::Status(501 | 505) => Retryability::Never,
+            // A 5xx that is not known means the same as 500 (RFC 9110, section 15), but proxies use these for
+            // faults that outlast a call.
+            Self::Status(500..) => Retryability::Later,
+            Self::Status(_)
+            | Self::NoVideo
+            | Self::NoReply(TransportError::Certificate | TransportError::Denied)
+            | Self::Redirect(_) => Retryability::Never,
         }
     }
 
@@ -298,12 +322,14 @@ mod tests {
 
     #[test]
     fn permanent_failures_do_not_say_try_again() {
-        use crate::retry::{Again, again};
         let settings = Settings::from_variables::<&str, &str>([]).unwrap();
         for refusal in (100..600).map(Refusal::Status) {
             let message = refusal.message(&settings, "h");
             let says = message.contains("Try again later");
-            assert!(!says || again(&refusal) != Again::Never, "{message}");
+            assert!(
+                !says || refusal.retryability() != Retryability::Never,
+                "{message}"
+            );
         }
     }
 
@@ -331,5 +357,86 @@ mod tests {
             "api.meraki.com redirects to evil.com, and the API key must not go there. Check \
              MERAKI_BASE_URL."
         );
+    }
+
+    #[test]
+    fn every_status_but_six_is_final_for_the_call() {
+        let retried: Vec<u16> = (100..600)
+            .filter(|status| {
+                matches!(
+                    Refusal::Status(*status).retryability(),
+                    Retryability::Soon(_)
+                )
+            })
+            .collect();
+        assert_eq!(retried, [408, 429, 500, 502, 503, 504]);
+    }
+
+    #[test]
+    fn other_server_errors_may_pass_by_the_next_call() {
+        let later: Vec<u16> = (100..600)
+            .filter(|status| Refusal::Status(*status).retryability() == Retryability::Later)
+            .collect();
+        assert_eq!(later, (506..600).collect::<Vec<u16>>());
+    }
+
+    #[test]
+    fn what_is_tried_again() {
+        for refusal in [
+            Refusal::NoReply(TransportError::Connection("refused")),
+            Refusal::NoReply(TransportError::TimedOut),
+            Refusal::Unusable(Unusable::NotJson),
+            Refusal::Unusable(Unusable::NoUrl),
+            Refusal::NoReply(TransportError::TooLarge),
+            Refusal::Unusable(Unusable::Url(UrlError::Insecure)),
+        ] {
+            assert_eq!(
+                refusal.retryability(),
+                Retryability::Soon(BASE),
+                "{refusal:?}"
+            );
+        }
+        assert_eq!(
+            Refusal::Status(429).retryability(),
+            Retryability::Soon(BASE_RATE_LIMITED)
+        );
+        assert_eq!(
+            Refusal::NotYet.retryability(),
+            Retryability::Soon(BASE_NOT_YET)
+        );
+    }
+
+    #[test]
+    fn an_untrusted_certificate_stays_untrusted() {
+        assert_eq!(
+            Refusal::NoReply(TransportError::Certificate).retryability(),
+            Retryability::Never
+        );
+    }
+
+    #[test]
+    fn what_the_host_denies_stays_denied() {
+        assert_eq!(
+            Refusal::NoReply(TransportError::Denied).retryability(),
+            Retryability::Never
+        );
+    }
+
+    #[test]
+    fn old_footage_that_is_not_there_will_not_come() {
+        assert_eq!(Refusal::NoVideo.retryability(), Retryability::Never);
+    }
+
+    #[test]
+    fn a_refused_redirect_would_be_refused_again() {
+        for error in [
+            RedirectError::NoLocation,
+            RedirectError::TooMany,
+            RedirectError::Foreign("h".into()),
+            RedirectError::Insecure("h".into()),
+            RedirectError::UserInfo("h".into()),
+        ] {
+            assert_eq!(Refusal::Redirect(error).retryability(), Retryability::Never);
+        }
     }
 }

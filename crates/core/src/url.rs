@@ -1,12 +1,13 @@
 //! The URLs that this crate sends to, follows or hands out.
 
 use std::fmt;
-use std::net::IpAddr;
 
-use fluent_uri::component::{Authority, Host, Scheme};
+use fluent_uri::component::{Authority, Scheme};
 use fluent_uri::pct_enc::EStr;
-use fluent_uri::pct_enc::encoder::{Path, Query, RegName};
+use fluent_uri::pct_enc::encoder::{Path, Query};
 use fluent_uri::{Uri, UriRef};
+
+use crate::host::{Host, is_under};
 
 /// Meraki's regions, each with its own API and its own shards.
 ///
@@ -84,13 +85,14 @@ impl Url {
 
     fn check(uri: Uri<String>) -> Result<Self, UrlError> {
         let authority = uri.authority().ok_or(UrlError::Malformed)?;
-        if !is_host(&authority) || authority.port_to_u16().is_err() {
+        let host = Host::parse(authority.host()).map_err(|_| UrlError::Malformed)?;
+        if authority.port_to_u16().is_err() {
             return Err(UrlError::Malformed);
         }
         if authority.has_userinfo() {
             return Err(UrlError::UserInfo);
         }
-        if uri.scheme() == HTTPS || (uri.scheme() == HTTP && is_loopback(&authority)) {
+        if uri.scheme() == HTTPS || (uri.scheme() == HTTP && is_loopback(&host, &authority)) {
             return Ok(Self(uri));
         }
         Err(UrlError::Insecure)
@@ -177,10 +179,9 @@ impl Url {
         let host = self.host().to_ascii_lowercase();
         self.is_https()
             && self.port() == 443
-            && MERAKI_DOMAINS.iter().any(|domain| {
-                host.strip_suffix(domain)
-                    .is_some_and(|labels| labels.is_empty() || labels.ends_with('.'))
-            })
+            && MERAKI_DOMAINS
+                .iter()
+                .any(|domain| host == *domain || is_under(&host, domain))
     }
 
     fn port(&self) -> u16 {
@@ -195,54 +196,13 @@ impl Url {
 const HTTPS: &Scheme = Scheme::new_or_panic("https");
 const HTTP: &Scheme = Scheme::new_or_panic("http");
 
-/// Whether this is a host to whoever sends the request or opens the URL, and the same one.
-///
-/// RFC 3986 has more: `evil.com%2F.meraki.com` is below meraki.com only until it is decoded, and
-/// `127.1` is a name there, but an address to others (WHATWG's URL standard, "host parser").
-fn is_host(authority: &Authority<'_>) -> bool {
-    match authority.host_parsed() {
-        Host::Ipv4(_) | Host::Ipv6(_) => true,
-        Host::RegName(name) => is_name(name.as_str()),
-        _ => false,
+/// Whether a host is this machine. `localhost` counts: RFC 6761, section 6.3, keeps the name for loopback
+/// addresses. With a trailing dot it is another name to browsers.
+fn is_loopback(host: &Host, authority: &Authority<'_>) -> bool {
+    match host {
+        Host::Ip(ip) => ip.is_loopback(),
+        Host::Domain(_) => authority.host().eq_ignore_ascii_case("localhost"),
     }
-}
-
-/// Whether this has the form of a name in DNS; `_` is no letter of host names, but of some hosts.
-fn is_name(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let is_label = |label: &str| {
-        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        !label.is_empty() && label.bytes().all(is_letter)
-    };
-    let last = name.rsplit('.').next().unwrap_or_default();
-    name.len() <= LONGEST_NAME && name.split('.').all(is_label) && !is_number(last)
-}
-
-/// Whether a name that ends with this label is an address to others: digits, or `0x` and digits of 16.
-fn is_number(label: &str) -> bool {
-    let hex = label.strip_prefix("0x").or(label.strip_prefix("0X"));
-    match hex {
-        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => label.bytes().all(|byte| byte.is_ascii_digit()),
-    }
-}
-
-/// RFC 1035, section 2.3.4, without the length bytes.
-const LONGEST_NAME: usize = 253;
-
-/// `localhost` counts: RFC 6761, section 6.3, keeps the name for loopback addresses.
-fn is_loopback(authority: &Authority<'_>) -> bool {
-    let ip: IpAddr = match authority.host_parsed() {
-        Host::Ipv4(ip) => ip.into(),
-        Host::Ipv6(ip) => ip.into(),
-        Host::RegName(name) => return is_localhost(name),
-        _ => return false,
-    };
-    ip.is_loopback()
-}
-
-fn is_localhost(name: &EStr<RegName>) -> bool {
-    name.as_str().eq_ignore_ascii_case("localhost")
 }
 
 /// The path may be a clip's access token, so only the origin is shown.
@@ -341,7 +301,9 @@ mod tests {
             "meraki.com.0X7F.",
             "meraki.com.0x",
             "[v1.meraki.com]",
-            &"a".repeat(254),
+            "-h.example",
+            "h-.example",
+            &"a".repeat(64),
         ] {
             let text = format!("https://{host}/x");
             assert_eq!(Url::parse(&text), Err(UrlError::Malformed), "{text}");
@@ -350,7 +312,7 @@ mod tests {
             "my_nas",
             "3com",
             "0xyz",
-            &"a".repeat(253),
+            &"a".repeat(63),
             "h.",
             "a-1.xn--p1ai",
             "[::1]",

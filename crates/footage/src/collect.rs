@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use mv_clip_core::text::error_chain;
-use mv_clip_host::ClipHost;
-use mv_clip_host::clip::{CallError, Clip, ClipRequest};
-use mv_clip_host::media::MediaClient;
-use mv_clip_host::outbound::TlsError;
+use mv_clip_host::{CallError, Clip, ClipHost, ClipRequest, MediaClient, Settings, TlsError};
 use tokio::fs;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -68,7 +65,7 @@ pub struct Collected {
 pub struct Collector<'a> {
     folder: PathBuf,
     host: &'a ClipHost,
-    variables: &'a [(String, String)],
+    settings: &'a Settings,
     client: MediaClient,
     downloads: Semaphore,
     progress: Box<ProgressFactory>,
@@ -80,7 +77,7 @@ pub struct Collector<'a> {
 impl<'a> Collector<'a> {
     /// Opens a folder, or creates it. Clips that its manifest lists stay listed.
     ///
-    /// `host` and `variables` serve to request a clip again if its URL has expired before the download.
+    /// `host` and `settings` serve to request a clip again if its URL has expired before the download.
     ///
     /// # Errors
     ///
@@ -88,7 +85,7 @@ impl<'a> Collector<'a> {
     pub async fn new(
         folder: &Path,
         host: &'a ClipHost,
-        variables: &'a [(String, String)],
+        settings: &'a Settings,
         progress: Box<ProgressFactory>,
     ) -> Result<Self, CollectError> {
         let folder = folder.to_owned();
@@ -98,8 +95,8 @@ impl<'a> Collector<'a> {
         Ok(Self {
             folder,
             host,
-            variables,
-            client: MediaClient::new(host.outbound())?,
+            settings,
+            client: host.media_client()?,
             downloads: Semaphore::new(MAX_DOWNLOADS),
             progress,
             seen: Mutex::default(),
@@ -226,7 +223,7 @@ impl<'a> Collector<'a> {
 
     async fn renew(&self, footage: &Footage) -> Result<Clip, CallError> {
         self.host
-            .request_clip(self.variables, &footage.request())
+            .request_clip(self.settings, &footage.request())
             .await
     }
 

@@ -2,20 +2,23 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mv_clip_core::text::error_chain;
-use mv_clip_host::clip::ClipUrl;
-use mv_clip_host::media::{LARGEST, MediaClient, MediaError, PAUSE, READY_WITHIN, chunk};
+use mv_clip_host::{ClipUrl, MediaClient, MediaError};
 use mv_clip_mpegts::{NotMpegTs, Summary};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::part::{AppendError, PartFile};
 use crate::progress::Progress;
 
 /// How often an interrupted download is resumed.
 const BREAKS: u32 = 5;
+
+/// How long to wait before that.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a clip cannot be downloaded. No message contains the URL.
 #[derive(Debug, thiserror::Error)]
@@ -96,8 +99,6 @@ impl Version {
 enum Stop {
     /// Another attempt may get further.
     Broken(DownloadError),
-    /// The clip is not available yet.
-    NotReady(StatusCode),
     /// The file does not belong to this clip.
     OtherClip,
     /// No attempt can help.
@@ -115,7 +116,6 @@ pub(crate) async fn download(
     part: &mut PartFile,
     progress: &dyn Progress,
 ) -> Result<Summary, DownloadError> {
-    let started = Instant::now();
     let mut version = None;
     let mut breaks = 0;
     loop {
@@ -130,10 +130,6 @@ pub(crate) async fn download(
                 breaks += 1;
                 continue;
             }
-            Err(Stop::NotReady(status)) if started.elapsed() + PAUSE > READY_WITHIN => {
-                return Err(MediaError::Status(status).into());
-            }
-            Err(Stop::NotReady(status)) => tracing::info!(%status, "the clip is not available yet"),
             Err(Stop::Broken(error)) if breaks >= BREAKS => return Err(error),
             Err(Stop::Broken(error)) => {
                 breaks += 1;
@@ -160,21 +156,18 @@ async fn attempt(
         .await
         .map_err(|error| write_failed(part, error))?;
     let from = part.length() - tail.len() as u64;
-    let range = HeaderValue::try_from(format!("bytes={from}-")).ok();
-    let range = range.filter(|_| !tail.is_empty());
-    let response = client.get(url, range.as_ref()).await;
+    let response = match tail.is_empty() {
+        true => client.get(url).await,
+        false => client.get_from(url, from).await,
+    };
     let mut response = response.map_err(failed)?;
-    let status = response.status();
-    let found = match status {
-        StatusCode::PARTIAL_CONTENT => continued(response.headers(), from)?,
-        StatusCode::RANGE_NOT_SATISFIABLE if !tail.is_empty() => return Err(Stop::OtherClip),
-        StatusCode::OK => whole(response.headers()),
-        StatusCode::NOT_FOUND => return Err(Stop::NotReady(status)),
-        status if status.is_server_error() => return Err(Stop::NotReady(status)),
-        _ => return Err(Stop::Final(MediaError::Status(status).into())),
+    let (is_whole, found) = match response.status() {
+        StatusCode::PARTIAL_CONTENT => (false, continued(response.headers(), from)?),
+        StatusCode::RANGE_NOT_SATISFIABLE => return Err(Stop::OtherClip),
+        _ => (true, whole(response.headers())),
     };
     let mut overlap = tail.as_slice();
-    if status == StatusCode::OK {
+    if is_whole {
         overlap = &[];
         part.restart()
             .await
@@ -188,11 +181,11 @@ async fn attempt(
     let length = found.length;
     *version = Some(found);
 
-    while let Some(chunk) = chunk(&mut response).await.map_err(failed)? {
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
         let again = chunk.len().min(overlap.len());
         let (known, new) = chunk.split_at_checked(again).unwrap_or((&chunk, &[]));
         overlap = overlap.strip_prefix(known).ok_or(Stop::OtherClip)?;
-        if part.length() + new.len() as u64 > LARGEST as u64 {
+        if part.length() + new.len() as u64 > MediaClient::LARGEST as u64 {
             part.restart()
                 .await
                 .map_err(|error| write_failed(part, error))?;

@@ -1,7 +1,7 @@
 //! Turns the failure of a clip into its entry in the manifest.
 
 use mv_clip_core::text::error_chain;
-use mv_clip_host::clip::{CallError, ClipError, kind_name};
+use mv_clip_host::CallError;
 
 use crate::download::DownloadError;
 use crate::footage::{self, Footage, InvalidFootage};
@@ -22,20 +22,12 @@ impl Failed {
     /// The entry in the manifest.
     pub(crate) fn missing(self, wanted: Footage) -> Missing {
         let (transient, kind) = match &self {
-            Self::Call(CallError::Clip(error)) => match error {
-                ClipError::Permanent(failure) => (false, kind_name(failure.kind)),
-                ClipError::Transient(failure) => (true, kind_name(failure.kind)),
-                ClipError::ExecutionFailed => (true, "component-failed"),
-            },
-            Self::Call(CallError::ShuttingDown) => (true, "shutting-down"),
-            Self::Call(_) => (false, "component-failed"),
+            Self::Call(error) => (error.is_transient(), kind(error)),
             Self::Download(error) => (!error.is_final(), "download-failed"),
             Self::Name(_) => (false, "component-failed"),
         };
         let failure = match &self {
-            Self::Call(CallError::Clip(
-                ClipError::Permanent(failure) | ClipError::Transient(failure),
-            )) => Some(failure),
+            Self::Call(error) => error.failure(),
             _ => None,
         };
         let status = match &self {
@@ -52,5 +44,14 @@ impl Failed {
             retry_after_seconds: failure.and_then(|failure| failure.retry_after_seconds),
             failed_at: footage::now(),
         }
+    }
+}
+
+fn kind(error: &CallError) -> &'static str {
+    match error {
+        CallError::ShuttingDown => "shutting-down",
+        error => error
+            .failure()
+            .map_or("component-failed", |failure| failure.kind.name()),
     }
 }

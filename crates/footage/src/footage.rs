@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
-use mv_clip_host::clip::{Clip, ClipRequest};
+use mv_clip_host::{Clip, ClipRequest};
 use serde::{Deserialize, Serialize};
 
 /// The footage of one clip: the camera and the window.

@@ -16,5 +16,4 @@ mod outgoing;
 mod transfer;
 pub mod wasi;
 
-
 pub use call::Call;

@@ -4,7 +4,6 @@
 //! others come from the crate `wasi`. A component that generates bindings of a world maps the interfaces of
 //! WASI to these with `wit_bindgen::generate!`'s `with`.
 
-
 pub use waki::bindings::wasi::{http, io};
 
 /// `wasi:cli`.

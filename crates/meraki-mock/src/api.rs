@@ -1,7 +1,6 @@
 //! `GET /devices/{serial}/camera/clip`. Checks, in this order: API key, rate limit, serial, window, footage.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -12,6 +11,7 @@ use http::header::LOCATION;
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::config::{Camera, MockConfig};
 use crate::record::{Authorization, MEDIA, SHARD};

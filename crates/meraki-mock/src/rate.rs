@@ -1,8 +1,9 @@
 //! The organization's rate limit, as a token bucket.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mv_clip_core::rate::RateLimit;
+use tokio::time::Instant;
 
 /// The remaining budget, kept as time and therefore exact: a request costs the time in which the bucket
 /// refills by one.

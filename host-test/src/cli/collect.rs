@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mv_clip_footage::{Collected, Collector};
-use mv_clip_host::{CallError, ClipHost, ClipOutcome};
+use mv_clip_host::{CallError, ClipHost, ClipOutcome, Settings};
 
 use super::exit::{self, Interrupted};
 use super::options::{ComponentFile, KeyHolder};
@@ -34,7 +34,7 @@ pub(super) struct Output {
 /// The host and the settings of its calls.
 pub(super) struct Calls {
     pub(super) host: ClipHost,
-    pub(super) variables: Vec<(String, String)>,
+    pub(super) settings: Settings,
 }
 
 /// A command that requests clips.
@@ -71,15 +71,15 @@ pub(super) async fn save_all(
 }
 
 async fn fill(output: &Output, source: &impl Source) -> anyhow::Result<Collected> {
-    let variables = settings::from_environment()?;
-    let host = settings::host(&output.component, &output.key, &variables, &[]).await?;
-    let calls = Calls { host, variables };
-    let (host, variables) = (&calls.host, &calls.variables);
+    let settings = Settings::from_env()?;
+    let host = settings::host(&output.component, &output.key, &settings, &[]).await?;
+    let calls = Calls { host, settings };
+    let (host, settings) = (&calls.host, &calls.settings);
     let bars = progress::bars();
-    let text = format!("clips from {}", settings::base_url(variables));
+    let text = format!("clips from {}", settings::base_url(settings));
     let _spinner = Spinner::within(&bars, &text);
     let downloads = progress::downloads(bars);
-    let collector = Collector::new(&output.out, host, variables, downloads).await?;
+    let collector = Collector::new(&output.out, host, settings, downloads).await?;
     source.collect(&calls, &collector).await?;
     Ok(collector.finish().await?)
 }

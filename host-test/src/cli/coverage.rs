@@ -37,10 +37,10 @@ pub(super) async fn run(args: Args) -> ExitCode {
 
 impl Source for Args {
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let Calls { host, variables } = calls;
+        let Calls { host, settings } = calls;
         let duration = Some(self.duration);
         let outcomes = host
-            .get_coverage(variables, &self.serials, &self.at, duration)
+            .get_coverage(settings, &self.serials, &self.at, duration)
             .await?;
         collect::save_all(collector, outcomes).await
     }

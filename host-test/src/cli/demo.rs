@@ -5,13 +5,12 @@ use std::time::Instant;
 use anyhow::Context;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{MockConfig, MockMeraki};
-use mv_clip_host::ClipRequest;
-use mv_clip_host::media::MediaClient;
+use mv_clip_host::{ClipRequest, Setting, Settings};
 use mv_clip_mpegts as mpegts;
 
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print};
-use super::settings::{self, KEY};
+use super::settings;
 
 /// Gets a clip from a mock of the Meraki API, and prints the time of each step
 ///
@@ -31,7 +30,7 @@ pub(super) struct Args {
 
 /// The camera, and the settings to reach it.
 struct Target {
-    variables: Vec<(String, String)>,
+    settings: Settings,
     serial: String,
     /// Stops when it is dropped.
     _mock: Option<MockMeraki>,
@@ -40,11 +39,11 @@ struct Target {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let target = target(args.serial.as_deref()).await?;
-    step("target", started, settings::base_url(&target.variables))?;
+    step("target", started, settings::base_url(&target.settings))?;
 
     let started = Instant::now();
     let file = args.component.component.display().to_string();
-    let host = settings::host(&args.component, &args.key, &target.variables, &[]).await?;
+    let host = settings::host(&args.component, &args.key, &target.settings, &[]).await?;
     step("load", started, &file)?;
 
     let started = Instant::now();
@@ -57,7 +56,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         end,
         imager_id: None,
     };
-    let clip = host.request_clip(&target.variables, &request).await?;
+    let clip = host.request_clip(&target.settings, &request).await?;
     step(
         "get-clip",
         started,
@@ -66,8 +65,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     print(&format!("{:INDENT$}{}", "", clip.url.expose()))?;
 
     let started = Instant::now();
-    let media = MediaClient::new(host.outbound())?;
-    let bytes = media.fetch(&clip.url).await?;
+    let bytes = host.media_client()?.fetch(&clip.url).await?;
     step("fetch", started, &format!("{} bytes", bytes.len()))?;
 
     let started = Instant::now();
@@ -76,32 +74,34 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
-    let mut variables = settings::from_environment()?;
-    let has_key = variables.iter().any(|(name, _)| name == KEY);
+    let settings = Settings::from_env()?;
+    let has_key = settings.get(Setting::ApiKey).is_some();
     if let (Some(serial), true) = (serial, has_key) {
         print(&format!(
             "Using the Meraki API at {}",
-            settings::base_url(&variables)
+            settings::base_url(&settings)
         ))?;
         return Ok(Target {
-            variables,
+            settings,
             serial: serial.to_owned(),
             _mock: None,
         });
     }
     if serial.is_some() {
         anyhow::bail!(
-            "a serial number needs the Meraki API: set {KEY}, or omit the serial number to use the mock"
+            "a serial number needs the Meraki API: set {}, or omit the serial number to use the mock",
+            Setting::ApiKey
         );
     }
     print(&format!(
-        "Using a mock of the Meraki API (for the real one, set {KEY} and pass a serial number)"
+        "Using a mock of the Meraki API (for the real one, set {} and pass a serial number)",
+        Setting::ApiKey
     ))?;
     let mock = MockMeraki::start(MockConfig::default()).await?;
     // The mock gets no real key.
-    variables.retain(|(name, _)| !name.starts_with("MERAKI_"));
-    variables.push((KEY.to_owned(), mock.key().to_owned()));
-    variables.push(("MERAKI_BASE_URL".to_owned(), mock.base_url()));
+    let settings = settings
+        .text(Setting::ApiKey, mock.key())
+        .base_url(mock.base_url());
     let serial = mock
         .cameras()
         .first()
@@ -109,7 +109,7 @@ async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
         .serial
         .clone();
     Ok(Target {
-        variables,
+        settings,
         serial,
         _mock: Some(mock),
     })

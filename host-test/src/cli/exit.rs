@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use mv_clip_host::{CallError, ClipError};
+use mv_clip_host::CallError;
 
 /// The end of each command's help.
 pub(super) const HELP: &str = "\
@@ -35,7 +35,7 @@ pub(super) fn temporary() -> ExitCode {
 /// The exit code for an error.
 pub(super) fn code(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref() {
-        Some(CallError::Clip(ClipError::Transient(_)) | CallError::ShuttingDown) => temporary(),
+        Some(error) if CallError::is_transient(error) => temporary(),
         _ if error.is::<Interrupted>() => INTERRUPTED.into(),
         _ => ExitCode::FAILURE,
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use mv_clip_host::Clip;
+use mv_clip_host::{Clip, Settings};
 
 use super::call::Call;
 use super::outcome::{clip_json, show};
@@ -28,8 +28,8 @@ pub(super) async fn run(args: Args) -> ExitCode {
 }
 
 async fn get(call: &Call) -> anyhow::Result<Clip> {
-    let variables = settings::from_environment()?;
-    let _spinner = Spinner::start(&format!("waiting for {}", settings::base_url(&variables)));
-    let host = settings::host(&call.component, &call.key, &variables, &[]).await?;
-    Ok(host.request_clip(&variables, &call.request()).await?)
+    let settings = Settings::from_env()?;
+    let _spinner = Spinner::start(&format!("waiting for {}", settings::base_url(&settings)));
+    let host = settings::host(&call.component, &call.key, &settings, &[]).await?;
+    Ok(host.request_clip(&settings, &call.request()).await?)
 }

@@ -45,12 +45,12 @@ pub(super) async fn run(args: Args) -> ExitCode {
 
 impl Source for Args {
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let Calls { host, variables } = calls;
+        let Calls { host, settings } = calls;
         let (pre, post) = (Some(self.pre), Some(self.post));
         let save = async |request: ClipRequest| {
             let serial = &request.serial;
             let outcome = host
-                .get_incident(variables, serial, &self.at, pre, post)
+                .get_incident(settings, serial, &self.at, pre, post)
                 .await;
             Ok(collector.save(&request, outcome).await?)
         };

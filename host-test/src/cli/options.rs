@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 /// The environment variable with the path of the component.
-pub(super) const COMPONENT: &str = "MV_CLIP_COMPONENT";
+const COMPONENT: &str = "MV_CLIP_COMPONENT";
 
 /// The environment variable with the folder of compiled components.
-pub(super) const CACHE: &str = "MV_CLIP_CACHE";
+const CACHE: &str = "MV_CLIP_CACHE";
 
 /// The component to run.
 #[derive(clap::Args)]
@@ -23,15 +23,7 @@ pub(super) struct ComponentFile {
     /// A private folder for compiled components, which makes later runs start faster [default: mv-clip in
     /// the user's cache folder]
     #[arg(long, value_name = "DIR", env = CACHE)]
-    cache: Option<PathBuf>,
-}
-
-impl ComponentFile {
-    /// The folder for compiled components; `None` if the user has no cache folder.
-    pub(super) fn cache(&self) -> Option<PathBuf> {
-        let default = || Some(dirs::cache_dir()?.join("mv-clip"));
-        self.cache.clone().or_else(default)
-    }
+    pub(super) cache: Option<PathBuf>,
 }
 
 /// Who holds the API key while the component runs.

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use mv_clip_host::clip::kind_name;
 use mv_clip_host::{CallError, Clip, ClipError};
 use serde_json::{Value, json};
 
@@ -67,7 +66,7 @@ fn error_json(error: &anyhow::Error) -> Value {
     json!({
         "error": {
             "case": case,
-            "kind": kind_name(failure.kind),
+            "kind": failure.kind.name(),
             "message": failure.message,
             "status": failure.status,
             "request_id": failure.request_id,

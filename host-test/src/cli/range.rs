@@ -40,14 +40,14 @@ pub(super) async fn run(args: Args) -> ExitCode {
 
 impl Source for Args {
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let Calls { host, variables } = calls;
+        let Calls { host, settings } = calls;
         let request = ClipRequest {
             serial: self.serial.clone(),
             start: self.start.clone(),
             end: self.end.clone(),
             imager_id: self.imager_id,
         };
-        let outcomes = host.get_range(variables, &request).await?;
+        let outcomes = host.get_range(settings, &request).await?;
         collect::save_all(collector, outcomes).await
     }
 }

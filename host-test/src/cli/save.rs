@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use mv_clip_host::SavedClip;
+use mv_clip_host::{SavedClip, Settings};
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -37,16 +37,14 @@ pub(super) async fn run(args: Args) -> ExitCode {
 
 async fn save(args: &Args) -> anyhow::Result<SavedClip> {
     let call = &args.call;
-    let variables = settings::from_environment()?;
+    let settings = Settings::from_env()?;
     // An invalid URL allows nothing: the component reports what is wrong with it.
     let destination: http::Uri = args.to.parse().unwrap_or_default();
     let host = destination.host().unwrap_or("its destination");
-    let base_url = settings::base_url(&variables);
+    let base_url = settings::base_url(&settings);
     let _spinner = Spinner::start(&format!("saving a clip from {base_url} to {host}"));
-    let host = settings::host(&call.component, &call.key, &variables, &[destination]).await?;
-    Ok(host
-        .save_clip(&variables, &call.request(), &args.to)
-        .await?)
+    let host = settings::host(&call.component, &call.key, &settings, &[destination]).await?;
+    Ok(host.save_clip(&settings, &call.request(), &args.to).await?)
 }
 
 fn saved_json(saved: &SavedClip) -> Value {

@@ -22,7 +22,7 @@ fn command(world: &World, arguments: &[&str]) -> Command {
         .env_clear()
         .env("MV_CLIP_COMPONENT", component_file())
         .env("MV_CLIP_CACHE", CACHE)
-        .envs(world.variables().iter().cloned());
+        .envs(world.variables());
     command
 }
 

@@ -45,7 +45,7 @@ fn name(request: &ClipRequest) -> String {
 /// Asks for these, and saves what comes.
 pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipRequest]) -> Collected {
     let progress = Box::new(|_: &Footage| Box::new(Ignored) as Box<dyn Progress>);
-    let collector = Collector::new(folder.path(), &world.host, world.variables(), progress);
+    let collector = Collector::new(folder.path(), &world.host, world.settings(), progress);
     let collector = collector.await.unwrap();
     for request in requests {
         let outcome = world.request(request).await;

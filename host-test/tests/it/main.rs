@@ -29,9 +29,11 @@ mod load;
 mod matrix;
 mod media;
 mod mock;
+mod observability;
 mod outbound;
 mod secrets;
 mod shutdown;
+mod simulated;
 mod support;
 mod transfer;
 

@@ -1,13 +1,17 @@
 //! A host that shuts down, from end to end: every call is answered, and nothing of it goes on.
 
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use meraki_mock::MockConfig;
-use mv_clip_host::{CallError, ClipHost, Limits, Policy, Shutdown};
+use mv_clip_host::{CallError, Limits, Policy, Settings, Shutdown};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::advance;
 
 use crate::guest;
-use crate::support::{SERIAL, World, component_file, footage, load, outbound};
+use crate::limits::watched;
+use crate::simulated::{Simulated, Stopped};
+use crate::support::{SERIAL, World, component_file, footage, load, tenant, try_load};
 use crate::transfer::bucket::{Act, Bucket};
 use crate::transfer::long_clip;
 
@@ -26,19 +30,20 @@ fn assert_shutting_down<T>(result: Result<T, CallError>) {
 /// A world whose host is its own, and can be shut down without the other tests.
 async fn world(config: MockConfig) -> World {
     let mut world = World::with(config).await;
-    let allowed = world.host.outbound().clone();
-    world.host = load(&component_file()).with_outbound(allowed);
+    let policy = world.host.policy().clone();
+    world.host = tenant(load(&component_file()).tenant().policy(policy));
     world
 }
 
 #[tokio::test]
 async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_their_policy() {
+    let _time = Simulated::time();
     let config = MockConfig {
         latency: Duration::from_secs(1),
         ..MockConfig::default()
     };
     let world = world(config).await;
-    let other = world.host.with_outbound(outbound(Policy::default()));
+    let other = tenant(world.host.tenant().policy(Policy::default()));
     let later = async {
         while world.mock.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -46,7 +51,11 @@ async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_
         let done = world.host.shut_down(LONG);
         let late = async {
             assert_shutting_down(world.get().await);
-            assert_shutting_down(other.request_clip(&[], &footage(SERIAL)).await);
+            assert_shutting_down(
+                other
+                    .request_clip(&Settings::default(), &footage(SERIAL))
+                    .await,
+            );
         };
         tokio::join!(done, late).0
     };
@@ -58,6 +67,7 @@ async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_
 
 #[tokio::test]
 async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
+    let _time = Simulated::time();
     let slowly = Act::StoreSlowly(Duration::from_millis(20));
     let bucket = Bucket::new([slowly]).await;
     let config = MockConfig {
@@ -65,10 +75,10 @@ async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
         ..MockConfig::default()
     };
     let world = World::with(config).await.also(&bucket.origin());
-    let allowed = world.host.outbound().clone();
-    let host = load(&component_file()).with_outbound(allowed);
+    let policy = world.host.policy().clone();
+    let host = tenant(load(&component_file()).tenant().policy(policy));
     let (request, url) = (footage(SERIAL), bucket.url());
-    let saving = host.save_clip(world.variables(), &request, &url);
+    let saving = host.save_clip(world.settings(), &request, &url);
     let shutting_down = async {
         while bucket.puts().first().is_none_or(|put| put.body.is_empty()) {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -94,43 +104,52 @@ async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
     assert!(!bucket.puts()[0].whole, "{before} bytes");
 }
 
-/// On one thread, so that the guest computes in the way of everything else.
-#[tokio::test(flavor = "current_thread")]
-async fn calls_that_run_or_wait_or_never_start_are_all_answered_in_time() {
-    let limits = Limits {
-        concurrent_calls: NonZeroU32::new(2).unwrap(),
-        ..Limits::default()
-    };
-    let host = ClipHost::new(&guest::obedient(), outbound(Policy::default()), limits).unwrap();
-    let call = |order: &'static str| {
-        let host = host.clone();
-        tokio::spawn(async move { host.get_clip(&[], order, "", "").await })
-    };
-    let calls = ["spin", "wait", "answer", "spin"].map(call);
-    // For the first two to start.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let started = Instant::now();
-    let done = host.shut_down(Duration::from_millis(200)).await;
-    let took = started.elapsed();
-    assert_eq!(done, outcome(0, 2, 0));
-    for call in calls {
-        assert_shutting_down(call.await.unwrap());
-    }
-    assert!(took < Duration::from_secs(5), "{took:?}");
-
-    let limits = Limits::default();
-    let host = ClipHost::new(&guest::never_starts(), outbound(Policy::default()), limits).unwrap();
-    let starting = host.get_clip(&[], "", "", "");
-    let (result, done) = tokio::join!(starting, host.shut_down(Duration::from_millis(200)));
-    assert_shutting_down(result);
-    assert_eq!(done, outcome(0, 1, 0));
+/// On one thread, so that the guest computes in the way of everything else, and with time stopped, so that it has all
+/// the time that it needs.
+#[test]
+fn calls_that_run_or_wait_or_never_start_are_all_answered() {
+    let grace = Duration::from_millis(200);
+    watched(1, async move {
+        let _time = Stopped::now();
+        let limits = Limits::default().concurrent_calls(NonZeroU32::new(2).unwrap());
+        let host = try_load(&guest::obedient(), Policy::default(), limits).unwrap();
+        let call = |order: &'static str| {
+            let host = host.clone();
+            tokio::spawn(async move { host.get_clip(&Settings::default(), order, "", "").await })
+        };
+        let calls = ["spin", "wait", "answer", "spin"].map(call);
+        // The first two start, the others wait.
+        yield_now().await;
+        let end = async {
+            yield_now().await;
+            assert!(!calls.iter().take(2).any(JoinHandle::is_finished));
+            advance(2 * grace).await;
+        };
+        let (done, ()) = tokio::join!(host.shut_down(grace), end);
+        assert_eq!(done, outcome(0, 2, 0));
+        for call in calls {
+            assert_shutting_down(call.await.unwrap());
+        }
+    });
+    watched(1, async move {
+        let _time = Stopped::now();
+        let limits = Limits::default();
+        let never = guest::never_starts();
+        let host = try_load(&never, Policy::default(), limits).unwrap();
+        let settings = Settings::default();
+        let starting = host.get_clip(&settings, "", "", "");
+        let (result, done, ()) = tokio::join!(starting, host.shut_down(grace), advance(2 * grace));
+        assert_shutting_down(result);
+        assert_eq!(done, outcome(0, 1, 0));
+    });
 }
 
-#[tokio::test]
+/// Nothing is under way in a socket, so tokio's own simulation does.
+#[tokio::test(start_paused = true)]
 async fn an_instance_is_under_way_until_it_is_dropped_and_not_waited_for_for_ever() {
     let limits = Limits::default();
-    let host = ClipHost::new(&guest::obedient(), outbound(Policy::default()), limits).unwrap();
-    let mut instance = host.instance(&[]).await.unwrap();
+    let host = try_load(&guest::obedient(), Policy::default(), limits).unwrap();
+    let mut instance = host.instance(&Settings::default()).await.unwrap();
     let done = host.shut_down(Duration::from_millis(100)).await;
     assert_eq!(done, outcome(0, 0, 1));
     assert_shutting_down(instance.get_clip("answer", "", "").await);

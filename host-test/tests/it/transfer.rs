@@ -14,12 +14,17 @@ use sha2::{Digest, Sha256};
 use self::bucket::Bucket;
 use crate::support::{SERIAL, World, footage};
 
-/// A mock, a bucket, and a host that may reach both. A try is given up after a second in which nothing
-/// moves.
+/// How long nothing may move before a try is given up.
+const STILL: Duration = Duration::from_secs(1);
+
+/// A mock, a bucket, and a host that may reach both.
 async fn world(config: MockConfig, bucket: &Bucket) -> World {
     let world = World::with(config).await.also(&bucket.origin());
     world
-        .set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "1")
+        .set(
+            "MV_CLIP_ATTEMPT_TIMEOUT_SECONDS",
+            &STILL.as_secs().to_string(),
+        )
         .set("MV_CLIP_DEADLINE_SECONDS", "20")
 }
 
@@ -27,7 +32,7 @@ async fn save(world: &World, destination: &str) -> Result<SavedClip, CallError> 
     let request = footage(SERIAL);
     world
         .host
-        .save_clip(world.variables(), &request, destination)
+        .save_clip(world.settings(), &request, destination)
         .await
 }
 
@@ -45,6 +50,3 @@ fn sha256(bytes: &[u8]) -> String {
 pub fn long_clip(times: usize) -> bytes::Bytes {
     CLIP.repeat(times).into()
 }
-
-/// For what a busy machine adds.
-const SLACK: Duration = Duration::from_secs(3);

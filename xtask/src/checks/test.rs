@@ -47,7 +47,19 @@ pub(crate) fn test(
         reason: "these commands themselves",
         command: workspace.cargo(["test", "--package", "xtask"]),
     })?;
-    let mut harness = workspace.cargo(["test", "--package", "mv-clip-cli", "--package", "mv-clip-host", "--package", "mv-clip-footage", "--package", "mv-clip-mpegts", "--package", "meraki-mock"]);
+    let mut harness = workspace.cargo([
+        "test",
+        "--package",
+        "mv-clip-cli",
+        "--package",
+        "mv-clip-host",
+        "--package",
+        "mv-clip-footage",
+        "--package",
+        "mv-clip-mpegts",
+        "--package",
+        "meraki-mock",
+    ]);
     harness.env(COMPONENT_VARIABLE, workspace.component());
     runner.run(Step {
         name: "harness",

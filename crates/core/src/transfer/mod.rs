@@ -19,8 +19,9 @@ pub use self::refusal::{Refusal, Side};
 use self::refusal::Context;
 use crate::api::{Clip, TransportError};
 use crate::error::{ClipError, Failure, FailureKind};
+use crate::media::{self, MediaStatus};
 use crate::redirect;
-use crate::retry::{self, Ending, Verdict, whole_seconds};
+use crate::retry::{self, RetryDecision, StopReason, whole_seconds};
 use crate::settings::Settings;
 use crate::text;
 use crate::time::Timestamp;
@@ -225,34 +226,30 @@ impl<'a> Transfer<'a> {
             }
         };
         self.media = Some((head.status, head.length.is_some()));
-        let (status, retry_after) = (Some(head.status), head.retry_after.as_deref());
-        if redirect::is_redirect(head.status) {
-            let location = head.location.as_deref();
-            return match redirect::media_target(&self.next_url, location, self.redirects) {
-                Ok(url) => {
-                    self.redirects += 1;
-                    self.next_url = url;
-                    self.get(elapsed)
+        let refusal = match media::classify(head.status, false) {
+            MediaStatus::Whole => {
+                return Step::Put(Put {
+                    destination: self.destination.clone(),
+                    length: head.length,
+                    patience: self.settings.attempt_timeout,
+                    give_up_at: self.settings.deadline,
+                });
+            }
+            MediaStatus::Redirect => {
+                let location = head.location.as_deref();
+                match redirect::media_target(&self.next_url, location, self.redirects) {
+                    Ok(url) => {
+                        self.redirects += 1;
+                        self.next_url = url;
+                        return self.get(elapsed);
+                    }
+                    Err(error) => Refusal::Redirect(error),
                 }
-                Err(error) => self.refuse(
-                    elapsed,
-                    Refusal::Redirect(error),
-                    status,
-                    retry_after,
-                    random,
-                ),
-            };
-        }
-        if !(200..300).contains(&head.status) {
-            let refusal = Refusal::Media(head.status);
-            return self.refuse(elapsed, refusal, status, retry_after, random);
-        }
-        Step::Put(Put {
-            destination: self.destination.clone(),
-            length: head.length,
-            patience: self.settings.attempt_timeout,
-            give_up_at: self.settings.deadline,
-        })
+            }
+            _ => Refusal::Media(head.status),
+        };
+        let (status, retry_after) = (Some(head.status), head.retry_after.as_deref());
+        self.refuse(elapsed, refusal, status, retry_after, random)
     }
 
     /// Takes what became of storing the clip, `elapsed` after the start.
@@ -323,19 +320,19 @@ impl<'a> Transfer<'a> {
     ) -> Step {
         let asked_for =
             retry_after.and_then(|value| retry::retry_after(value, self.started + elapsed));
-        let again = refusal.again();
+        let again = refusal.retryability();
         let refused = Refused { refusal, status };
         let Self {
             settings, attempts, ..
         } = *self;
-        match retry::judge(settings, again, attempts, elapsed, asked_for, random) {
-            Verdict::Permanent => Step::Done(Err(ClipError::Permanent(self.failure(
+        match retry::decide(settings, again, attempts, elapsed, asked_for, random) {
+            RetryDecision::Permanent => Step::Done(Err(ClipError::Permanent(self.failure(
                 &refused,
-                Ending::Final,
+                StopReason::NotRetryable,
                 None,
             )))),
-            Verdict::Transient(ending, wait) => self.transient(&refused, ending, wait),
-            Verdict::Retry(at) => {
+            RetryDecision::Transient(ending, wait) => self.transient(&refused, ending, wait),
+            RetryDecision::Retry(at) => {
                 self.not_before = at;
                 self.refused = Some(refused);
                 if at < settings.deadline {
@@ -349,25 +346,25 @@ impl<'a> Transfer<'a> {
     fn out_of_time(&self, elapsed: Duration) -> Step {
         let wait = Some(self.not_before.saturating_sub(elapsed));
         match &self.refused {
-            Some(refused) => self.transient(refused, Ending::PastDeadline, wait),
+            Some(refused) => self.transient(refused, StopReason::PastDeadline, wait),
             None => {
                 let refused = Refused {
                     refusal: Refusal::OutOfTime,
                     status: None,
                 };
-                self.transient(&refused, Ending::Final, wait)
+                self.transient(&refused, StopReason::NotRetryable, wait)
             }
         }
     }
 
-    fn transient(&self, refused: &Refused, ending: Ending, wait: Option<Duration>) -> Step {
+    fn transient(&self, refused: &Refused, ending: StopReason, wait: Option<Duration>) -> Step {
         let seconds = wait.map(whole_seconds).filter(|seconds| *seconds > 0);
         Step::Done(Err(ClipError::Transient(
             self.failure(refused, ending, seconds),
         )))
     }
 
-    fn failure(&self, refused: &Refused, ending: Ending, seconds: Option<u32>) -> Failure {
+    fn failure(&self, refused: &Refused, ending: StopReason, seconds: Option<u32>) -> Failure {
         let context = Context {
             media: &self.settings.shown(self.next_url.authority()),
             destination: &self.settings.shown(self.destination.url().authority()),
@@ -376,7 +373,7 @@ impl<'a> Transfer<'a> {
         let message = refused.refusal.message(self.settings, context);
         Failure {
             kind: refused.refusal.kind(),
-            message: message + &ending.words(self.settings, self.attempts),
+            message: message + &ending.message(self.settings, self.attempts),
             status: refused.status,
             request_id: self.clip.request_id.clone(),
             attempts: self.attempts,

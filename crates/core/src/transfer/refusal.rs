@@ -3,8 +3,9 @@
 use super::footage::{NotFootage, PACKET};
 use crate::api::TransportError;
 use crate::error::FailureKind;
+use crate::media::{MediaStatus, classify};
 use crate::redirect::{MAX_REDIRECTS, RedirectError};
-use crate::retry::{Again, BASE, BASE_NOT_YET, BASE_RATE_LIMITED};
+use crate::retry::{BASE, BASE_NOT_YET, BASE_RATE_LIMITED, Retryability};
 use crate::settings::Settings;
 
 /// Why a try saved nothing.
@@ -61,12 +62,13 @@ impl Refusal {
                 FailureKind::Rejected
             }
             Self::NoReply(..) => FailureKind::ConnectionFailed,
+            Self::Media(206) => FailureKind::BadResponse,
             Self::Media(_) => FailureKind::Unavailable,
             Self::NotFootage(_) | Self::Redirect(RedirectError::NoLocation) => {
                 FailureKind::BadResponse
             }
             Self::Redirect(_) => FailureKind::Rejected,
-            Self::Destination(..) if self.again() == Again::Never => {
+            Self::Destination(..) if self.retryability() == Retryability::Never => {
                 FailureKind::DestinationRefused
             }
             Self::Destination(..) => FailureKind::Unavailable,
@@ -74,30 +76,32 @@ impl Refusal {
     }
 
     /// When to try again.
-    pub fn again(&self) -> Again {
+    pub fn retryability(&self) -> Retryability {
         match self {
             Self::NoReply(
                 _,
                 TransportError::Certificate | TransportError::Denied | TransportError::TooLarge,
             )
-            | Self::Redirect(_) => Again::Never,
-            Self::Media(429) | Self::Destination(429, _) => Again::Soon(BASE_RATE_LIMITED),
-            // Meraki hands out a URL a moment before the clip is behind it.
-            Self::Media(404) | Self::NotFootage(NotFootage::Empty) => Again::Soon(BASE_NOT_YET),
-            Self::Media(408 | 425 | 500..)
-            | Self::Destination(408 | 500 | 502 | 503 | 504, _)
+            | Self::Redirect(_) => Retryability::Never,
+            Self::Media(status) => match classify(*status, false) {
+                MediaStatus::NotAvailable(retryability) => retryability,
+                _ => Retryability::Later,
+            },
+            Self::Destination(429, _) => Retryability::Soon(BASE_RATE_LIMITED),
+            Self::NotFootage(NotFootage::Empty) => Retryability::Soon(BASE_NOT_YET),
+            Self::Destination(408 | 500 | 502 | 503 | 504, _)
             | Self::NoReply(..)
             | Self::NotFootage(_)
-            | Self::OutOfTime => Again::Soon(BASE),
-            Self::Destination(400, Some(words)) if words.starts_with(IDLE) => Again::Soon(BASE),
+            | Self::OutOfTime => Retryability::Soon(BASE),
+            Self::Destination(400, Some(words)) if words.starts_with(IDLE) => {
+                Retryability::Soon(BASE)
+            }
             // By a longer deadline or a faster line.
-            Self::Unfinished => Again::Later,
-            // Expired, most likely: the next call gets a new URL.
-            Self::Media(_) => Again::Later,
+            Self::Unfinished => Retryability::Later,
             // 501 is how S3 refuses a clip without a length.
-            Self::Destination(501 | 505, _) => Again::Never,
-            Self::Destination(500.., _) => Again::Later,
-            Self::Destination(..) => Again::Never,
+            Self::Destination(501 | 505, _) => Retryability::Never,
+            Self::Destination(500.., _) => Retryability::Later,
+            Self::Destination(..) => Retryability::Never,
         }
     }
 
@@ -115,9 +119,12 @@ impl Refusal {
             Self::NoReply(Side::Destination, error) => {
                 no_reply(&format!("{destination}, the destination"), *error)
             }
-            Self::Media(404) => format!(
-                "{media} does not have the clip yet (404), or no more. Call again: that gets a new \
+            Self::Media(status @ (202 | 204 | 205 | 404)) => format!(
+                "{media} does not have the clip yet ({status}), or no more. Call again: that gets a new \
                  URL."
+            ),
+            Self::Media(206) => format!(
+                "{media} sent a part of the clip (206), and the whole was requested. Try again later."
             ),
             Self::Media(status) => format!(
                 "{media} does not give the clip ({status}); its URL may have expired. Call again: \
@@ -145,7 +152,7 @@ impl Refusal {
                     Some(words) => format!(": \"{}\"", settings.shown(words)),
                     None => String::new(),
                 };
-                let advice = advice(*status, self.again(), has_length);
+                let advice = advice(*status, self.retryability(), has_length);
                 format!(
                     "{destination}, the destination, refused the clip ({status}){says}. {advice}"
                 )
@@ -187,9 +194,9 @@ fn no_reply(who: &str, error: TransportError) -> String {
     }
 }
 
-fn advice(status: u16, again: Again, has_length: bool) -> &'static str {
-    match (status, again) {
-        (_, Again::Soon(_) | Again::Later) => "Try again later.",
+fn advice(status: u16, retryability: Retryability, has_length: bool) -> &'static str {
+    match (status, retryability) {
+        (_, Retryability::Soon(_) | Retryability::Later) => "Try again later.",
         (300..400, _) => "Redirects of a PUT are not followed: use the URL of the right region.",
         (411 | 501, _) if !has_length => {
             "It wants the length, which the media host did not give: download the clip, and store it \
@@ -254,6 +261,8 @@ mod tests {
                 "ask for a shorter window",
             ),
             (Refusal::Media(404), "m does not have the clip yet (404)"),
+            (Refusal::Media(202), "m does not have the clip yet (202)"),
+            (Refusal::Media(206), "m sent a part of the clip (206)"),
             (Refusal::Media(410), "m does not give the clip (410)"),
             (
                 redirect(RedirectError::NoLocation),
@@ -312,7 +321,7 @@ mod tests {
     #[test]
     fn a_destination_that_got_the_length_wants_something_else() {
         for status in [411, 501] {
-            assert!(advice(status, Again::Never, true).starts_with("Check that its URL"));
+            assert!(advice(status, Retryability::Never, true).starts_with("Check that its URL"));
         }
     }
 }

@@ -11,6 +11,8 @@ use mv_clip_core::transfer::{
     Transfer,
 };
 
+use self::patience::Patience;
+use self::upload::Upload;
 use crate::clock::Clock;
 use crate::error_code::{BROKEN, transport_error};
 use crate::incoming::{Body, Response, text};
@@ -18,8 +20,6 @@ use crate::outgoing;
 use crate::wasi::http::outgoing_handler;
 use crate::wasi::http::types::Method;
 use crate::wasi::random::random::get_random_u64;
-use self::patience::Patience;
-use self::upload::Upload;
 
 /// How much of a clip is in the guest's memory at a time, in bytes.
 const PIECE: usize = 64 * 1024;

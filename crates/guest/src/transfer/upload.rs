@@ -3,6 +3,7 @@
 use mv_clip_core::api::TransportError;
 use mv_clip_core::transfer::{MAX_WORDS, Put, PutError, Side};
 
+use super::patience::Patience;
 use crate::clock::Clock;
 use crate::error_code::{BROKEN, transport_error};
 use crate::incoming::{Body, Response, text};
@@ -11,7 +12,6 @@ use crate::wasi::http::outgoing_handler;
 use crate::wasi::http::types::{IncomingResponse, Method, OutgoingBody};
 use crate::wasi::io::poll::Pollable;
 use crate::wasi::io::streams::OutputStream;
-use super::patience::Patience;
 
 /// A destination that has the end of the clip to come, and says that it is stored.
 const TOO_SOON: TransportError =

@@ -14,7 +14,7 @@ use super::resolve::ConnectFailure;
 
 /// For a request that got no response.
 pub(super) fn of_request(error: &legacy::Error) -> Error {
-    debug!(cause = innermost(error), "outbound request failed");
+    debug!(cause = innermost(error), "request failed");
     if let Some(ConnectFailure::Prohibited(prohibited)) =
         causes(error).find_map(<dyn StdError>::downcast_ref)
     {
@@ -32,7 +32,7 @@ pub(super) fn of_request(error: &legacy::Error) -> Error {
 
 /// For a response whose body broke off.
 pub(super) fn of_body(error: &hyper::Error) -> Error {
-    debug!(cause = innermost(error), "outbound response broke off");
+    debug!(cause = innermost(error), "response broke off");
     let ended = |cause: &(dyn StdError + 'static)| {
         cause
             .downcast_ref::<io::Error>()

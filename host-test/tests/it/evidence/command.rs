@@ -22,7 +22,7 @@ fn command(world: &World, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
-        .envs(world.variables().iter().cloned())
+        .envs(world.variables())
         .env("MV_CLIP_COMPONENT", component_file())
         .env("MV_CLIP_CACHE", CACHE)
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())

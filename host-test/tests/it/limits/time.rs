@@ -1,18 +1,29 @@
-//! Wall time, and turns.
+//! Wall time, and turns. Time is stopped, so that guests that compute for ever have all the time that they need.
 
 use std::num::NonZeroU32;
-use std::pin::pin;
-use std::task::{Context, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mv_clip_host::{CallError, Limits, Phase};
+use mv_clip_host::{CallError, ClipHost, Limits, Phase, Settings};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::advance;
 
-use super::{call, host, hostile_for, watched};
+use super::{call, host, watched};
 use crate::guest;
+use crate::simulated::Stopped;
 
-const SHORT: Duration = Duration::from_millis(300);
+const WALL_TIME: Duration = Duration::from_secs(180);
+
+/// By so much tokio's timers may be late.
+const TICK: Duration = Duration::from_millis(1);
 
 const ONE_AT_A_TIME: NonZeroU32 = NonZeroU32::MIN;
+
+fn with_wall_time(guest: &[u8], concurrent_calls: NonZeroU32) -> ClipHost {
+    let limits = Limits::default()
+        .wall_time(WALL_TIME)
+        .concurrent_calls(concurrent_calls);
+    host(guest, limits)
+}
 
 #[track_caller]
 fn out_of_time<T>(result: Result<T, CallError>) -> Phase {
@@ -22,15 +33,31 @@ fn out_of_time<T>(result: Result<T, CallError>) -> Phase {
     }
 }
 
+/// A call that has started by the time that this returns, or waits for its turn.
+async fn started(host: &ClipHost, order: &'static str) -> JoinHandle<Result<String, CallError>> {
+    let host = host.clone();
+    let calling = tokio::spawn(async move { call(&host, order).await });
+    yield_now().await;
+    calling
+}
+
 /// How a guest ends that lasts as long as it may, while others come and go beside it.
-async fn lasting(order: &str) {
-    let limits = Limits {
-        wall_time: Duration::from_secs(2),
-        ..Limits::default()
-    };
-    let host = host(&guest::obedient(), limits);
-    let error = hostile_for(&host, order, "", 5).await;
-    assert_eq!(out_of_time(Err::<(), _>(error)), Phase::Running);
+async fn lasting(order: &'static str) {
+    let _time = Stopped::now();
+    let host = with_wall_time(&guest::obedient(), Limits::default().concurrent_calls);
+    let lasting = started(&host, order).await;
+    for _ in 0..5 {
+        assert_eq!(call(&host, "quiet").await.unwrap(), "u");
+        yield_now().await;
+    }
+    advance(WALL_TIME - TICK).await;
+    for _ in 0..5 {
+        yield_now().await;
+    }
+    assert!(!lasting.is_finished(), "stopped before its time");
+    advance(2 * TICK).await;
+    assert_eq!(out_of_time(lasting.await.unwrap()), Phase::Running);
+    assert_eq!(call(&host, "quiet").await.unwrap(), "u");
 }
 
 /// On one thread, so that the guest computes in the way of everything else.
@@ -47,80 +74,70 @@ fn a_guest_that_waits_for_ever_is_stopped_and_holds_nothing_up() {
 #[test]
 fn a_guest_that_never_starts_is_stopped() {
     watched(1, async {
-        let limits = Limits {
-            wall_time: SHORT,
-            ..Limits::default()
-        };
-        let host = host(&guest::never_starts(), limits);
-        assert_eq!(out_of_time(host.instance(&[]).await), Phase::Starting);
+        let _time = Stopped::now();
+        let host = with_wall_time(&guest::never_starts(), ONE_AT_A_TIME);
+        let settings = Settings::default();
+        let (result, ()) = tokio::join!(host.instance(&settings), advance(WALL_TIME + TICK));
+        assert_eq!(out_of_time(result), Phase::Starting);
     });
 }
 
-#[tokio::test]
-async fn calls_beyond_the_limit_wait_for_their_turn() {
-    let limits = Limits {
-        concurrent_calls: ONE_AT_A_TIME,
-        ..Limits::default()
-    };
-    let host = host(&guest::obedient(), limits);
-    let first = host.instance(&[]).await.unwrap();
-    let mut second = pin!(call(&host, "answer"));
-    let polled = second
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()));
-    assert!(polled.is_pending(), "{polled:?}");
-    drop(first);
-    assert_eq!(second.await.unwrap(), "u");
-}
-
-#[tokio::test]
-async fn waiting_for_a_turn_is_within_the_wall_time() {
-    let limits = Limits {
-        concurrent_calls: ONE_AT_A_TIME,
-        wall_time: SHORT,
-        ..Limits::default()
-    };
-    let host = host(&guest::obedient(), limits);
-    let first = host.instance(&[]).await.unwrap();
-    assert_eq!(out_of_time(call(&host, "answer").await), Phase::Waiting);
-    // Whoever gave up takes no turn.
-    drop(first);
-    assert_eq!(call(&host, "answer").await.unwrap(), "u");
-}
-
-#[tokio::test]
-async fn the_wall_time_of_a_call_that_waited_is_no_longer() {
-    let wall_time = Duration::from_secs(2);
-    let limits = Limits {
-        concurrent_calls: ONE_AT_A_TIME,
-        wall_time,
-        ..Limits::default()
-    };
-    let host = host(&guest::obedient(), limits);
-    let first = host.instance(&[]).await.unwrap();
-    let busy = wall_time * 3 / 4;
-    tokio::spawn(async move {
-        tokio::time::sleep(busy).await;
+#[test]
+fn calls_beyond_the_limit_wait_for_their_turn() {
+    watched(1, async {
+        let _time = Stopped::now();
+        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let first = host.instance(&Settings::default()).await.unwrap();
+        let second = started(&host, "answer").await;
+        yield_now().await;
+        assert!(!second.is_finished());
         drop(first);
+        assert_eq!(second.await.unwrap().unwrap(), "u");
     });
-    let started = Instant::now();
-    assert_eq!(out_of_time(call(&host, "spin").await), Phase::Running);
-    let took = started.elapsed();
-    assert!(took < wall_time + busy, "{took:?}");
 }
 
-#[tokio::test]
-async fn the_wall_time_counts_from_the_instance() {
-    let limits = Limits {
-        wall_time: SHORT,
-        ..Limits::default()
-    };
-    let host = host(&guest::obedient(), limits);
-    let mut instance = host.instance(&[]).await.unwrap();
-    // The caller's own time is what this is about.
-    tokio::time::sleep(SHORT).await;
-    let started = Instant::now();
-    let result = instance.get_clip("spin", "", "").await;
-    assert_eq!(out_of_time(result), Phase::Running);
-    assert!(started.elapsed() < SHORT, "{:?}", started.elapsed());
+#[test]
+fn waiting_for_a_turn_is_within_the_wall_time() {
+    watched(1, async {
+        let _time = Stopped::now();
+        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let first = host.instance(&Settings::default()).await.unwrap();
+        let second = started(&host, "answer").await;
+        advance(WALL_TIME + TICK).await;
+        assert_eq!(out_of_time(second.await.unwrap()), Phase::Waiting);
+        // Whoever gave up takes no turn.
+        drop(first);
+        assert_eq!(call(&host, "answer").await.unwrap(), "u");
+    });
+}
+
+#[test]
+fn the_wall_time_of_a_call_that_waited_is_no_longer() {
+    watched(1, async {
+        let _time = Stopped::now();
+        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let first = host.instance(&Settings::default()).await.unwrap();
+        let second = started(&host, "spin").await;
+        let waited = WALL_TIME * 3 / 4;
+        advance(waited).await;
+        drop(first);
+        for _ in 0..5 {
+            yield_now().await;
+        }
+        advance(WALL_TIME + TICK - waited).await;
+        assert_eq!(out_of_time(second.await.unwrap()), Phase::Running);
+    });
+}
+
+#[test]
+fn the_wall_time_counts_from_the_instance() {
+    watched(1, async {
+        let _time = Stopped::now();
+        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let mut instance = host.instance(&Settings::default()).await.unwrap();
+        // The caller's own time is what this is about.
+        advance(WALL_TIME + TICK).await;
+        let result = instance.get_clip("spin", "", "").await;
+        assert_eq!(out_of_time(result), Phase::Running);
+    });
 }

@@ -151,7 +151,7 @@ impl Ledger {
             unsent += entry.unsent(attempts);
         }
         assert!(totals.media <= most_media);
-        // On a busy machine an attempt may be given up while it waits for the limiter.
+        // In a rush an attempt may be given up while it waits for the limiter.
         let rare = u32::try_from(totals.api / 1_000).unwrap();
         assert!(unsent <= rare, "{unsent} attempts without a request");
         self.instants.sort_unstable();

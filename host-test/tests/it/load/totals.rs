@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use mv_clip_host::RateLimit;
 
+use crate::simulated::STEP;
+
 #[derive(Debug, Default)]
 pub struct Totals {
     pub calls: usize,
@@ -25,24 +27,20 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The calls took no longer than this, the API was asked no faster, and as many of a hundred replies went wrong,
-    /// which some calls did not get over. A run that `meets_limit` proves nothing unless it does.
-    pub fn assert_within(
-        &self,
-        limit: RateLimit,
-        mishaps: u8,
-        slowest: Duration,
-        meets_limit: bool,
-    ) {
+    /// The calls took no longer than this, the API was asked as fast as it may be and no faster, and as many of a
+    /// hundred replies went wrong, which some calls did not get over.
+    pub fn assert_within(&self, limit: RateLimit, mishaps: u8, slowest: Duration) {
         assert!(self.slowest < slowest, "{:?}", self.slowest);
         let (rate, burst) = (limit.per_second.get() as usize, limit.burst.get() as usize);
         let most = self.most_in_a_second;
-        assert!(most <= rate + burst, "too fast: {most} in a second");
-        if most <= rate {
-            let busy = "this machine was too busy to meet the limit";
-            assert!(!meets_limit, "{busy}: run it on one that is not");
-            eprintln!("{busy}");
-        }
+        // A fifth of the burst stays unused. Simulated time moves in steps, and a request is up to two late.
+        let late = (2 * STEP.as_millis() as usize * rate).div_ceil(1_000);
+        let allowed = rate + burst - burst.div_ceil(5) + late;
+        assert!(most <= allowed, "too fast: {most} in a second");
+        assert!(
+            most > rate,
+            "never as fast as it may be: {most} in a second"
+        );
         let percent = 100 * self.mishaps / (self.api + self.media);
         let off = percent.abs_diff(mishaps.into());
         assert!(off <= 5, "{percent} % went wrong");

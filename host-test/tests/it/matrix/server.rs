@@ -19,6 +19,7 @@ use crate::outbound::server::{read_head, read_until};
 pub async fn accept(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
         // A client that goes away is no event.
         tokio::spawn(async move { drop(serve(stream, acceptor, state).await) });

@@ -1,13 +1,15 @@
 //! Making a connection: which address, and what is said when there is none.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mv_clip_host::outbound::{Lookup, Resolve, Timeouts};
+use mv_clip_host::{Lookup, Resolve, Timeouts};
+use tokio::time::Instant;
 use tracing::Level;
 use wasmtime_wasi_http::Error;
 
 use super::{allowing, get};
+use crate::simulated::Simulated;
 use crate::support::{Log, closed_port};
 
 #[tokio::test]
@@ -52,6 +54,7 @@ impl Resolve for Addresses {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_dead_address_leaves_time_for_the_next() {
+    let _time = Simulated::time();
     use tokio::net::{TcpSocket, TcpStream};
 
     let server = super::server::Server::well_behaved().await;
@@ -69,10 +72,7 @@ async fn a_dead_address_leaves_time_for_the_next() {
             dead.local_addr().unwrap().ip(),
             server.address.ip(),
         ]))
-        .timeouts(Timeouts {
-            connect: limit,
-            ..Timeouts::default()
-        })
+        .timeouts(Timeouts::default().connect(limit))
         .build()
         .unwrap();
     let started = Instant::now();

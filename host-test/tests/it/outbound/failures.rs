@@ -2,30 +2,33 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use mv_clip_host::outbound::{Lookup, Outbound, Resolve, Timeouts};
+use mv_clip_host::outbound::Outbound;
+use mv_clip_host::{Lookup, Resolve, Timeouts};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Notify, mpsc};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::server::{OK, Server, closed, read_head, read_until};
 use super::{allowing, get, request, soon};
+use crate::simulated::{STEP, Simulated};
 
 const SHORT: Duration = Duration::from_millis(300);
 
 /// Longer than a test lasts, so that only the limit under test can end it.
-const PATIENT: Timeouts = Timeouts {
-    connect: Duration::from_secs(600),
-    first_byte: Duration::from_secs(600),
-    between_bytes: Duration::from_secs(600),
-};
+fn patient() -> Timeouts {
+    Timeouts::default()
+        .connect(Duration::from_secs(600))
+        .first_byte(Duration::from_secs(600))
+        .between_bytes(Duration::from_secs(600))
+}
 
 fn to(server: &Server, timeouts: Timeouts) -> Outbound {
     let destinations = [server.origin(), server.origin().replace("http:", "https:")];
@@ -47,14 +50,9 @@ async fn silent() -> (Server, mpsc::UnboundedReceiver<()>) {
 
 #[tokio::test]
 async fn a_server_that_stays_silent_is_given_up() {
+    let _time = Simulated::time();
     let (server, mut closings) = silent().await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            first_byte: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().first_byte(SHORT));
     let result = get(&outbound, &server.origin()).await;
     assert!(
         matches!(result, Err(Error::HttpResponseTimeout)),
@@ -74,10 +72,8 @@ fn slow_body() -> WasiBody {
 
 #[tokio::test]
 async fn time_in_which_the_body_is_sent_is_not_counted() {
-    let timeouts = Timeouts {
-        first_byte: SHORT,
-        ..PATIENT
-    };
+    let _time = Simulated::time();
+    let timeouts = patient().first_byte(SHORT);
     let put = |server: &Server| Request::put(server.origin()).body(slow_body()).unwrap();
 
     let server = Server::start(|mut stream| async move {
@@ -96,20 +92,17 @@ async fn time_in_which_the_body_is_sent_is_not_counted() {
         "{result:?}"
     );
     let took = started.elapsed();
-    assert!(took >= SHORT * 3 && took < SHORT * 10, "{took:?}");
+    // Six thirds for the body, and then the limit.
+    let allowed = SHORT * 3..SHORT * 3 + 20 * STEP;
+    assert!(allowed.contains(&took), "{took:?}");
     soon(closings.recv()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_tls_handshake_that_stays_silent_is_given_up() {
+    let _time = Simulated::time();
     let (server, mut closings) = silent().await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            connect: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().connect(SHORT));
     let result = get(&outbound, &server.origin().replace("http:", "https:")).await;
     assert!(
         matches!(result, Err(Error::ConnectionTimeout)),
@@ -120,13 +113,14 @@ async fn a_tls_handshake_that_stays_silent_is_given_up() {
 
 #[tokio::test]
 async fn a_guest_may_wait_less_than_the_host_allows() {
+    let _time = Simulated::time();
     let (server, _closings) = silent().await;
     let options = |limit| RequestOptions {
         connect_timeout: Some(limit),
         first_byte_timeout: Some(limit),
         between_bytes_timeout: Some(limit),
     };
-    let outbound = to(&server, PATIENT);
+    let outbound = to(&server, patient());
     let short = soon(outbound.send(request(&server.origin()), Some(options(SHORT)))).await;
     assert!(
         matches!(short, Err(Error::HttpResponseTimeout)),
@@ -150,14 +144,9 @@ async fn a_guest_may_wait_less_than_the_host_allows() {
 
 #[tokio::test]
 async fn a_guest_may_not_wait_longer_than_the_host_allows() {
+    let _time = Simulated::time();
     let (server, _closings) = silent().await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            first_byte: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().first_byte(SHORT));
     let wish = RequestOptions {
         first_byte_timeout: Some(Duration::MAX),
         ..Default::default()
@@ -171,6 +160,7 @@ async fn a_guest_may_not_wait_longer_than_the_host_allows() {
 
 #[tokio::test]
 async fn a_header_section_that_never_ends_is_given_up() {
+    let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         read_head(&mut stream).await;
         let mut line = "HTTP/1.1 200 OK\r\n";
@@ -180,13 +170,7 @@ async fn a_header_section_that_never_ends_is_given_up() {
         }
     })
     .await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            first_byte: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().first_byte(SHORT));
     let result = get(&outbound, &server.origin()).await;
     assert!(
         matches!(result, Err(Error::HttpResponseTimeout)),
@@ -196,6 +180,7 @@ async fn a_header_section_that_never_ends_is_given_up() {
 
 #[tokio::test]
 async fn a_body_that_stalls_is_given_up() {
+    let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         read_head(&mut stream).await;
         stream
@@ -205,13 +190,7 @@ async fn a_body_that_stalls_is_given_up() {
         closed(&mut stream).await;
     })
     .await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            between_bytes: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().between_bytes(SHORT));
     let mut body = get(&outbound, &server.origin()).await.unwrap().into_body();
     let part = soon(body.frame())
         .await
@@ -229,6 +208,7 @@ async fn a_body_that_stalls_is_given_up() {
 
 #[tokio::test]
 async fn time_in_which_the_guest_does_not_read_is_not_counted() {
+    let _time = Simulated::time();
     let limit = Duration::from_secs(1);
     let go = Arc::new(Notify::new());
     let wait = Arc::clone(&go);
@@ -246,13 +226,7 @@ async fn time_in_which_the_guest_does_not_read_is_not_counted() {
         }
     });
     let server = server.await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            between_bytes: limit,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().between_bytes(limit));
     let mut body = get(&outbound, &server.origin()).await.unwrap().into_body();
     for part in ["ab", "cd"] {
         // The reader's own time is what this is about.
@@ -265,6 +239,7 @@ async fn time_in_which_the_guest_does_not_read_is_not_counted() {
 
 #[tokio::test]
 async fn a_broken_reply_is_told_apart() {
+    let _time = Simulated::time();
     let huge = "x: y\r\n".repeat(200);
     let huge: &'static str = Box::leak(format!("HTTP/1.1 200 OK\r\n{huge}\r\n").into_boxed_str());
     let long = "y".repeat(150 << 10);
@@ -300,7 +275,7 @@ async fn a_broken_reply_is_told_apart() {
     ];
     for (case, reply, expected) in cases {
         let server = Server::replying(reply).await;
-        let error = get(&to(&server, PATIENT), &server.origin())
+        let error = get(&to(&server, patient()), &server.origin())
             .await
             .unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{case}");
@@ -309,6 +284,7 @@ async fn a_broken_reply_is_told_apart() {
 
 #[tokio::test]
 async fn a_broken_body_is_told_apart() {
+    let _time = Simulated::time();
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\nzz\r\n";
     let cases = [
         (
@@ -325,7 +301,9 @@ async fn a_broken_body_is_told_apart() {
     ];
     for (case, reply, expected) in cases {
         let server = Server::replying(reply).await;
-        let response = get(&to(&server, PATIENT), &server.origin()).await.unwrap();
+        let response = get(&to(&server, patient()), &server.origin())
+            .await
+            .unwrap();
         let error = soon(response.into_body().collect()).await.unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{case}");
     }
@@ -333,12 +311,13 @@ async fn a_broken_body_is_told_apart() {
 
 #[tokio::test]
 async fn a_reset_ends_the_request() {
+    let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         read_head(&mut stream).await;
         stream.set_zero_linger().unwrap();
     })
     .await;
-    let result = get(&to(&server, PATIENT), &server.origin()).await;
+    let result = get(&to(&server, patient()), &server.origin()).await;
     assert!(
         matches!(result, Err(Error::ConnectionTerminated)),
         "{result:?}"
@@ -347,6 +326,7 @@ async fn a_reset_ends_the_request() {
 
 #[tokio::test]
 async fn a_reset_ends_the_body() {
+    let _time = Simulated::time();
     let go = Arc::new(Notify::new());
     let wait = Arc::clone(&go);
     let server = Server::start(move |mut stream| {
@@ -362,7 +342,7 @@ async fn a_reset_ends_the_body() {
         }
     });
     let server = server.await;
-    let mut body = get(&to(&server, PATIENT), &server.origin())
+    let mut body = get(&to(&server, patient()), &server.origin())
         .await
         .unwrap()
         .into_body();
@@ -395,6 +375,7 @@ impl Resolve for Broken {
 
 #[tokio::test]
 async fn a_look_up_that_goes_wrong_is_a_dns_error_or_a_timeout() {
+    let _time = Simulated::time();
     let uri = "https://camera.example.com".to_owned();
     let dns = "DnsError { rcode: None, info_code: None }";
     let cases = [
@@ -404,13 +385,7 @@ async fn a_look_up_that_goes_wrong_is_a_dns_error_or_a_timeout() {
     ];
     for (case, resolver, expected) in cases {
         let outbound = allowing(std::slice::from_ref(&uri)).resolver(resolver);
-        let outbound = outbound
-            .timeouts(Timeouts {
-                connect: SHORT,
-                ..PATIENT
-            })
-            .build()
-            .unwrap();
+        let outbound = outbound.timeouts(patient().connect(SHORT)).build().unwrap();
         let error = get(&outbound, &uri).await.unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{case}");
     }

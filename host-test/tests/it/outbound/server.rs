@@ -30,6 +30,7 @@ impl Server {
         tokio::spawn(async move {
             loop {
                 let (stream, peer) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
                 peers.lock().unwrap().push(peer);
                 tokio::spawn(handler(stream));
             }

@@ -13,7 +13,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use mv_clip_host::outbound::{Outbound, Timeouts, TlsError};
+use mv_clip_host::outbound::Outbound;
+use mv_clip_host::{Timeouts, TlsError};
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -24,6 +25,7 @@ use wasmtime_wasi_http::Error;
 
 use super::server::{OK, Server, closed, read_head};
 use super::{allowing, fetch, get, soon};
+use crate::simulated::Simulated;
 
 pub(crate) fn certificate(name: &str) -> CertifiedKey<KeyPair> {
     rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
@@ -94,10 +96,7 @@ pub(crate) fn origin(server: &Server) -> String {
 
 fn trusting(server: &Server, certified: &CertifiedKey<KeyPair>, test: &str) -> Outbound {
     let root = file(test, &certified.cert.pem());
-    let timeouts = Timeouts {
-        first_byte: Duration::from_secs(1),
-        ..Timeouts::default()
-    };
+    let timeouts = Timeouts::default().first_byte(Duration::from_secs(1));
     let outbound = allowing(&[origin(server)])
         .root_certificates(root)
         .timeouts(timeouts);
@@ -106,6 +105,7 @@ fn trusting(server: &Server, certified: &CertifiedKey<KeyPair>, test: &str) -> O
 
 #[tokio::test]
 async fn an_extra_root_is_trusted_and_connections_are_reused() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let cases = [
         ("http2", &["h2", "http/1.1"][..], Version::HTTP_2),
@@ -125,6 +125,7 @@ async fn an_extra_root_is_trusted_and_connections_are_reused() {
 
 #[tokio::test]
 async fn http2_requests_at_the_same_time_share_a_connection() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
     let outbound = trusting(&server, &certified, "sharing");
@@ -140,6 +141,7 @@ async fn http2_requests_at_the_same_time_share_a_connection() {
 
 #[tokio::test]
 async fn an_http2_connection_that_kept_a_request_waiting_is_not_used_again() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
     let outbound = trusting(&server, &certified, "retired");
@@ -157,6 +159,7 @@ async fn an_http2_connection_that_kept_a_request_waiting_is_not_used_again() {
 
 #[tokio::test]
 async fn an_http2_stream_that_the_server_resets_is_terminated() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
     let outbound = trusting(&server, &certified, "reset");
@@ -171,6 +174,7 @@ async fn an_http2_stream_that_the_server_resets_is_terminated() {
 /// goes on with the new connection all the same, and nobody waits for it any more.
 #[tokio::test]
 async fn a_connection_that_nobody_waits_for_is_given_up() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let acceptor = acceptor(&certified, &["http/1.1"]);
     let first = Arc::new(AtomicBool::new(true));
@@ -197,10 +201,7 @@ async fn a_connection_that_nobody_waits_for_is_given_up() {
     })
     .await;
     let root = file("given-up", &certified.cert.pem());
-    let timeouts = Timeouts {
-        connect: Duration::from_secs(3),
-        ..Timeouts::default()
-    };
+    let timeouts = Timeouts::default().connect(Duration::from_secs(3));
     let outbound = allowing(&[origin(&server)])
         .root_certificates(root)
         .timeouts(timeouts);
@@ -212,6 +213,7 @@ async fn a_connection_that_nobody_waits_for_is_given_up() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_an_error_of_its_own() {
+    let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["http/1.1"]).await;
     let outbound = allowing(&[origin(&server)]).build().unwrap();
@@ -224,6 +226,7 @@ async fn a_certificate_that_is_not_trusted_is_an_error_of_its_own() {
 
 #[tokio::test]
 async fn a_certificate_of_another_host_is_refused() {
+    let _time = Simulated::time();
     let certified = certificate("camera.example.com");
     let server = serve(&certified, &["http/1.1"]).await;
     let outbound = trusting(&server, &certified, "other-host");
@@ -236,6 +239,7 @@ async fn a_certificate_of_another_host_is_refused() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_a_protocol_error() {
+    let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         let reply = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
         stream.write_all(reply).await.unwrap();
@@ -249,6 +253,7 @@ async fn a_server_without_tls_is_a_protocol_error() {
 
 #[tokio::test]
 async fn a_server_that_closes_within_the_handshake_terminates() {
+    let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         stream.read_u8().await.unwrap();
     })

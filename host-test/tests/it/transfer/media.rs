@@ -1,7 +1,7 @@
 //! What the media host may do, and what the destination then sees.
 
 use std::convert::Infallible;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -14,14 +14,15 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use meraki_mock::{Authorization, CLIP, MockConfig, Point, Scripted, WireFault};
-use mv_clip_host::{FailureKind, Outbound, Policy};
-use tokio::time::sleep;
+use mv_clip_host::{FailureKind, Policy};
+use tokio::time::{Instant, sleep};
 
 use super::bucket::Bucket;
-use super::{SLACK, long_clip, media_requests, save, sha256, world};
+use super::{long_clip, media_requests, save, sha256, world};
 use crate::outbound::server::Server;
 use crate::outbound::tls;
-use crate::support::{permanent, transient};
+use crate::simulated::{STEP, Simulated};
+use crate::support::{permanent, tenant, transient};
 
 fn scripted(status: u16, body: impl Into<Vec<u8>>) -> Scripted {
     let reply = Response::builder().status(status).body(body.into());
@@ -30,6 +31,7 @@ fn scripted(status: u16, body: impl Into<Vec<u8>>) -> Scripted {
 
 #[tokio::test]
 async fn a_clip_is_stored_as_it_is_and_described() {
+    let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;
     let saved = save(&world, &bucket.url()).await.unwrap();
@@ -63,6 +65,7 @@ fn field<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 #[tokio::test]
 async fn a_clip_of_unknown_length_is_sent_in_chunks() {
+    let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let config = MockConfig {
         media_length: false,
@@ -81,6 +84,7 @@ async fn a_clip_of_unknown_length_is_sent_in_chunks() {
 
 #[tokio::test]
 async fn a_clip_that_is_not_ready_is_waited_for() {
+    let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let config = MockConfig {
         media_not_ready: 1,
@@ -101,6 +105,7 @@ async fn a_clip_that_is_not_ready_is_waited_for() {
 
 #[tokio::test]
 async fn a_clip_that_stays_away_is_told_with_its_status() {
+    let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let mut world = world(MockConfig::default(), &bucket).await;
     for (status, attempts, words) in [
@@ -119,6 +124,7 @@ async fn a_clip_that_stays_away_is_told_with_its_status() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_starts_again_with_a_put_of_its_own() {
+    let _time = Simulated::time();
     let clip = long_clip(20);
     for fault in [
         WireFault::Reset(Point::InBody),
@@ -145,6 +151,7 @@ async fn a_stream_that_breaks_off_starts_again_with_a_put_of_its_own() {
 
 #[tokio::test]
 async fn what_is_no_clip_does_not_reach_the_destination() {
+    let _time = Simulated::time();
     let cut_off = &CLIP[..CLIP.len() - 1];
     for (body, words) in [
         (
@@ -168,6 +175,7 @@ async fn what_is_no_clip_does_not_reach_the_destination() {
 /// Without a length there is no telling beforehand; with one, only the damage is.
 #[tokio::test]
 async fn what_turns_out_to_be_no_clip_is_not_brought_to_an_end() {
+    let _time = Simulated::time();
     let mut damaged = long_clip(20).to_vec();
     damaged[188 * 5_000] = 0;
     let mut cut_off = long_clip(20).to_vec();
@@ -202,6 +210,7 @@ async fn what_turns_out_to_be_no_clip_is_not_brought_to_an_end() {
 
 #[tokio::test]
 async fn a_clip_may_be_elsewhere() {
+    let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;
     let other = world.get().await.unwrap().url;
@@ -227,15 +236,17 @@ async fn a_clip_may_be_elsewhere() {
 
 #[tokio::test]
 async fn a_media_host_that_drips_is_left_by_the_deadline() {
+    let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;
     let world = world.set("MV_CLIP_DEADLINE_SECONDS", "3");
     world.mock.script_media([WireFault::Drip {
-        interval: std::time::Duration::from_millis(1),
+        interval: Duration::from_millis(1),
     }]);
     let started = Instant::now();
     let failure = transient(save(&world, &bucket.url()).await, FailureKind::TimedOut);
-    assert!(started.elapsed() < std::time::Duration::from_secs(3) + SLACK);
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(3) + 10 * STEP, "{took:?}");
     assert!(
         failure.message.contains("was still on its way"),
         "{}",
@@ -248,6 +259,7 @@ async fn a_media_host_that_drips_is_left_by_the_deadline() {
 /// the clip, and has said so.
 #[tokio::test]
 async fn a_destination_may_have_the_clip_before_the_media_host_ends_it() {
+    let _time = Simulated::time();
     let certified = tls::certificate("127.0.0.1");
     let acceptor = tls::acceptor(&certified, &["h2"]);
     let media = Server::start(move |stream| {
@@ -270,10 +282,8 @@ async fn a_destination_may_have_the_clip_before_the_media_host_ends_it() {
     let reply = format!(r#"{{"url": "{media}/clip"}}"#);
     world.mock.script([scripted(200, reply)]);
     let allowed = [world.origin(), bucket.origin(), media].map(|origin| origin.parse().unwrap());
-    let outbound = Outbound::builder()
-        .policy(Policy::new(allowed))
-        .root_certificates(tls::file("ended-late", &certified.cert.pem()));
-    world.host = world.host.with_outbound(outbound.build().unwrap());
+    let builder = world.host.tenant().policy(Policy::new(allowed));
+    world.host = tenant(builder.root_certificates_pem(certified.cert.pem()));
 
     let saved = save(&world, &bucket.url()).await.unwrap();
     assert_eq!(saved.sha256, sha256(CLIP));

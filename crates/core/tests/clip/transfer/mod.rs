@@ -178,8 +178,10 @@ fn when_a_destination_is_tried_again() {
 
 #[test]
 fn when_a_media_host_is_tried_again() {
-    for status in (100..200).chain(300..600) {
+    for status in (100..200).chain([202, 204, 205, 206]).chain(300..600) {
         let expected = match status {
+            206 => (FailureKind::BadResponse, "soon"),
+            202 | 204 | 205 => (FailureKind::Unavailable, "soon"),
             301 | 302 | 303 | 307 | 308 => (FailureKind::BadResponse, "never"),
             404 | 408 | 425 | 429 | 500.. => (FailureKind::Unavailable, "soon"),
             _ => (FailureKind::Unavailable, "later"),
@@ -228,15 +230,15 @@ fn the_status_is_that_of_whoever_failed() {
     let status = |event| {
         let result = Simulation::new()
             .set("MV_CLIP_MAX_ATTEMPTS", "1")
-            .run([head(206), event]);
+            .run([head(203), event]);
         result.result.unwrap_err().failure().status
     };
     let broken = |side| outcome(Outcome::NoReply(side, TransportError::TimedOut));
-    assert_eq!(status(broken(Side::Media)), Some(206));
+    assert_eq!(status(broken(Side::Media)), Some(203));
     assert_eq!(status(broken(Side::Destination)), None);
     assert_eq!(
         status(outcome(Outcome::NotFootage(NotFootage::Empty))),
-        Some(206)
+        Some(203)
     );
     assert_eq!(status(outcome(Outcome::Refused(403, None, ""))), Some(403));
 }

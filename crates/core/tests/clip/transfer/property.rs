@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mv_clip_core::api::TransportError;
 use mv_clip_core::error::ClipError;
+use mv_clip_core::media::{MediaStatus, classify};
 use mv_clip_core::transfer::{Head, NotFootage, Side};
 use proptest::prelude::*;
 
@@ -79,9 +80,9 @@ proptest! {
         let call = simulation.run_against(|| {
             let event = if wants_head { heads.next() } else { stored.next() };
             let event = event.unwrap().clone();
-            // A PUT follows a head with 2xx that comes in time, and a head follows everything else.
+            // A PUT follows a head with a whole clip that comes in time, and a head follows everything else.
             wants_head = !matches!(&event, Event::Head(takes, Ok(head))
-                if (200..300).contains(&head.status) && *takes < Duration::from_secs(30));
+                if classify(head.status, false) == MediaStatus::Whole && *takes < Duration::from_secs(30));
             event
         });
         prop_assert!(call.took <= Duration::from_secs(deadline));
