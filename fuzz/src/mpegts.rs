@@ -14,12 +14,12 @@ pub fn check(pieces: Pieces<'_>) {
                     && bytes.chunks(188).all(|packet| packet[0] == b'G')
             );
             assert_eq!(summary.packets, bytes.len() / 188);
-            assert!(!summary.programmes.is_empty());
+            assert!(!summary.programs.is_empty());
             assert!(
                 summary
-                    .programmes
+                    .programs
                     .iter()
-                    .all(|programme| !programme.streams.is_empty())
+                    .all(|program| !program.streams.is_empty())
             );
             // At most one clock reference per packet, and at most 5 s between two.
             assert!(summary.duration.as_secs() <= 5 * summary.packets as u64);

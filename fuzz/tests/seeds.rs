@@ -1,5 +1,10 @@
 //! Replays the inputs in `seeds` without a fuzzer: each is given to its target as libFuzzer gives it.
 
+#![expect(
+    clippy::disallowed_macros,
+    reason = "tests print for developers, through the test harness"
+)]
+
 use std::fs;
 use std::path::Path;
 

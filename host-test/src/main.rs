@@ -1,4 +1,4 @@
-//! The command line: what it does with the library, an engine can do too.
+//! The command `mv-clip`.
 
 #![forbid(unsafe_code)]
 
@@ -6,10 +6,8 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-/// One thread is enough to wait on, and the sooner there; what computes for long has threads of its own.
+/// One thread starts faster than many and suffices for I/O. Computations run on blocking threads.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    cli::run(cli::Cli::parse()).await
+    cli::run().await
 }

@@ -56,7 +56,7 @@ pub mod redirect;
 pub mod request;
 pub mod retry;
 pub mod settings;
-mod text;
+pub mod text;
 pub mod time;
 pub mod transfer;
 pub mod transport;

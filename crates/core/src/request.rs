@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Failure, FailureKind};
-use crate::text::printable;
+use crate::text::excerpt;
 use crate::time::Timestamp;
 
 /// A request for one clip: one camera, or one imager of it, and one window of its footage.
@@ -48,7 +48,7 @@ pub(crate) fn time(name: &str, text: &str) -> Result<Timestamp, Failure> {
         let message = format!(
             "the {name} time \"{}\" {}. Write it like 2026-03-12T14:30:00Z or \
              2026-03-12T15:30:00.250+01:00.",
-            printable(text),
+            excerpt(text),
             error.reason(),
         );
         Failure::before_request(FailureKind::InvalidTime, message)
@@ -80,7 +80,7 @@ impl Serial {
         let message = format!(
             "the serial \"{}\" is not a camera's serial number. It takes three groups of four \
              letters or digits, such as Q2XX-ABCD-1234; the Dashboard shows it on the camera's page.",
-            printable(text),
+            excerpt(text),
         );
         Err(Failure::before_request(FailureKind::InvalidSerial, message))
     }

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::error::{Failure, FailureKind};
-use crate::text::printable;
+use crate::text::excerpt;
 use crate::url::Url;
 
 const API_KEY: &str = "MERAKI_DASHBOARD_API_KEY";
@@ -96,8 +96,8 @@ impl Settings {
     /// Makes a server's text fit for a message: without the API key, and printable.
     pub(crate) fn redact(&self, text: &str) -> String {
         match &self.api_key {
-            Some(ApiKey(key)) => printable(&text.replace(key, "(API key)")),
-            None => printable(text),
+            Some(ApiKey(key)) => excerpt(&text.replace(key, "(API key)")),
+            None => excerpt(text),
         }
     }
 }

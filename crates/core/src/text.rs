@@ -1,11 +1,71 @@
-//! Foreign text made fit for a message: one line, printable, short.
+//! Text from outside (servers, components, file names) made safe to show to a person.
 
-/// How much of a foreign text a message carries, in characters.
+use std::borrow::Cow;
+use std::error::Error;
+
+/// How much foreign text an excerpt holds, in characters.
 const LONGEST: usize = 120;
 
-/// The text as a message may show it: ASCII with everything else escaped, and cut after
-/// 120 characters.
-pub(crate) fn printable(text: &str) -> String {
+/// Replaces every character that can steer a terminal or reorder text by U+FFFD: see [`is_printable`].
+///
+/// This is for one line: line breaks and tabs are replaced too.
+///
+/// ```
+/// use mv_clip_core::text::printable;
+///
+/// assert_eq!(printable("Caf\u{e9}"), "Caf\u{e9}");
+/// assert_eq!(printable("\u{1b}[2J\u{202e}4pm"), "\u{fffd}[2J\u{fffd}4pm");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_printable) {
+        return text.into();
+    }
+    let replace = |c| if is_printable(c) { c } else { '\u{fffd}' };
+    text.chars().map(replace).collect()
+}
+
+/// Like [`printable`], but keeps line feeds: for text of several lines.
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    let is_kept = |c| c == '\n' || is_printable(c);
+    if text.chars().all(is_kept) {
+        return text.into();
+    }
+    let replace = |c| if is_kept(c) { c } else { '\u{fffd}' };
+    text.chars().map(replace).collect()
+}
+
+/// Joins the messages of an error and its causes: `cannot read a.json: permission denied`.
+///
+/// Some errors repeat their cause in their own message: a cause that is already there is left out.
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = error.source();
+    }
+    message
+}
+
+/// Whether a character is text and not a command: `false` for control characters (C0, DEL and C1), line and
+/// paragraph separators, and the characters that set the direction of text.
+pub fn is_printable(c: char) -> bool {
+    !matches!(
+        c,
+        '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{206f}'
+    )
+}
+
+/// Foreign text as part of a message: ASCII with everything else escaped, cut after 120 characters.
+pub(crate) fn excerpt(text: &str) -> String {
     let mut characters = text.chars();
     let mut shown = String::new();
     for character in characters.by_ref().take(LONGEST) {
@@ -20,8 +80,8 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// What a body says in a line: the code and the message of an object store's XML, or else the first line
-/// that says something, which XML's declaration does not.
+/// Summarizes a body in one line: the code and message of an object store's XML, or else the first line
+/// that is neither empty nor an XML declaration.
 pub(crate) fn words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let element = |name: &str| {
@@ -73,24 +133,79 @@ mod tests {
     }
 
     #[test]
-    fn line_breaks_and_controls_are_escaped() {
+    fn printable_replaces_controls_separators_and_bidirectional_characters() {
+        let bad = "\0\t\n\r\u{7}\u{1b}\u{7f}\u{80}\u{9b}\u{9f}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\
+                   \u{202e}\u{2066}\u{2069}\u{206f}";
+        let expected = "\u{fffd}".repeat(bad.chars().count());
+        assert_eq!(printable(bad), expected);
+        assert!(bad.chars().all(|c| !is_printable(c)));
+    }
+
+    #[test]
+    fn printable_keeps_text_of_all_languages() {
+        let text = "a\u{a0}é 日本 \u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{645}\u{200c}\u{6cc} 👩\u{200d}🚒 \u{fffd}";
+        assert!(matches!(printable(text), Cow::Borrowed(same) if same == text));
+    }
+
+    #[test]
+    fn printable_lines_keeps_line_feeds() {
         assert_eq!(
-            printable("a\r\nb\u{1b}[2J\u{202e}"),
+            printable_lines("a\n\tb\r\n\u{1b}"),
+            "a\n\u{fffd}b\u{fffd}\n\u{fffd}"
+        );
+        assert!(matches!(printable_lines("a\nb"), Cow::Borrowed("a\nb")));
+    }
+
+    #[derive(Debug)]
+    struct Failure {
+        message: &'static str,
+        source: Option<Box<Self>>,
+    }
+
+    impl std::fmt::Display for Failure {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.message)
+        }
+    }
+
+    impl Error for Failure {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            let source = self.source.as_deref()?;
+            Some(source)
+        }
+    }
+
+    #[test]
+    fn an_error_chain_names_each_cause_once() {
+        let chain = |messages: &[&'static str]| {
+            let add = |source, &message: &&'static str| Some(Box::new(Failure { message, source }));
+            let outermost = messages.iter().rev().fold(None, add).unwrap();
+            error_chain(&*outermost)
+        };
+        assert_eq!(chain(&["no clip", "HTML page"]), "no clip: HTML page");
+        assert_eq!(
+            chain(&["no clip: HTML page", "HTML page"]),
+            "no clip: HTML page"
+        );
+        assert_eq!(chain(&["a", "b", "b", "c"]), "a: b: c");
+    }
+
+    #[test]
+    fn an_excerpt_escapes_line_breaks_and_controls() {
+        assert_eq!(
+            excerpt("a\r\nb\u{1b}[2J\u{202e}"),
             r"a\r\nb\u{1b}[2J\u{202e}"
         );
     }
 
     #[test]
-    fn quotes_stay_as_they_are() {
-        assert_eq!(printable("it's \"so\""), "it's \"so\"");
+    fn an_excerpt_keeps_quotes() {
+        assert_eq!(excerpt("it's \"so\""), "it's \"so\"");
     }
 
     #[test]
-    fn long_text_is_cut() {
-        assert_eq!(
-            printable(&"x".repeat(121)),
-            format!("{}...", "x".repeat(120))
-        );
-        assert_eq!(printable(&"\n".repeat(120)), r"\n".repeat(120));
+    fn an_excerpt_cuts_long_text() {
+        assert_eq!(excerpt(&"x".repeat(121)), format!("{}...", "x".repeat(120)));
+        assert_eq!(excerpt(&"\n".repeat(120)), r"\n".repeat(120));
     }
 }

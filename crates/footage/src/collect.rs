@@ -1,96 +1,83 @@
-//! Many clips into one folder.
+//! Collects clips in a folder.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use mv_clip_host::ClipHost;
-use mv_clip_host::clip::{CallError, Clip, ClipRequest};
-use mv_clip_host::media::MediaClient;
-use mv_clip_host::outbound::TlsError;
+use mv_clip_core::text::error_chain;
+use mv_clip_host::{CallError, Clip, ClipHost, ClipRequest, MediaClient, Settings, TlsError};
 use tokio::fs;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::digest;
+use crate::disk::{self, WriteError};
 use crate::download::{DownloadError, download};
 use crate::failed::Failed;
-use crate::footage::{self, BadFootage, Footage};
-use crate::manifest::{self, Manifest, ManifestError, Missing, Mp4, SavedFile};
+use crate::footage::{self, Footage, InvalidFootage};
+use crate::manifest::{Manifest, ManifestError, Missing, Mp4, SavedFile};
+use crate::names::REPORT;
 use crate::part::PartFile;
+use crate::progress::ProgressFactory;
 use crate::remux::{RemuxError, remux};
-use crate::{REPORT, digest, report};
+use crate::report;
 
-/// How many clips are downloaded at once.
-const DOWNLOADS: usize = 4;
+/// The maximum number of downloads at once.
+const MAX_DOWNLOADS: usize = 4;
 
-/// Learns how the download of one clip goes. It is dropped when that is over.
-pub trait Progress: Send + Sync {
-    /// So many bytes are there, of so many where that is known.
-    fn at(&self, bytes: u64, length: Option<u64>);
-}
-
-/// Makes what watches a download, for each one that starts.
-pub type Watch = dyn Fn(&Footage) -> Box<dyn Progress> + Send + Sync;
-
-/// Why a folder cannot be filled. What goes wrong with one clip is none of this: it goes to the
-/// manifest.
+/// Why a folder cannot be filled. The failure of a single clip goes to the manifest instead.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CollectError {
-    /// The manifest cannot be read or written.
+    /// The manifest of an earlier run cannot be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The folder or the report cannot be written.
-    #[error("cannot write {path}: take a folder that you may write to, with room in it")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// HTTPS cannot be set up.
+    /// The folder, the manifest or the report cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// TLS cannot be set up.
     #[error(transparent)]
     Client(#[from] TlsError),
-    /// A window that is none.
+    /// A request or a clip has no valid window.
     #[error(transparent)]
-    Footage(#[from] BadFootage),
+    Footage(#[from] InvalidFootage),
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Collected {
-    /// All that is in the folder, earlier runs included.
+    /// The content of the folder, including earlier runs.
     pub manifest: Manifest,
-    /// How many clips this run downloaded.
+    /// The number of clips that this run downloaded.
     pub fetched: usize,
-    /// How many clips that this run was given were there already, and whole.
+    /// The number of clips of this run that were already in the folder and intact.
     pub kept: usize,
-    /// The windows of this run that have no file.
+    /// The clips of this run that are missing.
     pub failures: Vec<Missing>,
-    /// Why clips of this run have no MP4 beside them, in sentences.
+    /// Why clips of this run have no MP4, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Takes clips into a folder.
+/// Saves clips in a folder.
 ///
-/// [`Collector::save`] can be called for many clips side by side; at most four are downloaded at once.
-/// Dropping its future leaves nothing that looks whole: the next run continues.
+/// [`Collector::save`] can run for many clips at once; at most four of them download at the same time. If its
+/// future is dropped, no unfinished file looks complete, and the next run resumes.
 pub struct Collector<'a> {
     folder: PathBuf,
     host: &'a ClipHost,
-    variables: &'a [(String, String)],
+    settings: &'a Settings,
     client: MediaClient,
-    turns: Semaphore,
-    watch: Box<Watch>,
-    /// What has been given to this run; a camera may be named twice.
-    given: Mutex<BTreeSet<Footage>>,
+    downloads: Semaphore,
+    progress: Box<ProgressFactory>,
+    /// The footage saved in this run: a caller may name a camera twice.
+    seen: Mutex<BTreeSet<Footage>>,
     run: Mutex<Collected>,
 }
 
 impl<'a> Collector<'a> {
-    /// Opens a folder, or makes it. What its manifest lists stays listed.
+    /// Opens a folder, or creates it. Clips that its manifest lists stay listed.
     ///
-    /// `host` and `variables` are there for clips whose URL expires before its turn comes: they are
-    /// asked for again.
+    /// `host` and `settings` serve to request a clip again if its URL has expired before the download.
     ///
     /// # Errors
     ///
@@ -98,25 +85,21 @@ impl<'a> Collector<'a> {
     pub async fn new(
         folder: &Path,
         host: &'a ClipHost,
-        variables: &'a [(String, String)],
-        watch: Box<Watch>,
+        settings: &'a Settings,
+        progress: Box<ProgressFactory>,
     ) -> Result<Self, CollectError> {
         let folder = folder.to_owned();
-        if let Err(source) = fs::create_dir_all(&folder).await {
-            return Err(CollectError::Io {
-                path: folder,
-                source,
-            });
-        }
+        let created = fs::create_dir_all(&folder).await;
+        created.map_err(WriteError::at(&folder))?;
         let manifest = Manifest::resume(&folder).await?;
         Ok(Self {
             folder,
             host,
-            variables,
-            client: MediaClient::new(host.outbound())?,
-            turns: Semaphore::new(DOWNLOADS),
-            watch,
-            given: Mutex::default(),
+            settings,
+            client: host.media_client()?,
+            downloads: Semaphore::new(MAX_DOWNLOADS),
+            progress,
+            seen: Mutex::default(),
             run: Mutex::new(Collected {
                 manifest,
                 fetched: 0,
@@ -127,8 +110,8 @@ impl<'a> Collector<'a> {
         })
     }
 
-    /// Saves what became of a request: the clip's file, or why there is none. A clip that is there and
-    /// whole is not fetched again, and one that is given twice is saved once.
+    /// Saves the outcome of a request: downloads the clip, or records why it is missing. A clip that is already in
+    /// the folder and intact is not downloaded again. A clip that is passed twice is saved once.
     ///
     /// # Errors
     ///
@@ -142,17 +125,17 @@ impl<'a> Collector<'a> {
             Ok(clip) => Footage::try_from(clip)?,
             Err(_) => Footage::try_from(request)?,
         };
-        if !self.given.lock().await.insert(footage.clone()) {
+        if !self.seen.lock().await.insert(footage.clone()) {
             return Ok(());
         }
-        // The semaphore is never closed, so there is always a turn to wait for.
-        let _turn = self.turns.acquire().await.ok();
-        let (file, is_new) = match self.already(&footage).await {
+        // This never fails, because the semaphore is never closed.
+        let _permit = self.downloads.acquire().await.ok();
+        let (file, is_new) = match self.intact(&footage).await {
             Some(file) => (Ok(file), false),
             None => (self.fetch(&footage, outcome).await, true),
         };
         match file {
-            Ok(file) => self.enter(file, is_new).await,
+            Ok(file) => self.record(file, is_new).await,
             Err(failed) => {
                 let mut run = self.run.lock().await;
                 let missing = failed.missing(footage);
@@ -170,24 +153,21 @@ impl<'a> Collector<'a> {
     /// See [`CollectError`].
     pub async fn finish(self) -> Result<Collected, CollectError> {
         let mut run = self.run.into_inner();
-        let path = self.folder.join(REPORT);
         let page = report::page(&run.manifest);
-        if let Err(source) = manifest::write(&path, page.as_bytes()).await {
-            return Err(CollectError::Io { path, source });
-        }
+        disk::write(&self.folder.join(REPORT), page.as_bytes()).await?;
         run.manifest.finish(&self.folder).await?;
         Ok(run)
     }
 
-    /// The file of this footage, if it is there as the manifest says.
-    async fn already(&self, footage: &Footage) -> Option<SavedFile> {
+    /// The file of this footage, if it is as the manifest says.
+    async fn intact(&self, footage: &Footage) -> Option<SavedFile> {
         let file = self.run.lock().await.manifest.file(footage)?.clone();
-        self.is_whole(&file.name, file.size, &file.sha256)
+        self.matches(&file.name, file.size, &file.sha256)
             .await
             .then_some(file)
     }
 
-    async fn is_whole(&self, name: &str, size: u64, sha256: &str) -> bool {
+    async fn matches(&self, name: &str, size: u64, sha256: &str) -> bool {
         let found = digest::of_file(&self.folder.join(name)).await;
         found.is_ok_and(|found| found == (size, sha256.to_owned()))
     }
@@ -212,10 +192,10 @@ impl<'a> Collector<'a> {
             Err(error) => return Err(not_written(error).into()),
         };
 
-        let progress = (self.watch)(wanted);
+        let progress = (self.progress)(wanted);
         let mut got = download(&self.client, &clip.url, &mut part, &*progress).await;
         if got.as_ref().is_err_and(DownloadError::url_is_spent) {
-            tracing::info!(footage = %wanted, "the URL works no more: asking for another");
+            tracing::info!(footage = %wanted, "the URL has expired: requesting a new one");
             let clip = self.renew(wanted).await?;
             request_id = clip.request_id;
             got = download(&self.client, &clip.url, &mut part, &*progress).await;
@@ -223,7 +203,7 @@ impl<'a> Collector<'a> {
         let summary = match got {
             Ok(summary) => summary,
             Err(error) => {
-                part.leave().await.map_err(not_written)?;
+                part.close().await.map_err(not_written)?;
                 return Err(error.into());
             }
         };
@@ -243,23 +223,23 @@ impl<'a> Collector<'a> {
 
     async fn renew(&self, footage: &Footage) -> Result<Clip, CallError> {
         self.host
-            .request_clip(self.variables, &footage.request())
+            .request_clip(self.settings, &footage.request())
             .await
     }
 
-    /// Enters a file that is on disk, and sees to its MP4.
-    async fn enter(&self, mut file: SavedFile, is_new: bool) -> Result<(), CollectError> {
+    /// Records a file that is on disk, and makes its MP4.
+    async fn record(&self, mut file: SavedFile, is_new: bool) -> Result<(), CollectError> {
         if is_new {
             let mut run = self.run.lock().await;
             run.fetched += 1;
             run.manifest.saved(file.clone());
-            // Before ffmpeg is at it: should that be broken off, the clip counts as saved.
+            // Before ffmpeg runs, so that the clip counts as saved if the run is interrupted.
             run.manifest.keep(&self.folder).await?;
         } else {
             self.run.lock().await.kept += 1;
         }
         if let Some(Mp4 { name, size, sha256 }) = &file.mp4
-            && self.is_whole(name, *size, sha256).await
+            && self.matches(name, *size, sha256).await
         {
             return Ok(());
         }
@@ -279,7 +259,7 @@ impl<'a> Collector<'a> {
 
 impl Collected {
     fn note(&mut self, error: &RemuxError) {
-        let note = error.to_string();
+        let note = error_chain(error);
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }

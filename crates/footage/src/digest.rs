@@ -1,4 +1,4 @@
-//! What a file hashes to.
+//! Hashes files.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};

@@ -1,55 +1,60 @@
-//! One clip from its URL into a file.
+//! Downloads a clip to a file.
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use mv_clip_host::clip::ClipUrl;
-use mv_clip_host::media::{LARGEST, MediaClient, MediaError, PAUSE, READY_WITHIN, chunk};
+use mv_clip_core::text::error_chain;
+use mv_clip_host::{ClipUrl, MediaClient, MediaError};
 use mv_clip_mpegts::{NotMpegTs, Summary};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use crate::collect::Progress;
 use crate::part::{AppendError, PartFile};
+use crate::progress::Progress;
 
-/// How often a download that breaks is taken up again.
+/// How often an interrupted download is resumed.
 const BREAKS: u32 = 5;
 
-/// Why a clip is not in its file. No message holds the URL.
+/// How long to wait before that.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why a clip cannot be downloaded. No message contains the URL.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DownloadError {
-    /// The media server gave nothing, or broke off again and again.
+    /// The media host sent no clip, or the connection broke too often.
     #[error(transparent)]
     Media(#[from] MediaError),
-    /// It gave something else than a clip.
-    #[error("the media server sent no clip: {0}")]
+    /// The media host sent something else than a clip.
+    #[error("the media host sent no clip")]
     Form(#[from] NotMpegTs),
-    /// It gave less than it announced.
-    #[error(
-        "the media server sent {got} of {length} bytes; run the same command again to continue"
-    )]
+    /// The media host sent less than it announced.
+    #[error("the media host sent {got} of {length} bytes; run the same command again to resume")]
     Short {
-        /// The bytes that came.
+        /// The bytes that arrived.
         got: u64,
-        /// The bytes that were to come.
+        /// The bytes that were announced.
         length: u64,
     },
-    /// What it gives changes from request to request.
-    #[error("the media server sends a different clip each time; run the same command again later")]
+    /// The clip changed between requests.
+    #[error(
+        "the media host sends different bytes for each request; run the same command again later"
+    )]
     Unsteady,
     /// The file cannot be written.
     #[error("cannot write {path}")]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl DownloadError {
-    /// Whether the URL is spent, so that only a new one can help.
+    /// Whether the URL has expired, so that only a new one can help.
     pub(crate) fn url_is_spent(&self) -> bool {
         use StatusCode as Is;
         matches!(
@@ -60,12 +65,12 @@ impl DownloadError {
         )
     }
 
-    /// Whether trying again cannot help.
+    /// Whether another run cannot help.
     pub(crate) fn is_final(&self) -> bool {
         matches!(self, Self::File { .. } | Self::Media(MediaError::Denied(_)))
     }
 
-    /// The status of the media server's last reply, where that was the trouble.
+    /// The status of the media host's last reply, if it caused the failure.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Media(MediaError::Status(status)) => Some(status.as_u16()),
@@ -74,7 +79,7 @@ impl DownloadError {
     }
 }
 
-/// What is known of the clip behind the URL: as long as it stays the same, a break can be mended.
+/// Identifies the clip behind the URL: the download can resume while it stays the same.
 struct Version {
     length: Option<u64>,
     etag: Option<HeaderValue>,
@@ -90,30 +95,27 @@ impl Version {
     }
 }
 
-/// How an attempt ended short of the whole clip.
+/// Why an attempt did not complete the clip.
 enum Stop {
     /// Another attempt may get further.
     Broken(DownloadError),
-    /// There is nothing behind the URL yet.
-    NotReady(StatusCode),
-    /// What is there already does not belong to this clip.
+    /// The file does not belong to this clip.
     OtherClip,
     /// No attempt can help.
     Final(DownloadError),
 }
 
-/// Fetches what is missing of a clip, and checks the whole.
+/// Downloads the rest of a clip, and checks the clip as a whole.
 ///
 /// # Errors
 ///
-/// See [`DownloadError`]; what has arrived stays in `part`.
+/// See [`DownloadError`]; the bytes that arrived stay in `part`.
 pub(crate) async fn download(
     client: &MediaClient,
     url: &ClipUrl,
     part: &mut PartFile,
     progress: &dyn Progress,
 ) -> Result<Summary, DownloadError> {
-    let started = Instant::now();
     let mut version = None;
     let mut breaks = 0;
     loop {
@@ -122,20 +124,20 @@ pub(crate) async fn download(
             Err(Stop::Final(error)) => return Err(error),
             Err(Stop::OtherClip) if breaks >= BREAKS => return Err(DownloadError::Unsteady),
             Err(Stop::OtherClip) => {
-                tracing::info!("what was there is no part of this clip: starting again");
+                tracing::info!("the file is not part of this clip: downloading it again");
                 part.restart().await.map_err(|error| file(part, error))?;
                 version = None;
                 breaks += 1;
                 continue;
             }
-            Err(Stop::NotReady(status)) if started.elapsed() + PAUSE > READY_WITHIN => {
-                return Err(MediaError::Status(status).into());
-            }
-            Err(Stop::NotReady(status)) => tracing::info!(%status, "the clip is not there yet"),
             Err(Stop::Broken(error)) if breaks >= BREAKS => return Err(error),
             Err(Stop::Broken(error)) => {
                 breaks += 1;
-                tracing::info!(%error, have = part.length(), "the download broke off");
+                tracing::info!(
+                    error = error_chain(&error),
+                    have = part.length(),
+                    "the download was interrupted"
+                );
             }
         }
         sleep(PAUSE).await;
@@ -154,21 +156,18 @@ async fn attempt(
         .await
         .map_err(|error| write_failed(part, error))?;
     let from = part.length() - tail.len() as u64;
-    let range = HeaderValue::try_from(format!("bytes={from}-")).ok();
-    let range = range.filter(|_| !tail.is_empty());
-    let response = client.get(url, range.as_ref()).await;
+    let response = match tail.is_empty() {
+        true => client.get(url).await,
+        false => client.get_from(url, from).await,
+    };
     let mut response = response.map_err(failed)?;
-    let status = response.status();
-    let found = match status {
-        StatusCode::PARTIAL_CONTENT => continued(response.headers(), from)?,
-        StatusCode::RANGE_NOT_SATISFIABLE if !tail.is_empty() => return Err(Stop::OtherClip),
-        StatusCode::OK => whole(response.headers()),
-        StatusCode::NOT_FOUND => return Err(Stop::NotReady(status)),
-        status if status.is_server_error() => return Err(Stop::NotReady(status)),
-        _ => return Err(Stop::Final(MediaError::Status(status).into())),
+    let (is_whole, found) = match response.status() {
+        StatusCode::PARTIAL_CONTENT => (false, continued(response.headers(), from)?),
+        StatusCode::RANGE_NOT_SATISFIABLE => return Err(Stop::OtherClip),
+        _ => (true, whole(response.headers())),
     };
     let mut overlap = tail.as_slice();
-    if status == StatusCode::OK {
+    if is_whole {
         overlap = &[];
         part.restart()
             .await
@@ -182,11 +181,11 @@ async fn attempt(
     let length = found.length;
     *version = Some(found);
 
-    while let Some(chunk) = chunk(&mut response).await.map_err(failed)? {
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
         let again = chunk.len().min(overlap.len());
         let (known, new) = chunk.split_at_checked(again).unwrap_or((&chunk, &[]));
         overlap = overlap.strip_prefix(known).ok_or(Stop::OtherClip)?;
-        if part.length() + new.len() as u64 > LARGEST as u64 {
+        if part.length() + new.len() as u64 > MediaClient::LARGEST as u64 {
             part.restart()
                 .await
                 .map_err(|error| write_failed(part, error))?;
@@ -198,7 +197,7 @@ async fn attempt(
                 AppendError::Io(error) => write_failed(part, error),
             });
         }
-        progress.at(part.length(), length);
+        progress.update(part.length(), length);
     }
     if let Some(length) = length.filter(|length| *length != part.length()) {
         let got = part.length();
@@ -210,7 +209,7 @@ async fn attempt(
     }
 }
 
-/// Bytes that are no clip are not continued but fetched again.
+/// Discards bytes that are not a clip, so that the next attempt starts from the beginning.
 async fn no_clip(part: &mut PartFile, form: NotMpegTs) -> Stop {
     match part.restart().await {
         Ok(()) => Stop::Broken(form.into()),

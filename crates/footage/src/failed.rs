@@ -1,14 +1,13 @@
-//! Why one clip has no file, as the manifest says it.
+//! Turns the failure of a clip into its entry in the manifest.
 
-use std::error::Error;
-
-use mv_clip_host::clip::{CallError, ClipError, kind_name};
+use mv_clip_core::text::error_chain;
+use mv_clip_host::CallError;
 
 use crate::download::DownloadError;
-use crate::footage::{self, BadFootage, Footage};
+use crate::footage::{self, Footage, InvalidFootage};
 use crate::manifest::Missing;
 
-/// Why one clip has no file.
+/// Why a clip has no file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failed {
     #[error(transparent)]
@@ -16,27 +15,19 @@ pub(crate) enum Failed {
     #[error(transparent)]
     Download(#[from] DownloadError),
     #[error(transparent)]
-    Name(BadFootage),
+    Name(InvalidFootage),
 }
 
 impl Failed {
-    /// What the manifest says of it.
+    /// The entry in the manifest.
     pub(crate) fn missing(self, wanted: Footage) -> Missing {
         let (transient, kind) = match &self {
-            Self::Call(CallError::Clip(error)) => match error {
-                ClipError::Permanent(failure) => (false, kind_name(failure.kind)),
-                ClipError::Transient(failure) => (true, kind_name(failure.kind)),
-                ClipError::ExecutionFailed => (true, "component-failed"),
-            },
-            Self::Call(CallError::ShuttingDown) => (true, "shutting-down"),
-            Self::Call(_) => (false, "component-failed"),
+            Self::Call(error) => (error.is_transient(), kind(error)),
             Self::Download(error) => (!error.is_final(), "download-failed"),
             Self::Name(_) => (false, "component-failed"),
         };
         let failure = match &self {
-            Self::Call(CallError::Clip(
-                ClipError::Permanent(failure) | ClipError::Transient(failure),
-            )) => Some(failure),
+            Self::Call(error) => error.failure(),
             _ => None,
         };
         let status = match &self {
@@ -47,7 +38,7 @@ impl Failed {
             footage: wanted,
             transient,
             kind: kind.to_owned(),
-            message: with_causes(&self),
+            message: error_chain(&self),
             status,
             request_id: failure.and_then(|failure| failure.request_id.clone()),
             retry_after_seconds: failure.and_then(|failure| failure.retry_after_seconds),
@@ -56,13 +47,11 @@ impl Failed {
     }
 }
 
-/// An error's words and those of what caused it.
-fn with_causes(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
+fn kind(error: &CallError) -> &'static str {
+    match error {
+        CallError::ShuttingDown => "shutting-down",
+        error => error
+            .failure()
+            .map_or("component-failed", |failure| failure.kind.name()),
     }
-    words
 }

@@ -1,12 +1,12 @@
-//! Which camera, and from when to when.
+//! A camera and a window of time.
 
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
-use mv_clip_host::clip::{Clip, ClipRequest};
+use mv_clip_host::{Clip, ClipRequest};
 use serde::{Deserialize, Serialize};
 
-/// What one clip shows: the camera and the window.
+/// The footage of one clip: the camera and the window.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Footage {
     /// The camera's serial number.
@@ -21,29 +21,30 @@ pub struct Footage {
     pub end: DateTime<Utc>,
 }
 
-/// What cannot be footage, and so cannot name a file.
+/// Why a request or a clip does not describe footage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadFootage {
-    /// The serial is empty or holds something else than ASCII letters, digits and hyphens.
-    #[error("the serial {0:?} cannot be part of a file name: letters, digits and hyphens can")]
+#[non_exhaustive]
+pub enum InvalidFootage {
+    /// The serial is empty, or has characters other than ASCII letters, digits and hyphens.
+    #[error("{0:?} is not a serial number: use letters, digits and hyphens")]
     Serial(String),
     /// A time is not RFC 3339 with an offset.
-    #[error("{0:?} is not an RFC 3339 time such as 2026-03-12T14:30:00Z: date, time and offset")]
+    #[error("{0:?} is not an RFC 3339 time with an offset, such as 2026-03-12T14:30:00Z")]
     Time(String),
 }
 
 impl Footage {
-    /// Takes a serial and two RFC 3339 times, of which it keeps the milliseconds.
+    /// Parses two RFC 3339 times, with a precision of milliseconds.
     ///
     /// # Errors
     ///
-    /// [`BadFootage::Time`].
+    /// [`InvalidFootage::Time`].
     pub fn new(
         serial: &str,
         imager_id: Option<u32>,
         start: &str,
         end: &str,
-    ) -> Result<Self, BadFootage> {
+    ) -> Result<Self, InvalidFootage> {
         Ok(Self {
             serial: serial.to_ascii_uppercase(),
             imager_id,
@@ -52,13 +53,13 @@ impl Footage {
         })
     }
 
-    /// What its files are called, without an ending:
+    /// The name of its files without extension:
     /// `Q2XX-ABCD-1234_i2_20260312T143000.000Z_20260312T143200.000Z`.
     ///
     /// # Errors
     ///
-    /// [`BadFootage::Serial`]: a serial that a caller gave may be anything.
-    pub fn file_stem(&self) -> Result<String, BadFootage> {
+    /// [`InvalidFootage::Serial`] if the serial cannot be part of a file name.
+    pub fn file_stem(&self) -> Result<String, InvalidFootage> {
         let Self {
             serial,
             imager_id,
@@ -67,14 +68,14 @@ impl Footage {
         } = self;
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if serial.is_empty() || !serial.chars().all(fits) {
-            return Err(BadFootage::Serial(serial.clone()));
+            return Err(InvalidFootage::Serial(serial.clone()));
         }
         let imager = imager_id.map(|id| format!("_i{id}")).unwrap_or_default();
         let [start, end] = [start, end].map(|time| time.format("%Y%m%dT%H%M%S%.3fZ"));
         Ok(format!("{serial}{imager}_{start}_{end}"))
     }
 
-    /// The camera for people: its serial and, where it has several, the imager.
+    /// The camera as text: its serial and, if given, the imager.
     #[must_use]
     pub fn camera(&self) -> String {
         match self.imager_id {
@@ -83,13 +84,13 @@ impl Footage {
         }
     }
 
-    /// How long the window is.
+    /// The length of the window.
     #[must_use]
     pub fn duration(&self) -> TimeDelta {
         self.end - self.start
     }
 
-    /// The call that gets it.
+    /// The request for this footage.
     pub(crate) fn request(&self) -> ClipRequest {
         ClipRequest {
             serial: self.serial.clone(),
@@ -101,9 +102,9 @@ impl Footage {
 }
 
 impl TryFrom<&ClipRequest> for Footage {
-    type Error = BadFootage;
+    type Error = InvalidFootage;
 
-    fn try_from(request: &ClipRequest) -> Result<Self, BadFootage> {
+    fn try_from(request: &ClipRequest) -> Result<Self, InvalidFootage> {
         let ClipRequest {
             serial,
             start,
@@ -115,28 +116,28 @@ impl TryFrom<&ClipRequest> for Footage {
 }
 
 impl TryFrom<&Clip> for Footage {
-    type Error = BadFootage;
+    type Error = InvalidFootage;
 
-    fn try_from(clip: &Clip) -> Result<Self, BadFootage> {
+    fn try_from(clip: &Clip) -> Result<Self, InvalidFootage> {
         Self::new(&clip.serial, clip.imager_id, &clip.start, &clip.end)
     }
 }
 
 impl fmt::Display for Footage {
-    /// As in `Q2XX-ABCD-1234 from 2026-03-12T14:30:00.000Z to 2026-03-12T14:32:00.000Z`.
+    /// Such as `Q2XX-ABCD-1234 from 2026-03-12T14:30:00.000Z to 2026-03-12T14:32:00.000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (camera, start, end) = (self.camera(), text(self.start), text(self.end));
         write!(f, "{camera} from {start} to {end}")
     }
 }
 
-fn instant(time: &str) -> Result<DateTime<Utc>, BadFootage> {
-    let bad = || BadFootage::Time(time.to_owned());
+fn instant(time: &str) -> Result<DateTime<Utc>, InvalidFootage> {
+    let bad = || InvalidFootage::Time(time.to_owned());
     let parsed = DateTime::parse_from_rfc3339(time).map_err(|_| bad())?;
     DateTime::from_timestamp_millis(parsed.timestamp_millis()).ok_or_else(bad)
 }
 
-/// The time, as exactly as it is written down.
+/// The current time, with the precision of the manifest.
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(3)
 }
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_name_a_file_is_refused() {
+    fn names_that_are_not_safe_are_refused() {
         let (start, end) = ("2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z");
         for serial in [
             "",
@@ -224,7 +225,7 @@ mod tests {
         ] {
             let found = Footage::new(serial, None, start, end).unwrap().file_stem();
             let serial = serial.to_ascii_uppercase();
-            assert_eq!(found, Err(BadFootage::Serial(serial)));
+            assert_eq!(found, Err(InvalidFootage::Serial(serial)));
         }
         for time in [
             "",
@@ -234,7 +235,7 @@ mod tests {
             "../../x",
         ] {
             let found = Footage::new("Q2XX-ABCD-1234", None, start, time);
-            assert_eq!(found, Err(BadFootage::Time(time.to_owned())));
+            assert_eq!(found, Err(InvalidFootage::Time(time.to_owned())));
         }
     }
 }

@@ -1,41 +1,39 @@
-//! What becomes of clips: files in a folder that can be looked at, and checked, years later.
+//! Keeps clips in a folder in which they can be watched and verified, years later.
 //!
-//! [`Collector`] downloads clips into a folder, which then holds
+//! [`Collector`] downloads clips into a folder, which then holds:
 //!
-//! - `SERIAL[_iIMAGER]_START_END.ts`, the clip as Meraki made it, and the same footage as `.mp4` where
-//!   ffmpeg is installed;
-//! - `manifest.json` ([`Manifest`]), which says of each file what it is and what it hashes to, and of
-//!   each window without a file why there is none;
-//! - `report.html`, a page that shows all that in a browser, without a network.
+//! - `SERIAL[_iIMAGER]_START_END.ts`: the clip as Meraki made it; with ffmpeg installed, also the same footage as
+//!   `.mp4`;
+//! - `manifest.json` ([`Manifest`]): size and hash of each file, and the cause of each missing clip;
+//! - `report.html`: a page that shows the folder in a browser, without a network.
 //!
-//! A name that ends in `.part` is unfinished: a file gets its own name when it is whole, checked and
-//! on disk. So a run can be broken off at any point, and the next one continues. [`verify()`] compares a
-//! folder with its manifest.
+//! An unfinished file ends in `.part`. A file gets its final name when it is complete, checked and on disk. A run
+//! can therefore be interrupted at any point, and the next one resumes. [`verify()`] compares a folder with its
+//! manifest.
 //!
-//! A clip's URL is a secret that soon expires; nothing here writes it anywhere.
+//! The URL of a clip is a temporary secret. This crate never writes it anywhere.
 
 #![forbid(unsafe_code)]
 
 mod collect;
 mod digest;
+mod disk;
 mod download;
 mod failed;
 mod footage;
 mod manifest;
+mod names;
 mod part;
+mod progress;
 mod remux;
 mod report;
 mod timeline;
 mod verify;
 
-pub use collect::{CollectError, Collected, Collector, Progress, Watch};
+pub use collect::{CollectError, Collected, Collector};
+pub use disk::WriteError;
 pub use download::DownloadError;
-pub use footage::{BadFootage, Footage};
+pub use footage::{Footage, InvalidFootage};
 pub use manifest::{Manifest, ManifestError, Missing, Mp4, SavedFile};
+pub use progress::{Progress, ProgressFactory};
 pub use verify::{Difference, Verified, verify};
-
-/// How the name of an unfinished file ends.
-const PART: &str = "part";
-
-/// The page that shows what is in a folder.
-const REPORT: &str = "report.html";

@@ -1,64 +1,63 @@
-//! `manifest.json`: what is in a folder, and what is not.
+//! `manifest.json`: the clips in a folder, and the missing ones.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::fs;
-use tokio::io::AsyncWriteExt;
 
-use crate::PART;
+use crate::disk::{self, WriteError};
 use crate::footage::{self, Footage, milliseconds};
+use crate::names::{MANIFEST, PART};
 
-pub(crate) const MANIFEST: &str = "manifest.json";
-
-/// The version of the form of `manifest.json`.
+/// The version of the format of `manifest.json`.
 const FORMAT: u32 = 1;
 
-/// What a folder holds: every file with what it takes to check it, and every window that was asked for
-/// and has no file. As JSON, this is `manifest.json`.
+/// The content of a folder: each file with its size and hash, and each requested window without a file. Its JSON
+/// is `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The version of this form: 1.
+    /// The version of the format: 1.
     pub format: u32,
-    /// When it was last changed.
+    /// The time of the last change.
     #[serde(with = "milliseconds")]
     pub updated_at: DateTime<Utc>,
-    /// The clips that are there, by camera and time.
+    /// The saved clips, by camera and time.
     pub files: Vec<SavedFile>,
-    /// The windows that are not there, by camera and time.
+    /// The missing clips, by camera and time.
     pub failures: Vec<Missing>,
 }
 
-/// A clip in a file.
+/// A saved clip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedFile {
     /// The file's name in the folder.
     pub name: String,
-    /// What it shows.
+    /// The camera and the window.
     #[serde(flatten)]
     pub footage: Footage,
     /// Its size in bytes.
     pub size: u64,
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
-    /// How much footage it holds by its own clock, in milliseconds; 0 if it carries none. Less than
-    /// the window where the camera recorded less.
+    /// The duration by the clip's own clock, in milliseconds; 0 if it has no clock. Shorter than the window if the
+    /// camera recorded less.
     pub footage_ms: u64,
-    /// What is in it, as in `297 packets, programme 1: H.264, AAC`.
+    /// A summary of the content, such as `297 packets, program 1: H.264, AAC`.
     pub content: String,
-    /// By this, Meraki's support finds the request. Null where Meraki gave none.
+    /// Identifies the request to Meraki's support. Null if Meraki sent none.
     pub request_id: Option<String>,
-    /// When it was on disk.
+    /// When the file was complete.
     #[serde(with = "milliseconds")]
     pub retrieved_at: DateTime<Utc>,
-    /// The same footage as MP4. Null where ffmpeg made none.
+    /// The same footage as MP4. Null if there is no MP4.
     pub mp4: Option<Mp4>,
 }
 
-/// The MP4 beside a clip.
+/// The MP4 of a clip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mp4 {
     /// Its name in the folder.
@@ -69,58 +68,63 @@ pub struct Mp4 {
     pub sha256: String,
 }
 
-/// A window without a file.
+/// A missing clip: a requested window without a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
-    /// What there is no file of.
+    /// The camera and the window.
     #[serde(flatten)]
     pub footage: Footage,
-    /// Whether another run may get it.
+    /// Whether another run may succeed.
     pub transient: bool,
     /// One of the kinds of `wit/clips.wit`, or `download-failed`, `component-failed` or `shutting-down`.
     pub kind: String,
-    /// What happened, and what to do.
+    /// The cause, and what to do.
     pub message: String,
-    /// The status of the last reply of the API or of the media server.
+    /// The status of the last reply of the API or the media host.
     pub status: Option<u16>,
-    /// By this, Meraki's support finds the request.
+    /// Identifies the request to Meraki's support.
     pub request_id: Option<String>,
-    /// After how long another try is worth it.
+    /// The time to wait before another try.
     pub retry_after_seconds: Option<u32>,
-    /// When it was given up.
+    /// The time of the failure.
     #[serde(with = "milliseconds")]
     pub failed_at: DateTime<Utc>,
 }
 
-/// Why a manifest cannot be read or written.
+/// Why a manifest cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ManifestError {
-    /// The file cannot be read or written.
-    #[error("cannot read or write {path}: take a folder that you may write to, with room in it")]
-    Io {
-        /// The file.
+    /// The file, or the folder, cannot be read.
+    #[error("cannot read {path}; check that it exists and that you have permission to read it")]
+    Read {
+        /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// There is none.
-    #[error("{folder} has no manifest.json: host-test's incident, range and coverage write one")]
-    None {
-        /// Where it is not.
+    /// The folder has no manifest.
+    #[error(
+        "{folder} has no manifest.json; `mv-clip incident`, `mv-clip range` and `mv-clip coverage` write one"
+    )]
+    NotFound {
+        /// The folder.
         folder: PathBuf,
     },
     /// The file is not a manifest.
-    #[error("{path} is not a manifest of this version; take another folder")]
-    Form {
+    #[error(
+        "{path} is damaged, or from another version of mv-clip; restore it from a backup, or use another folder"
+    )]
+    Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
-        source: serde_json::Error,
+        /// What is wrong with it.
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
 impl Manifest {
-    /// One with nothing in it.
+    /// A manifest without entries.
     pub(crate) fn empty() -> Self {
         Self {
             format: FORMAT,
@@ -130,7 +134,7 @@ impl Manifest {
         }
     }
 
-    /// Reads `manifest.json`; `None` if there is none in `folder`.
+    /// Reads `manifest.json`; `None` if `folder` has none.
     ///
     /// # Errors
     ///
@@ -139,7 +143,7 @@ impl Manifest {
         read(folder.join(MANIFEST)).await
     }
 
-    /// Reads what runs in `folder` have saved so far, the last one too if it was broken off.
+    /// Reads the manifest of the last run in `folder`, also if the run was interrupted.
     pub(crate) async fn resume(folder: &Path) -> Result<Self, ManifestError> {
         match read(unfinished(folder)).await? {
             Some(manifest) => Ok(manifest),
@@ -147,58 +151,56 @@ impl Manifest {
         }
     }
 
-    /// Keeps what is saved so far, as `manifest.json.part`.
-    pub(crate) async fn keep(&mut self, folder: &Path) -> Result<(), ManifestError> {
+    /// Writes `manifest.json.part`, from which the next run resumes.
+    pub(crate) async fn keep(&mut self, folder: &Path) -> Result<(), WriteError> {
         self.updated_at = footage::now();
         let path = unfinished(folder);
-        let mut json = serde_json::to_vec_pretty(self).map_err(|source| ManifestError::Form {
-            path: path.clone(),
-            source,
-        })?;
+        let json = serde_json::to_vec_pretty(self).map_err(io::Error::from);
+        let mut json = json.map_err(WriteError::at(&path))?;
         json.push(b'\n');
-        write(&path, &json)
-            .await
-            .map_err(|source| ManifestError::Io { path, source })
+        disk::write(&path, &json).await
     }
 
-    /// Writes `manifest.json`: from now on, it is what the folder is checked against.
-    pub(crate) async fn finish(&mut self, folder: &Path) -> Result<(), ManifestError> {
+    /// Writes `manifest.json`, against which the folder is verified from now on.
+    pub(crate) async fn finish(&mut self, folder: &Path) -> Result<(), WriteError> {
         self.keep(folder).await?;
         let path = folder.join(MANIFEST);
         let renamed = match fs::rename(unfinished(folder), &path).await {
-            Ok(()) => sync_folder(folder).await,
+            Ok(()) => disk::sync_folder(folder).await,
             error => error,
         };
-        renamed.map_err(|source| ManifestError::Io { path, source })
+        renamed.map_err(WriteError::at(&path))
     }
 
-    /// The file of some footage.
+    /// The file of a clip.
     #[must_use]
     pub fn file(&self, footage: &Footage) -> Option<&SavedFile> {
         self.files.iter().find(|file| file.footage == *footage)
     }
 
+    /// Adds a saved clip in place of earlier entries for the same footage.
     pub(crate) fn saved(&mut self, file: SavedFile) {
-        self.forget(&file.footage);
+        self.remove(&file.footage);
         let at = self
             .files
             .partition_point(|other| other.footage < file.footage);
         self.files.insert(at, file);
     }
 
+    /// Adds a missing clip in place of earlier entries for the same footage.
     pub(crate) fn failed(&mut self, missing: Missing) {
-        self.forget(&missing.footage);
+        self.remove(&missing.footage);
         let before = |other: &Missing| other.footage < missing.footage;
         let at = self.failures.partition_point(before);
         self.failures.insert(at, missing);
     }
 
-    fn forget(&mut self, footage: &Footage) {
+    fn remove(&mut self, footage: &Footage) {
         self.files.retain(|file| file.footage != *footage);
         self.failures.retain(|missing| missing.footage != *footage);
     }
 
-    /// Every file that is to be there, by name, with its size and SHA-256.
+    /// The name, size and SHA-256 of each listed file.
     pub(crate) fn expected(&self) -> BTreeMap<&str, (u64, &str)> {
         let clips = self.files.iter();
         let clips = clips.map(|file| (&*file.name, (file.size, &*file.sha256)));
@@ -216,42 +218,17 @@ async fn read(path: PathBuf) -> Result<Option<Manifest>, ManifestError> {
     let bytes = match fs::read(&path).await {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(ManifestError::Io { path, source }),
+        Err(source) => return Err(ManifestError::Read { path, source }),
     };
     let manifest: Manifest =
-        serde_json::from_slice(&bytes).map_err(|source| ManifestError::Form {
+        serde_json::from_slice(&bytes).map_err(|source| ManifestError::Invalid {
             path: path.clone(),
-            source,
+            source: source.into(),
         })?;
     if manifest.format == FORMAT {
         Ok(Some(manifest))
     } else {
-        let other = format!("format {} in place of {FORMAT}", manifest.format);
-        let source = serde::de::Error::custom(other);
-        Err(ManifestError::Form { path, source })
+        let source = format!("the format is {}, not {FORMAT}", manifest.format).into();
+        Err(ManifestError::Invalid { path, source })
     }
-}
-
-/// Replaces a file as a whole, or not at all.
-pub(crate) async fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_added_extension("new.part");
-    let mut file = fs::File::create(&new).await?;
-    file.write_all(bytes).await?;
-    // Without this, the error of the last write is lost.
-    file.flush().await?;
-    file.sync_all().await?;
-    fs::rename(&new, path).await?;
-    match path.parent() {
-        Some(folder) => sync_folder(folder).await,
-        None => Ok(()),
-    }
-}
-
-/// Makes a rename last.
-pub(crate) async fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Elsewhere a folder cannot be opened, and needs no such thing.
-    if cfg!(unix) {
-        fs::File::open(folder).await?.sync_all().await?;
-    }
-    Ok(())
 }

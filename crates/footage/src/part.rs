@@ -1,4 +1,4 @@
-//! A file that is being downloaded: hashed and checked as it grows, and named when it is whole.
+//! A file during its download: hashed and checked while it grows, and renamed when it is complete.
 
 use std::fs::TryLockError;
 use std::io::{self, SeekFrom};
@@ -9,13 +9,14 @@ use sha2::{Digest, Sha256};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use crate::{PART, digest, manifest};
+use crate::names::PART;
+use crate::{digest, disk};
 
-/// So many of the bytes that are there are fetched once more: they prove that the clip is still the
-/// same one. Meraki may cut it anew for every URL.
+/// The number of bytes that a resumed download fetches again, to compare them: Meraki may produce a different
+/// file for every URL.
 const OVERLAP: u64 = 64 << 10;
 
-/// `NAME.part`, on its way to `NAME`.
+/// `NAME.part`, which becomes `NAME`.
 pub(crate) struct PartFile {
     target: PathBuf,
     path: PathBuf,
@@ -26,8 +27,7 @@ pub(crate) struct PartFile {
 }
 
 impl PartFile {
-    /// Opens the unfinished file beside `target`. It starts with what an earlier run left, unless that
-    /// is no start of a clip.
+    /// Opens the unfinished file of `target`. It keeps the bytes of an earlier run if they are the start of a clip.
     pub(crate) async fn open(target: PathBuf) -> io::Result<Self> {
         let path = target.with_added_extension(PART);
         let mut options = std::fs::OpenOptions::new();
@@ -38,7 +38,7 @@ impl PartFile {
             .truncate(false)
             .open(&path)?;
         file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::other("another run is writing to it"),
+            TryLockError::WouldBlock => io::Error::other("another run is writing this file"),
             TryLockError::Error(error) => error,
         })?;
         let mut part = Self {
@@ -68,12 +68,12 @@ impl PartFile {
         }
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Its last bytes, for comparison.
+    /// The last bytes, for comparison.
     pub(crate) async fn tail(&mut self) -> io::Result<Vec<u8>> {
         let start = self.length.saturating_sub(OVERLAP);
         self.file.flush().await?;
@@ -83,7 +83,7 @@ impl PartFile {
         Ok(tail)
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     pub(crate) async fn append(&mut self, bytes: &[u8]) -> Result<(), AppendError> {
         self.checker.push(bytes)?;
         self.file.write_all(bytes).await?;
@@ -92,7 +92,7 @@ impl PartFile {
         Ok(())
     }
 
-    /// Drops all bytes.
+    /// Discards all bytes.
     pub(crate) async fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0).await?;
         self.file.seek(SeekFrom::Start(0)).await?;
@@ -102,25 +102,25 @@ impl PartFile {
         Ok(())
     }
 
-    /// Says what is in it, which ends its growing.
+    /// Checks the complete file.
     pub(crate) fn check(&mut self) -> Result<Summary, NotMpegTs> {
         std::mem::take(&mut self.checker).finish()
     }
 
-    /// Brings it to disk under its own name, and gives its size and SHA-256.
+    /// Makes the file durable, renames it, and returns its size and SHA-256.
     pub(crate) async fn keep(mut self) -> io::Result<(u64, String)> {
-        // Without this, the error of the last write is lost.
+        // Without this, an error of the last write is lost.
         self.file.flush().await?;
         self.file.sync_all().await?;
         fs::rename(&self.path, &self.target).await?;
         if let Some(folder) = self.target.parent() {
-            manifest::sync_folder(folder).await?;
+            disk::sync_folder(folder).await?;
         }
         Ok((self.length, digest::text(self.hash)))
     }
 
-    /// Removes it if there is nothing in it to continue with.
-    pub(crate) async fn leave(self) -> io::Result<()> {
+    /// Closes the file. Removes it if it is empty.
+    pub(crate) async fn close(self) -> io::Result<()> {
         if self.length == 0 {
             fs::remove_file(&self.path).await?;
         }
@@ -132,7 +132,7 @@ impl PartFile {
     }
 }
 
-/// Why bytes cannot be added.
+/// Why bytes cannot be appended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppendError {
     #[error(transparent)]

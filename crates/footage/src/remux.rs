@@ -1,4 +1,4 @@
-//! The MP4 beside a clip: the same pictures and sound in a container that browsers play.
+//! Makes the MP4 of a clip: the same video and audio in a container that browsers play.
 
 use std::io;
 use std::path::Path;
@@ -7,24 +7,25 @@ use std::process::{ExitStatus, Stdio};
 use tokio::fs::{self, File};
 use tokio::process::Command;
 
+use crate::digest;
 use crate::manifest::Mp4;
-use crate::{PART, digest};
+use crate::names::PART;
 
 /// Why there is no MP4.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemuxError {
     #[error(
-        "ffmpeg is not installed, so there is no MP4 beside the clips: install it and run the same \
-         command again, or play the .ts files with VLC or mpv"
+        "ffmpeg is not installed, so the clips have no MP4; install it and run the same command again, or play \
+         the .ts files with VLC or mpv"
     )]
     NotInstalled,
-    #[error("ffmpeg made no MP4 of {clip} ({status}): {words}")]
+    #[error("ffmpeg cannot make an MP4 of {clip} ({status}): {output}")]
     Refused {
         clip: String,
         status: ExitStatus,
-        words: String,
+        output: String,
     },
-    #[error("cannot write the MP4 of {clip}: {source}")]
+    #[error("cannot write the MP4 of {clip}")]
     Io { clip: String, source: io::Error },
 }
 
@@ -38,7 +39,7 @@ pub(crate) async fn remux(folder: &Path, stem: &str) -> Result<Mp4, RemuxError> 
         source,
     };
 
-    // What ffmpeg has begun it cannot continue.
+    // ffmpeg cannot resume.
     let _remove = RemoveOnDrop(&unfinished);
     let output = match ffmpeg(&folder.join(&clip), &unfinished).await {
         Ok(output) => output,
@@ -48,11 +49,12 @@ pub(crate) async fn remux(folder: &Path, stem: &str) -> Result<Mp4, RemuxError> 
         Err(error) => return Err(failed(error)),
     };
     if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<_> = stderr.lines().map(str::trim).collect();
         return Err(RemuxError::Refused {
             clip,
             status: output.status,
-            words: words.trim().to_owned(),
+            output: lines.join("; "),
         });
     }
     let (size, sha256) = keep(&unfinished, &folder.join(&name))
@@ -62,7 +64,7 @@ pub(crate) async fn remux(folder: &Path, stem: &str) -> Result<Mp4, RemuxError> 
 }
 
 async fn ffmpeg(clip: &Path, mp4: &Path) -> io::Result<std::process::Output> {
-    // Spelt as URLs, so that a colon in a path is no protocol.
+    // As URLs, so that ffmpeg takes a colon in a path for no protocol.
     let url = |path: &Path| {
         let mut url = std::ffi::OsString::from("file:");
         url.push(path);
@@ -71,7 +73,7 @@ async fn ffmpeg(clip: &Path, mp4: &Path) -> io::Result<std::process::Output> {
     Command::new("ffmpeg")
         .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-i"])
         .arg(url(clip))
-        // Pictures and, where the camera records it, sound; MP4 has no place for other streams.
+        // Video and optional audio: MP4 does not support other streams.
         .args(["-map", "0:v", "-map", "0:a?", "-c", "copy"])
         .args(["-bsf:a", "aac_adtstoasc", "-movflags", "+faststart"])
         .args(["-f", "mp4"])
@@ -94,7 +96,7 @@ struct RemoveOnDrop<'a>(&'a Path);
 
 impl Drop for RemoveOnDrop<'_> {
     fn drop(&mut self) {
-        // Not there is what it is to be.
+        // After a success the file no longer exists.
         let _ = std::fs::remove_file(self.0);
     }
 }

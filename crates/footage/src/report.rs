@@ -1,22 +1,23 @@
-//! `report.html`: what is in a folder, for people.
+//! `report.html`: shows the content of a folder.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use mv_clip_core::text::printable_lines;
 
 use crate::footage::Footage;
 use crate::manifest::{Manifest, Missing, SavedFile};
-use crate::timeline::{Row, Span, Timeline, What};
+use crate::timeline::{Row, Span, SpanKind, Timeline};
 
 const STYLE: &str = include_str!("report.css");
 
-/// Nothing is loaded but the clips beside the page, and nothing runs.
+/// The page loads only the clips in its folder, and runs no scripts.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; media-src 'self' file:; base-uri 'none'";
 
-/// Above this, browsers would open too many files at once to show the first picture of each.
-const PREVIEWS: usize = 24;
+/// The maximum number of clips with a preview: a browser opens each file to show its first picture.
+const MAX_PREVIEWS: usize = 24;
 
-/// The page for a manifest. It refers to nothing but the files beside it.
+/// The page of a manifest. It refers only to files in the same folder.
 pub(crate) fn page(manifest: &Manifest) -> String {
     let timeline = Timeline::of(manifest);
     let title = "Recorded footage";
@@ -46,22 +47,22 @@ pub(crate) fn page(manifest: &Manifest) -> String {
                             (overview(timeline))
                             @for row in &timeline.rows { (camera(row, manifest.files.len())) }
                         }
-                        None => p { "Nothing was asked for, so there is nothing here." }
+                        None => p { "No footage was requested." }
                     }
                 }
                 footer {
                     p {
-                        "All times are UTC. Last changed " (time(manifest.updated_at)) ". "
-                        "The clips, their sizes and their SHA-256 are listed in "
+                        "All times are in UTC. Last updated " (time(manifest.updated_at)) ". "
                         a href="manifest.json" { "manifest.json" }
-                        "; " code { "cargo host-test verify" }
-                        " with this folder's path says whether they are still what was saved."
+                        " lists the clips with their sizes and SHA-256. To verify them, run "
+                        code { "mv-clip verify" }
+                        " with the path of this folder."
                     }
                 }
             }
         }
     };
-    page.into_string()
+    printable_lines(&page.into_string()).into_owned()
 }
 
 fn totals(manifest: &Manifest, timeline: Option<&Timeline<'_>>) -> Markup {
@@ -73,7 +74,7 @@ fn totals(manifest: &Manifest, timeline: Option<&Timeline<'_>>) -> Markup {
             div { dt { "Cameras" } dd { (cameras) } }
             div { dt { "Clips" } dd { (manifest.files.len()) } }
             div { dt { "Size" } dd { (size(bytes)) } }
-            div.bad[missing > 0] { dt { "Not there" } dd { (missing) } }
+            div.bad[missing > 0] { dt { "Missing" } dd { (missing) } }
         }
     }
 }
@@ -81,20 +82,20 @@ fn totals(manifest: &Manifest, timeline: Option<&Timeline<'_>>) -> Markup {
 fn overview(timeline: &Timeline<'_>) -> Markup {
     html! {
         section.overview aria-labelledby="covered" {
-            h2 #covered { "What was covered" }
+            h2 #covered { "Coverage" }
             ul.key aria-hidden="true" {
                 li { span.bar.file {} "clip" }
                 @if timeline.rows.iter().any(|row| row.files.iter().any(|file| is_short(file))) {
                     li { span.bar.file.short {} "clip shorter than its window" }
                 }
-                li { span.bar.failed {} "asked for, not there" }
-                li { span.bar.gap {} "not asked for" }
+                li { span.bar.failed {} "missing" }
+                li { span.bar.gap {} "not requested" }
             }
             div.chart {
                 @for row in &timeline.rows {
                     div.row {
                         a.name href={ "#" (anchor(&row.camera)) } { (row.camera) }
-                        ol.track aria-label={ "Time line of " (row.camera) } {
+                        ol.track aria-label={ "Timeline of " (row.camera) } {
                             @for span in &row.spans { (bar(timeline, span)) }
                         }
                     }
@@ -118,21 +119,21 @@ fn bar(timeline: &Timeline<'_>, span: &Span<'_>) -> Markup {
     let width = timeline.percent(span.end) - left;
     let place = format!("left:{};width:{}", percent(left), percent(width));
     let when = span_of(span.start, span.end);
-    let (class, words, target) = match span.what {
-        What::File(file) if is_short(file) => {
+    let (class, words, target) = match span.kind {
+        SpanKind::File(file) if is_short(file) => {
             let words = format!("Clip shorter than its window, {when}");
             ("file short", words, Some(id(&file.footage)))
         }
-        What::File(file) => ("file", format!("Clip, {when}"), Some(id(&file.footage))),
-        What::Failed(missing) => {
-            let words = format!("Not there ({}), {when}", missing.kind);
+        SpanKind::File(file) => ("file", format!("Clip, {when}"), Some(id(&file.footage))),
+        SpanKind::Failed(missing) => {
+            let words = format!("Missing ({}), {when}", missing.kind);
             ("failed", words, Some(id(&missing.footage)))
         }
-        What::Gap => ("gap", format!("Not asked for, {when}"), None),
+        SpanKind::Gap => ("gap", format!("Not requested, {when}"), None),
     };
-    let named = match span.what {
-        What::Failed(missing) => Some(&missing.kind),
-        What::File(_) | What::Gap => None,
+    let named = match span.kind {
+        SpanKind::Failed(missing) => Some(&missing.kind),
+        SpanKind::File(_) | SpanKind::Gap => None,
     };
     let content = html! {
         @if let Some(kind) = named { span.label aria-hidden="true" { (kind) } }
@@ -172,7 +173,7 @@ fn failure(missing: &Missing) -> Markup {
             " " code { (missing.kind) }
             p { (missing.message) }
             @if let Some(request_id) = &missing.request_id {
-                p.detail { "Meraki's request id: " code { (request_id) } }
+                p.detail { "Meraki request ID: " code { (request_id) } }
             }
         }
     }
@@ -182,15 +183,19 @@ fn clip(file: &SavedFile, clips: usize) -> Markup {
     let footage = &file.footage;
     let window = span_of(footage.start, footage.end);
     let label = format!("{}, {window}", footage.camera());
-    let preload = if clips > PREVIEWS { "none" } else { "metadata" };
+    let preload = if clips > MAX_PREVIEWS {
+        "none"
+    } else {
+        "metadata"
+    };
     html! {
         article.clip id=(id(footage)) {
             @match &file.mp4 {
                 Some(mp4) => video controls playsinline preload=(preload) src=(mp4.name) aria-label=(label) {},
                 None => div.nothing {
-                    p { strong { "No MP4 beside this clip." } }
+                    p { strong { "This clip has no MP4." } }
                     p {
-                        "Install ffmpeg and run the command again, or play the file with VLC or mpv."
+                        "Install ffmpeg and run the same command again, or play the .ts file with VLC or mpv."
                     }
                 },
             }
@@ -200,10 +205,10 @@ fn clip(file: &SavedFile, clips: usize) -> Markup {
                 dl {
                     dt { "File" } dd { a href=(file.name) { (breakable(&file.name)) } }
                     dt { "Size" } dd { (size(file.size)) }
-                    dt { "Holds" } dd { (file.content) }
+                    dt { "Content" } dd { (file.content) }
                     dt { "Saved" } dd { (time(file.retrieved_at)) }
                     @if let Some(request_id) = &file.request_id {
-                        dt { "Request" } dd { code { (request_id) } }
+                        dt { "Request ID" } dd { code { (request_id) } }
                     }
                     dt { "SHA-256" } dd { code { (file.sha256) } }
                 }
@@ -212,7 +217,7 @@ fn clip(file: &SavedFile, clips: usize) -> Markup {
     }
 }
 
-/// Whether a file holds clearly less than its window. One without a clock may hold all of it.
+/// Whether a clip is clearly shorter than its window. The length of a clip without a clock is unknown.
 fn is_short(file: &SavedFile) -> bool {
     let window = file.footage.duration();
     let tolerance = (window / 20).max(TimeDelta::seconds(2));
@@ -222,7 +227,7 @@ fn is_short(file: &SavedFile) -> bool {
 
 fn shortfall(file: &SavedFile) -> String {
     let (held, window) = (seconds(held(file)), seconds(file.footage.duration()));
-    format!("Holds {held} of the {window} that were asked for.")
+    format!("Holds {held} of the requested {window}.")
 }
 
 fn held(file: &SavedFile) -> TimeDelta {
@@ -230,7 +235,7 @@ fn held(file: &SavedFile) -> TimeDelta {
     TimeDelta::milliseconds(milliseconds.into())
 }
 
-/// A file's name with places to break a line.
+/// A file name with line break opportunities.
 fn breakable(name: &str) -> Markup {
     html! {
         @for (position, part) in name.split('_').enumerate() {
@@ -244,7 +249,7 @@ fn seconds(length: TimeDelta) -> String {
     format!("{:.1} s", length.num_milliseconds() as f64 / 1_000.0)
 }
 
-/// A link's target; serials that a caller gave may hold anything.
+/// The target of a link. A serial may contain any characters.
 fn anchor(camera: &str) -> String {
     let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     format!("camera-{}", camera.chars().map(fits).collect::<String>())
@@ -266,7 +271,7 @@ fn time(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// `2026-03-12 14:30:00 to 14:32:00 UTC`: the date once, and fractions only where there are any.
+/// `2026-03-12 14:30:00 to 14:32:00 UTC`: the date once, and fractions of seconds only if there are any.
 fn span_of(start: DateTime<Utc>, end: DateTime<Utc>) -> String {
     let clock = |time: DateTime<Utc>| match time.timestamp_subsec_millis() {
         0 => time.format("%H:%M:%S"),
@@ -318,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn text_from_outside_stays_text() {
+    fn foreign_text_is_escaped() {
         let evil = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>";
         let mut manifest = Manifest::empty();
         manifest.failed(Missing {
@@ -340,7 +345,26 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_shorter_than_its_window_is_told() {
+    fn foreign_text_is_neutralized() {
+        let mut manifest = Manifest::empty();
+        manifest.failed(Missing {
+            footage: footage("A"),
+            transient: false,
+            kind: "rejected".to_owned(),
+            message: "a\u{1b}]0;b\u{7}c\r\u{202e}d\u{2066}e\u{9b}f\u{2028}".to_owned(),
+            status: None,
+            request_id: Some("\u{200f}".to_owned()),
+            retry_after_seconds: None,
+            failed_at: Utc::now(),
+        });
+        let page = page(&manifest);
+        let is_allowed = |c| c == '\n' || mv_clip_core::text::is_printable(c);
+        assert!(page.chars().all(is_allowed), "{page:?}");
+        assert!(page.contains("a\u{fffd}]0;b\u{fffd}c\u{fffd}\u{fffd}d"));
+    }
+
+    #[test]
+    fn a_clip_shorter_than_its_window_is_reported() {
         let mut file = SavedFile {
             name: "x.ts".to_owned(),
             footage: footage("A"),
@@ -352,7 +376,7 @@ mod tests {
             retrieved_at: Utc::now(),
             mp4: None,
         };
-        let expected = "Holds 4.0 s of the 120.0 s that were asked for.";
+        let expected = "Holds 4.0 s of the requested 120.0 s.";
         assert!(is_short(&file));
         assert_eq!(shortfall(&file), expected);
         for whole_or_unknown in [0, 119_000, 120_000, 125_000] {

@@ -1,4 +1,4 @@
-//! What each camera covered, and what not.
+//! The coverage of each camera over time.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::footage::Footage;
 use crate::manifest::{Manifest, Missing, SavedFile};
 
-/// The cameras of a manifest under one axis of time.
+/// The cameras of a manifest on a common time axis.
 #[derive(Debug)]
 pub(crate) struct Timeline<'a> {
     pub(crate) start: DateTime<Utc>,
@@ -15,13 +15,13 @@ pub(crate) struct Timeline<'a> {
     pub(crate) rows: Vec<Row<'a>>,
 }
 
-/// One camera from the start of the axis to its end.
+/// One camera, from the start to the end of the axis.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
     pub(crate) camera: String,
     pub(crate) files: Vec<&'a SavedFile>,
     pub(crate) failures: Vec<&'a Missing>,
-    /// In order; each starts where the one before it ends.
+    /// In order; each starts at the end of the previous one.
     pub(crate) spans: Vec<Span<'a>>,
 }
 
@@ -29,21 +29,21 @@ pub(crate) struct Row<'a> {
 pub(crate) struct Span<'a> {
     pub(crate) start: DateTime<Utc>,
     pub(crate) end: DateTime<Utc>,
-    pub(crate) what: What<'a>,
+    pub(crate) kind: SpanKind<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum What<'a> {
+pub(crate) enum SpanKind<'a> {
     /// There is a clip.
     File(&'a SavedFile),
-    /// It was asked for, and there is none.
+    /// The clip was requested and is missing.
     Failed(&'a Missing),
-    /// Nobody asked.
+    /// Nothing was requested.
     Gap,
 }
 
 impl<'a> Timeline<'a> {
-    /// `None` for a manifest that lists nothing.
+    /// `None` for a manifest without entries.
     pub(crate) fn of(manifest: &'a Manifest) -> Option<Self> {
         let files = manifest.files.iter().map(|file| &file.footage);
         let all = || {
@@ -88,7 +88,7 @@ impl<'a> Timeline<'a> {
         })
     }
 
-    /// Where a time is on the axis, from 0 to 100.
+    /// The position of a time on the axis, in percent.
     pub(crate) fn percent(&self, time: DateTime<Utc>) -> f64 {
         let milliseconds = |length: TimeDelta| length.num_milliseconds() as f64;
         let whole = milliseconds(self.end - self.start).max(1.0);
@@ -104,7 +104,7 @@ impl<'a> Timeline<'a> {
         const MOST: i64 = 8;
         let length = (self.end - self.start).num_seconds();
         let fits = |step: &&i64| length / **step <= MOST;
-        // More than a week: whole days.
+        // Over a week: whole days.
         let step = match STEPS.iter().find(fits) {
             Some(step) => *step,
             None => (length / 86_400 / MOST + 1) * 86_400,
@@ -117,8 +117,7 @@ impl<'a> Timeline<'a> {
     }
 }
 
-/// Cuts the axis wherever a window starts or ends, says of each piece what it is, and joins pieces of
-/// the same.
+/// Divides the axis at each start and end of a window, classifies the pieces, and joins equal neighbours.
 fn spans<'a>(
     start: DateTime<Utc>,
     end: DateTime<Utc>,
@@ -139,14 +138,14 @@ fn spans<'a>(
         let covers = |footage: &Footage| footage.start <= start && end <= footage.end;
         let file = files.iter().find(|file| covers(&file.footage));
         let failed = failures.iter().find(|missing| covers(&missing.footage));
-        let what = match (file, failed) {
-            (Some(file), _) => What::File(file),
-            (None, Some(missing)) => What::Failed(missing),
-            (None, None) => What::Gap,
+        let kind = match (file, failed) {
+            (Some(file), _) => SpanKind::File(file),
+            (None, Some(missing)) => SpanKind::Failed(missing),
+            (None, None) => SpanKind::Gap,
         };
         match spans.last_mut() {
-            Some(last) if last.what == what => last.end = end,
-            _ => spans.push(Span { start, end, what }),
+            Some(last) if last.kind == kind => last.end = end,
+            _ => spans.push(Span { start, end, kind }),
         }
     }
     spans
@@ -214,10 +213,10 @@ mod tests {
     fn drawn(row: &Row<'_>) -> Vec<Drawn> {
         let seconds = |time: DateTime<Utc>| time.timestamp() - START;
         let draw = |span: &Span<'_>| {
-            let what = match span.what {
-                What::File(_) => 'f',
-                What::Failed(_) => 'x',
-                What::Gap => '-',
+            let what = match span.kind {
+                SpanKind::File(_) => 'f',
+                SpanKind::Failed(_) => 'x',
+                SpanKind::Gap => '-',
             };
             (what, seconds(span.start), seconds(span.end))
         };
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_and_failures_are_told_from_what_is_covered() {
+    fn gaps_and_failures_are_distinguished() {
         type Case<'a> = (&'a str, &'a [(i64, i64)], &'a [(i64, i64)], &'a [Drawn]);
         let cases: [Case<'_>; 6] = [
             ("one clip", &[(0, 9)], &[], &[('f', 0, 9)]),
@@ -306,7 +305,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_second_is_told_once_and_truly(files in windows(), failures in windows()) {
+        fn every_second_is_covered_once_and_correctly(files in windows(), failures in windows()) {
             let manifest = manifest(&files, &failures);
             let Some(timeline) = Timeline::of(&manifest) else {
                 prop_assert!(files.is_empty() && failures.is_empty());
@@ -317,7 +316,7 @@ mod tests {
             prop_assert_eq!(row.spans[row.spans.len() - 1].end, timeline.end);
             for pair in row.spans.windows(2) {
                 prop_assert_eq!(pair[0].end, pair[1].start);
-                prop_assert!(pair[0].what != pair[1].what);
+                prop_assert!(pair[0].kind != pair[1].kind);
             }
             let within = |windows: &[(i64, i64)], second| {
                 windows.iter().any(|(start, end)| (*start..*end).contains(&second))

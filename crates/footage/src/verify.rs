@@ -1,4 +1,4 @@
-//! Whether a folder still holds what its manifest says.
+//! Verifies a folder against its manifest.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,46 +7,49 @@ use std::path::{Component, Path};
 
 use tokio::fs;
 
-use crate::manifest::{MANIFEST, Manifest, ManifestError};
-use crate::{PART, REPORT, digest};
+use crate::digest;
+use crate::manifest::{Manifest, ManifestError};
+use crate::names::{MANIFEST, PART, REPORT};
 
-/// What a check of a folder found.
+/// The result of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verified {
-    /// How many files the manifest lists.
+    /// The number of files in the manifest.
     pub files: usize,
-    /// What differs, by name of file; nothing if all is well.
+    /// The differences by file name; empty if there are none.
     pub differences: BTreeMap<String, Difference>,
 }
 
-/// In what a file differs from the manifest.
+/// How a file differs from the manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Difference {
-    /// It is not there.
+    /// The file does not exist.
     Missing,
-    /// It cannot be read; the system's words.
+    /// The file cannot be read, for this reason.
     Unreadable(String),
-    /// It has another size, in bytes.
+    /// The file has another size.
     Size {
-        /// What the manifest says.
+        /// The size in the manifest, in bytes.
         expected: u64,
-        /// What it has.
+        /// The size of the file, in bytes.
         found: u64,
     },
-    /// It has the size, and other bytes.
+    /// The file has the expected size but another SHA-256.
     Content,
-    /// It is there and the manifest does not list it.
+    /// The manifest does not list the file.
     Extra,
-    /// A run was broken off while this was written.
+    /// The file is the rest of an interrupted run.
     Unfinished,
-    /// It is listed under a name that leads out of the folder.
+    /// The name in the manifest leads out of the folder.
     Outside,
 }
 
 impl Difference {
-    /// Its name for programs, such as `content`.
+    /// An identifier for programs, such as `content`.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
             Self::Unreadable(_) => "unreadable",
@@ -62,34 +65,32 @@ impl Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing => f.write_str("the manifest lists it, and it is not there"),
-            Self::Unreadable(words) => write!(f, "it cannot be read: {words}"),
+            Self::Missing => f.write_str("missing"),
+            Self::Unreadable(words) => write!(f, "cannot be read: {words}"),
             Self::Size { expected, found } => {
-                write!(f, "it has {found} bytes in place of {expected}")
+                write!(f, "has {found} bytes instead of {expected}")
             }
-            Self::Content => f.write_str("its bytes are not those that were saved (SHA-256)"),
-            Self::Extra => f.write_str("it is there, and the manifest does not list it"),
-            Self::Unfinished => {
-                f.write_str("it is unfinished: the same command as before continues it")
-            }
-            Self::Outside => f.write_str("the manifest lists it, and it is not a file's name"),
+            Self::Content => f.write_str("has changed: its SHA-256 differs"),
+            Self::Extra => f.write_str("is not in the manifest"),
+            Self::Unfinished => f.write_str("is unfinished; run the same command again to resume"),
+            Self::Outside => f.write_str("is not a valid file name in the manifest"),
         }
     }
 }
 
-/// Compares the files in `folder` with its manifest: by size and SHA-256, and whether any is missing or
-/// extra. `report.html` is made from the manifest and is not compared.
+/// Compares the files in `folder` with its manifest: size, SHA-256, missing files and extra files. It does not
+/// check `report.html`, which is generated from the manifest.
 ///
 /// # Errors
 ///
 /// See [`ManifestError`].
 pub async fn verify(folder: &Path) -> Result<Verified, ManifestError> {
-    let failed = |source| ManifestError::Io {
-        path: folder.join(MANIFEST),
+    let failed = |source| ManifestError::Read {
+        path: folder.to_owned(),
         source,
     };
     let manifest = Manifest::read(folder).await?;
-    let manifest = manifest.ok_or_else(|| ManifestError::None {
+    let manifest = manifest.ok_or_else(|| ManifestError::NotFound {
         folder: folder.to_owned(),
     })?;
     let expected = manifest.expected();
@@ -130,10 +131,10 @@ async fn compare(folder: &Path, name: &str, size: u64, sha256: &str) -> Option<D
         return Some(Difference::Outside);
     }
     let path = folder.join(name);
-    // Not followed: what a link leads to is not in the folder.
+    // Does not follow links: their targets are not in the folder.
     let found = match fs::symlink_metadata(&path).await {
         Ok(found) if found.is_file() => found.len(),
-        Ok(_) => return Some(Difference::Unreadable("it is not a file".to_owned())),
+        Ok(_) => return Some(Difference::Unreadable("not a regular file".to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Difference::Missing),
         Err(error) => return Some(Difference::Unreadable(error.to_string())),
     };

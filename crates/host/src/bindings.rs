@@ -14,12 +14,12 @@ wasmtime::component::bindgen!({
 use wasmtime::component::InstancePre;
 
 use self::exports::meraki_mv::clips::{clips, events, transfer};
-use crate::clip::CallError;
+use crate::error::CallError;
 
-/// Where the world's exports are in a component. An instance then looks up only those that it is called
-/// for: to look up all of them takes as long as a third of what a call does otherwise.
+/// Where the world's exports are in a component. An instance then looks up only those that its call needs:
+/// to look up all of them takes a third as long as the rest of a call.
 ///
-/// A component of the world `clips-only` exports the first of them alone.
+/// A component of the world `clips-only` has only the first.
 #[derive(Clone)]
 pub(crate) struct Exports {
     pub(crate) clips: clips::GuestIndices,
@@ -35,7 +35,7 @@ impl Exports {
     ///
     /// # Errors
     ///
-    /// The component has it not.
+    /// The component does not export it.
     pub(crate) fn events(&self) -> Result<&events::GuestIndices, CallError> {
         self.events.as_ref().ok_or(CallError::NotExported("events"))
     }
@@ -44,7 +44,7 @@ impl Exports {
     ///
     /// # Errors
     ///
-    /// The component has it not.
+    /// The component does not export it.
     pub(crate) fn transfer(&self) -> Result<&transfer::GuestIndices, CallError> {
         let transfer = self.transfer.as_ref();
         transfer.ok_or(CallError::NotExported("transfer"))
@@ -59,7 +59,7 @@ impl Exports {
     }
 }
 
-/// Where an interface is, if it is there. One that is, but with other functions, is an error.
+/// Where an interface is, if the component exports it. With other functions than the contract's it is an error.
 fn exported<T, I>(
     component: &InstancePre<T>,
     interface: &str,

@@ -2,53 +2,38 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use directories_next::BaseDirs;
 use wasmtime::{Cache, CacheConfig};
 
-/// A folder of compiled components, for [`ClipHost::cached`](crate::ClipHost::cached). Cloning is cheap.
-///
-/// It is wasmtime's own cache: each entry is found by the content of the component, the version of the
-/// engine, its settings and the processor; it gets its name when it is whole, so any number of processes
-/// may fill the folder at once; and what is not used for long is removed in the end.
-///
-/// What is loaded from it runs as native code, unchecked. So the folder has to be the user's own: one
-/// that others could write to is refused.
-#[derive(Clone, Debug)]
-pub struct CodeCache(pub(crate) Cache);
+use crate::error::CacheError;
 
-/// Why a folder cannot hold compiled components.
-#[derive(Debug, thiserror::Error)]
-pub enum CacheError {
-    /// The folder cannot be made or looked at.
-    #[error("cannot use {folder} for compiled components")]
-    Io {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Others may write to it, or it belongs to somebody else, or it is a link.
-    #[error(
-        "{folder} is not yours alone, and what others write there would run here: remove it, or \
-         `chmod 700` it, or take another folder"
-    )]
-    NotPrivate {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// wasmtime refuses it.
-    #[error("cannot use {folder} for compiled components: {source:#}")]
-    Refused {
-        /// The folder.
-        folder: PathBuf,
-        /// What wasmtime says.
-        source: wasmtime::Error,
-    },
-}
+/// A folder of compiled components, for [`ClipHostBuilder::cache`](crate::ClipHostBuilder::cache): a process
+/// that finds its component there is ready in milliseconds. Cloning is cheap.
+///
+/// It is wasmtime's own cache. The key of an entry is the content of the component, the version of the
+/// engine, its settings and the processor. Any number of processes may use the folder at once, and entries that
+/// are not used for long are removed.
+///
+/// The engine runs what it loads from the folder as native code, without a check. So the folder has to be the
+/// user's own: one that others could write to is refused.
+#[derive(Clone, Debug)]
+pub struct CodeCache(Cache);
 
 impl CodeCache {
-    /// The cache in this folder, which is made where it is not there, for this user alone.
+    /// The cache `mv-clip` in the user's cache folder: below `$XDG_CACHE_HOME` or `~/.cache` on Linux,
+    /// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::NoFolder`] if the user has no such folder, else as [`CodeCache::at`].
+    pub fn default_dir() -> Result<Self, CacheError> {
+        let user = BaseDirs::new().ok_or(CacheError::NoFolder)?;
+        Self::at(&user.cache_dir().join("mv-clip"))
+    }
+
+    /// The cache in `folder`. A folder that does not exist is made, for this user alone.
     ///
     /// # Errors
     ///
@@ -70,11 +55,16 @@ impl CodeCache {
             .map(Self)
             .map_err(|source| CacheError::Refused {
                 folder: folder.to_owned(),
-                source,
+                error: source.into(),
             })
     }
 
-    /// How many components were found in the cache, by this value and its clones.
+    pub(crate) fn engine_cache(&self) -> Cache {
+        self.0.clone()
+    }
+
+    /// How many components this value and its clones found in the cache.
+    #[must_use]
     pub fn hits(&self) -> usize {
         self.0.cache_hits()
     }

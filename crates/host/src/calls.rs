@@ -1,4 +1,4 @@
-//! The calls of a host: whose turn it is, who is under way, and how all of them come to an end.
+//! The calls of a host: how many run at once, and how a shutdown ends them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,35 +10,35 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::clip::{CallError, Phase};
 use crate::deadline::Deadline;
+use crate::error::{CallError, Phase};
 
-/// What became of the calls that were under way when a host began to shut down: see
+/// What happened to the calls that were under way when a host began to shut down: see
 /// [`ClipHost::shut_down`](crate::ClipHost::shut_down).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shutdown {
-    /// So many came to their own end within the grace, whatever that was, or were dropped by whoever made them.
+    /// Calls that finished in time, successfully or not, or that their caller dropped.
     pub ended: usize,
-    /// So many were ended, and answered with [`CallError::ShuttingDown`].
+    /// Calls that were stopped, and answered with [`CallError::ShuttingDown`].
     pub cut: usize,
-    /// So many are still there, although they were ended: whoever made them has stopped polling them, and they are
-    /// answered once polled again. Most often, because they are in another branch of a `select!`.
+    /// Calls that were stopped, and whose caller has not polled them since: they get their answer at the next
+    /// poll. Most often they are in another branch of a `select!`.
     pub left: usize,
 }
 
-/// A call that is polled notices within a few milliseconds that it was ended.
+/// A call that is polled notices within a few milliseconds that it was stopped.
 const NOTICE: Duration = Duration::from_secs(5);
 
-/// All calls of one host and of those that share its turns.
+/// All calls of one host, and of the hosts that share its limit on concurrent calls.
 #[derive(Clone)]
 pub(crate) struct Calls(Arc<Shared>);
 
 struct Shared {
-    /// Closed by a shut-down, which ends the wait for a turn.
-    turns: Arc<Semaphore>,
-    /// Closed by a shut-down: from then on, who comes is turned away.
+    /// A permit for each call that may run. Closed by a shutdown, which ends the wait for one.
+    permits: Arc<Semaphore>,
+    /// Closed by a shutdown: from then on, new calls are refused.
     tracker: TaskTracker,
-    /// Ends what the grace was too short for.
+    /// Stops the calls that did not finish within the grace.
     cut: CancellationToken,
     ended: AtomicUsize,
     cut_off: AtomicUsize,
@@ -48,7 +48,7 @@ impl Calls {
     /// At most so many run at once.
     pub(crate) fn at_most(calls: usize) -> Self {
         Self(Arc::new(Shared {
-            turns: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
             tracker: TaskTracker::new(),
             cut: CancellationToken::new(),
             ended: AtomicUsize::new(0),
@@ -56,38 +56,38 @@ impl Calls {
         }))
     }
 
-    /// Waits for a turn.
+    /// Waits until the call may run.
     ///
     /// # Errors
     ///
-    /// [`CallError::WallTime`] where it does not come by the deadline, [`CallError::ShuttingDown`] where
-    /// it never will.
-    pub(crate) async fn begin(&self, deadline: Deadline) -> Result<Call, CallError> {
+    /// [`CallError::WallTime`] if the deadline comes first, [`CallError::ShuttingDown`] if the host shuts
+    /// down.
+    pub(crate) async fn begin(&self, deadline: Deadline) -> Result<RunningCall, CallError> {
         let Self(shared) = self;
-        // In this order: who finds the tracker open has been counted by whoever closes it.
+        // In this order: a call that finds the tracker open is counted before it closes.
         let counted = shared.tracker.token();
         if shared.tracker.is_closed() {
             return Err(CallError::ShuttingDown);
         }
-        let turn = Arc::clone(&shared.turns).acquire_owned();
-        let turn = deadline.bound(Phase::Waiting, turn).await?;
-        Ok(Call {
+        let permit = Arc::clone(&shared.permits).acquire_owned();
+        let permit = deadline.bound(Phase::Waiting, permit).await?;
+        Ok(RunningCall {
             deadline,
             is_cut: AtomicBool::new(false),
             calls: Arc::clone(shared),
-            _turn: turn.map_err(|_| CallError::ShuttingDown)?,
+            _permit: permit.map_err(|_| CallError::ShuttingDown)?,
             _counted: counted,
         })
     }
 
-    /// Turns away who waits or comes, and ends after `grace` what is under way then.
+    /// Refuses waiting and new calls, and stops after `grace` those that still run.
     pub(crate) async fn shut_down(&self, grace: Duration) -> Shutdown {
         let Self(shared) = self;
         shared.tracker.close();
-        shared.turns.close();
+        shared.permits.close();
         if timeout(grace, shared.tracker.wait()).await.is_err() {
             shared.cut.cancel();
-            // What is left then is counted.
+            // The calls that are left then are counted.
             let _ = timeout(NOTICE, shared.tracker.wait()).await;
         }
         Shutdown {
@@ -98,19 +98,19 @@ impl Calls {
     }
 }
 
-/// One call that has its turn. It is under way until this is dropped.
-pub(crate) struct Call {
+/// A call that may run. It is under way until this is dropped.
+pub(crate) struct RunningCall {
     pub(crate) deadline: Deadline,
     is_cut: AtomicBool,
     calls: Arc<Shared>,
-    /// Held for its drop, which lets the next call in.
-    _turn: OwnedSemaphorePermit,
-    /// Held for its drop, which a shut-down waits for.
+    /// Its drop lets the next call run.
+    _permit: OwnedSemaphorePermit,
+    /// Its drop is what a shutdown waits for.
     _counted: TaskTrackerToken,
 }
 
-impl Call {
-    /// Drops `future` if it is not done by the deadline, or by the end of a shut-down's grace.
+impl RunningCall {
+    /// Drops `future` if it is not done by the deadline, or by the end of a shutdown's grace.
     pub(crate) async fn bound<T>(
         &self,
         phase: Phase,
@@ -127,7 +127,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for RunningCall {
     fn drop(&mut self) {
         let Shared {
             tracker,
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_turned_away<T>(result: Result<T, CallError>) {
+    fn assert_refused<T>(result: Result<T, CallError>) {
         let error = result.map(drop).unwrap_err();
         assert!(matches!(error, CallError::ShuttingDown), "{error:?}");
     }
@@ -181,17 +181,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn with_nothing_under_way_it_is_over_at_once_and_any_number_of_times() {
+    async fn without_calls_a_shutdown_ends_at_once_any_number_of_times() {
         let calls = Calls::at_most(1);
         drop(calls.begin(hour()).await.unwrap());
         for _ in 0..2 {
             assert_eq!(calls.shut_down(LONG).await, outcome(0, 0, 0));
-            assert_turned_away(calls.begin(hour()).await);
+            assert_refused(calls.begin(hour()).await);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_is_turned_away_at_once_and_who_runs_has_the_grace() {
+    async fn waiting_calls_are_refused_at_once_and_running_calls_have_the_grace() {
         let calls = Calls::at_most(1);
         let call = calls.begin(hour()).await.unwrap();
         let mut waiting = pin!(calls.begin(hour()));
@@ -199,8 +199,8 @@ mod tests {
         let context = &mut Context::from_waker(Waker::noop());
         assert!(waiting.as_mut().poll(context).is_pending());
         assert!(shut_down.as_mut().poll(context).is_pending());
-        assert_turned_away(waiting.await);
-        assert_turned_away(calls.begin(hour()).await);
+        assert_refused(waiting.await);
+        assert_refused(calls.begin(hour()).await);
 
         sleep(TICK).await;
         assert!(shut_down.as_mut().poll(context).is_pending());
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_left_after_the_grace_is_cut_and_then_nothing_begins_in_it() {
+    async fn calls_that_outlast_the_grace_are_stopped() {
         let calls = Calls::at_most(3);
         let quick = calls.begin(hour()).await.unwrap();
         let slow = calls.begin(hour()).await.unwrap();
@@ -218,8 +218,8 @@ mod tests {
         let running = async {
             sleep(TICK).await;
             drop(quick);
-            assert_turned_away(slow.bound(Phase::Running, pending::<()>()).await);
-            assert_turned_away(slow.bound(Phase::Running, ready(())).await);
+            assert_refused(slow.bound(Phase::Running, pending::<()>()).await);
+            assert_refused(slow.bound(Phase::Running, ready(())).await);
             drop(slow);
             drop(idle);
         };
@@ -230,11 +230,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_two_shut_downs_the_shorter_grace_counts_and_both_say_the_same() {
+    async fn of_two_shutdowns_the_shorter_grace_counts_and_both_say_the_same() {
         let calls = Calls::at_most(1);
         let call = calls.begin(hour()).await.unwrap();
         let running = async {
-            assert_turned_away(call.bound(Phase::Running, pending::<()>()).await);
+            assert_refused(call.bound(Phase::Running, pending::<()>()).await);
             drop(call);
         };
         let started = Instant::now();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_that_nobody_polls_is_not_waited_for_for_ever() {
+    async fn a_shutdown_does_not_wait_for_ever_for_a_call_that_nobody_polls() {
         let calls = Calls::at_most(1);
         let call = calls.begin(hour()).await.unwrap();
         let kept = call.bound(Phase::Running, pending::<()>());
@@ -257,6 +257,6 @@ mod tests {
         let done = calls.shut_down(TICK).await;
         assert_took(started, TICK + NOTICE);
         assert_eq!(done, outcome(0, 0, 1));
-        assert_turned_away(kept.await);
+        assert_refused(kept.await);
     }
 }

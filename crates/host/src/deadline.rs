@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::clip::{CallError, Phase};
+use crate::error::{CallError, Phase};
 
 /// When a call has to be over. Counts from its making.
 #[derive(Clone, Copy, Debug)]

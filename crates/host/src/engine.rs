@@ -16,9 +16,8 @@ const TICK: Duration = Duration::from_millis(10);
 
 const MEMORIES: u32 = 1;
 
-/// So much of what a call wrote to is cleared by hand, in bytes, and stays for the next one. To hand it
-/// back to the system costs several times as much, in system calls and page faults. A call for one clip
-/// stays below these.
+/// So many bytes that a call wrote to are cleared by hand, and stay for the next call. To give them back to the
+/// system costs several times as much, in system calls and page faults. A call for one clip stays below these.
 const MEMORY_KEPT: usize = 128 << 10;
 const STACK_KEPT: usize = 64 << 10;
 const TABLE_KEPT: usize = 64 << 10;
@@ -42,7 +41,7 @@ pub(crate) fn new(limits: &Limits, cache: Option<&CodeCache>) -> Result<Engine> 
         .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     config
-        .cache(cache.map(|CodeCache(cache)| cache.clone()))
+        .cache(cache.map(CodeCache::engine_cache))
         .epoch_interruption(true)
         // What tells where in the guest a trap struck. The component has no names to tell it with, and
         // without it there is less to load. Windows insists on the latter.

@@ -1,62 +1,135 @@
-//! Runs the component `mv-clip` in wasmtime, as an engine would: with limits, with a policy for what
-//! leaves, and with a mock of the Meraki API to try it against.
+//! Runs the component `mv-clip` in wasmtime: recorded video from Cisco Meraki MV cameras, with limits for the
+//! guest and a policy for its requests.
 //!
 //! ```no_run
-//! use mv_clip_host::outbound::policy::Destination;
-//! use mv_clip_host::{ClipHost, Limits, Outbound, Policy};
+//! use mv_clip_host::{ApiKey, ClipHost, ClipRequest, CodeCache, KeyMode, Limits, Policy, Settings};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! // Once: what may be reached, and the component, compiled and linked.
-//! let policy = Policy::new(["https://*.meraki.com".parse::<Destination>()?]);
-//! let outbound = Outbound::builder().policy(policy).build()?;
-//! let host = ClipHost::from_file("mv-clip.wasm".as_ref(), outbound, Limits::default())?;
+//! // Once. Nothing but Meraki can be reached, and the component never has the key.
+//! let host = ClipHost::builder()
+//!     .policy(Policy::meraki())
+//!     .key(ApiKey::from_env()?, KeyMode::Injection)
+//!     .limits(Limits::one_clip())
+//!     .cache(CodeCache::default_dir()?)
+//!     .load("mv-clip.wasm")
+//!     .await?;
 //!
-//! // Each call: its settings, and its arguments. Any number of calls run side by side.
-//! let settings = [("MERAKI_DASHBOARD_API_KEY".to_owned(), std::env::var("KEY")?)];
-//! let (start, end) = ("2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z");
-//! match host.get_clip(&settings, "Q2XX-ABCD-1234", start, end).await {
-//!     Ok(url) => println!("{}", url.expose()),
+//! // Each call. Any number of calls run side by side.
+//! let request = ClipRequest::new("Q2XX-ABCD-1234", "2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z");
+//! match host.request_clip(&Settings::default(), &request).await {
+//!     Ok(clip) => println!("{}", clip.url.expose()),
+//!     Err(error) if error.is_transient() => eprintln!("{error} Retry: {:?}", error.retry_after()),
 //!     Err(error) => eprintln!("{error}"),
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! [`ClipHost`] runs calls, [`Limits`] bounds them, and [`Outbound`] is all that a guest can reach. The
-//! crate `meraki-mock` stands in for the API.
+//! | | |
+//! | --- | --- |
+//! | [`ClipHost`] | a loaded component: its functions, tenants, shutdown |
+//! | [`ClipHostBuilder`] | policy, key, limits, cache, rate limiter, timeouts, roots, resolver |
+//! | [`Policy`] | what the guest may reach |
+//! | [`Settings`] | the settings of a call |
+//! | [`Limits`] | what a call may use, with presets |
+//! | [`CallError`] | why a call has no result, and whether to retry |
+//! | [`CallReport`] | what a call used |
+//! | [`MediaClient`] | fetches the clip behind a URL |
 //!
-//! The library logs through `tracing`: at info level when a component was loaded and when a call
-//! started and ended, at debug level each request. The API key and URLs of clips are never logged. But
-//! wasmtime gives its own account of a guest's calls, at trace level under targets that begin with
-//! `wasmtime_wasi`, and the paths of URLs are in it: filter that out, as the command line does.
+//! The crate `meraki-mock` stands in for the API in tests: see the README.
+//!
+//! # Logs
+//!
+//! The library logs through `tracing`. Each call is a span `call` at info level with the fields `id` (unique in the
+//! process), `function` and `serial`; all events of the call, those of its requests included, are inside. Each
+//! request is a span `request` at debug level.
+//!
+//! | level | event | fields |
+//! | --- | --- | --- |
+//! | info | `component loaded` | `bytes`, `elapsed` |
+//! | info | `call started` | the window |
+//! | info | `call ended` | `outcome`, `attempts`, `requests`, `elapsed` |
+//! | info | `shutting down`, `shut down` | `grace`; `ended`, `cut`, `left` |
+//! | debug | `request denied` | `http.request.method`, `denied` |
+//! | debug | `waited for the rate limit` | `waited` |
+//! | debug | `response` | `http.response.status_code`, `elapsed` |
+//! | debug | `no response`, `request failed`, `response broke off` | `error.type`, `elapsed`; `cause` |
+//!
+//! The fields of the span `request` are those of OpenTelemetry's HTTP client spans: `http.request.method`,
+//! `url.scheme`, `server.address`, `server.port`. The API key, paths and queries are never logged. But wasmtime logs
+//! a guest's calls at trace level under targets that begin with `wasmtime_wasi`, and the paths of URLs are in them:
+//! filter these targets out.
+//!
+//! # Metrics
+//!
+//! The library counts through the facade of the crate `metrics`. Install a recorder before you load a host: it makes
+//! its handles then.
+//!
+//! | name | kind | labels | what |
+//! | --- | --- | --- | --- |
+//! | `mv_clip_calls_total` | counter | `function`, `outcome` | calls that ended |
+//! | `mv_clip_calls_running` | gauge | | calls that run or wait |
+//! | `mv_clip_call_duration_seconds` | histogram | `function` | how long calls took, waiting included |
+//! | `mv_clip_requests_total` | counter | `status_class` | HTTP requests of guests and of media clients |
+//! | `mv_clip_rate_limit_wait_seconds` | histogram | | how long each request waited for the [`RateLimiter`] |
+//!
+//! `function` is the name in the contract, such as `request-clip`. `outcome` is `ok`, a failure kind such as
+//! `rate-limited`, or `wall-time`, `limit`, `trap`, `not-exported`, `shutting-down`, `execution-failed`, or
+//! `cancelled` if the caller dropped the call. `status_class` is `1xx` to `5xx`, or `error` for no response.
 
 #![forbid(unsafe_code)]
 
+mod api_key;
 mod bindings;
+mod bounds;
+mod builder;
 mod cache;
+mod call;
 mod calls;
-pub mod clip;
+mod clip;
+mod convert;
 mod deadline;
 mod engine;
-mod file;
+mod error;
 mod host;
-pub mod inspect;
+mod http_limits;
 mod instance;
 mod limits;
-pub mod media;
+mod media;
+#[cfg(test)]
+mod memory_tests;
+mod metrics;
+#[doc(hidden)]
 pub mod outbound;
-mod shadow;
+mod report;
+mod setting;
+mod settings;
 mod store;
 
-pub use cache::{CacheError, CodeCache};
+pub use api_key::{ApiKey, ApiKeyError};
+pub use builder::{ClipHostBuilder, NewHost, Tenant};
+pub use cache::CodeCache;
+pub use call::Call;
 pub use calls::Shutdown;
-pub use clip::{
-    CallError, Clip, ClipError, ClipOutcome, ClipRequest, ClipUrl, Failure, FailureKind, LoadError,
-    Phase, SavedClip,
+pub use clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
+pub use error::{
+    CacheError, CallError, ClipError, EngineError, Failure, FailureKind, LoadError, Phase, TlsError,
 };
-pub use file::{ReadError, read as read_component};
 pub use host::ClipHost;
+#[doc(hidden)]
 pub use instance::Instance;
 pub use limits::{Limit, Limits};
+pub use media::{MediaClient, MediaError, MediaResponse, RedirectRefused};
+pub use mv_clip_core::host::HostError;
 pub use mv_clip_core::rate::RateLimit;
-pub use outbound::{ApiKey, KeyMode, Outbound, Policy, RateLimiter};
+pub use outbound::{
+    Denied, KeyMode, Lookup, Network, NetworkError, Origin, OriginError, OriginPattern,
+    OriginPatternError, Policy, RateLimiter, Resolve, SystemResolver, Timeouts,
+};
+pub use report::{CallReport, Reply};
+pub use setting::{Setting, UnknownSetting};
+pub use settings::{Settings, SettingsError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

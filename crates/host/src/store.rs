@@ -9,8 +9,9 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{HostMonotonicClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::limits::{Bounds, Meter};
-use crate::outbound::OutboundHooks;
+use crate::bounds::{Bounds, Meter};
+use crate::outbound::{Outbound, OutboundHooks};
+use crate::settings::Settings;
 
 /// So many random bytes are made at once. The component takes eight.
 const RANDOM_BYTES: u64 = 4 << 10;
@@ -59,27 +60,31 @@ impl HostMonotonicClock for Uptime {
 pub(crate) fn new(
     engine: &Engine,
     bounds: &Arc<Bounds>,
-    hooks: OutboundHooks,
-    variables: &[(String, String)],
+    outbound: &Outbound,
+    settings: &Settings,
 ) -> Store<State> {
     let limits = bounds.limits();
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.resources);
     let mut http = WasiHttpCtx::new();
-    http.set_field_size_limit(limits.fields);
+    http.set_field_size_limit(limits.header_bytes);
+    let (in_flight, traffic) = (Arc::clone(&bounds.in_flight), Arc::clone(&bounds.traffic));
+    let hooks = OutboundHooks::new(outbound, in_flight, traffic);
     let mut wasi = WasiCtx::builder();
-    wasi.envs(&hooks.settings(variables));
+    hooks.variables(settings, |setting, value| {
+        wasi.env(setting.name(), value);
+    });
     wasi.max_random_size(RANDOM_BYTES);
     wasi.monotonic_clock(Uptime(Instant::now()));
     let state = State {
-        hooks: hooks.within(Arc::clone(&bounds.in_flight)),
+        hooks,
         wasi: wasi.build(),
         http,
         table,
         meter: Meter::new(Arc::clone(bounds)),
     };
     let mut store = Store::new(engine, state);
-    store.set_hostcall_fuel(limits.handover);
+    store.set_hostcall_fuel(limits.hostcall_bytes);
     store.limiter(|state| &mut state.meter);
     // Yields at each tick, so that a guest that computes for ever can be stopped at the wall time,
     // and keeps no other call waiting: tokio's own yield lets it look at sockets and timers, too, for which

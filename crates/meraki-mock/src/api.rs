@@ -1,14 +1,13 @@
-//! `GET /devices/{serial}/camera/clip`: rights, budget, serial, window, footage, in that order.
+//! `GET /devices/{serial}/camera/clip`. Checks, in this order: API key, rate limit, serial, window, footage.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{self, Path, Query};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use http::header::{LOCATION, RETRY_AFTER};
+use http::header::LOCATION;
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,56 +15,17 @@ use tokio::time::Instant;
 
 use crate::config::{Camera, MockConfig};
 use crate::record::{Authorization, MEDIA, SHARD};
-use crate::{Shared, lock};
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::sync::lock;
 
 const LONGEST: TimeDelta = TimeDelta::minutes(5);
 const SHORTEST: TimeDelta = TimeDelta::seconds(1);
 
-/// What Meraki answers where there is no footage, not yet, not any more or not at all.
+/// Meraki's reply if there is no footage: not yet, no longer, or never.
 const NO_VIDEO: &str = "No video for specified timestamp";
 
-/// An error reply in Meraki's form: `{"errors": ["…"]}`.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    status: StatusCode,
-    messages: Vec<String>,
-    retry_after: Option<Duration>,
-}
-
-impl Refusal {
-    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            messages: vec![message.into()],
-            retry_after: None,
-        }
-    }
-
-    fn bad_request(messages: Vec<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            messages,
-            retry_after: None,
-        }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let body = Json(json!({ "errors": self.messages }));
-        let mut response = (self.status, body).into_response();
-        if let Some(wait) = self.retry_after {
-            // Whole seconds, and never 0: a client that came back at once would be refused again.
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, seconds.max(1).into());
-        }
-        response
-    }
-}
-
-/// The query, before anything in it is known to be good.
+/// The query, not validated yet.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClipQuery {
@@ -74,24 +34,24 @@ pub(crate) struct ClipQuery {
     imager_id: Option<String>,
 }
 
-/// The footage that a good query asks for.
+/// The window of a valid query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Window {
     start: DateTime<Utc>,
     end: DateTime<Utc>,
 }
 
-/// The API's front door: answers itself, or sends clients with the right key on to the shard.
-pub(crate) async fn front_door(
-    State(shared): State<Arc<Shared>>,
+/// The API's entry point: answers, or redirects clients with a valid key to the shard.
+pub(crate) async fn entry_point(
+    extract::State(state): extract::State<Arc<State>>,
     path: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let Some(shard) = &shared.shard else {
-        return clip(State(shared), path, uri, headers).await;
+    let Some(shard) = &state.shard else {
+        return clip(extract::State(state), path, uri, headers).await;
     };
-    authorize(&headers, &shared.config)?;
+    authorize(&headers, &state.config)?;
     let resource = uri
         .path_and_query()
         .map_or("/", |resource| resource.as_str());
@@ -101,29 +61,29 @@ pub(crate) async fn front_door(
 
 /// The operation itself.
 pub(crate) async fn clip(
-    State(shared): State<Arc<Shared>>,
+    extract::State(state): extract::State<Arc<State>>,
     path: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let config = &shared.config;
+    let config = &state.config;
     authorize(&headers, config)?;
-    spend(&shared)?;
+    take_from_budget(&state)?;
     let camera = path
         .ok()
         .and_then(|Path(serial)| config.cameras.iter().find(|camera| camera.serial == serial))
         .ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Not found"))?;
     let Query(query) = Query::<ClipQuery>::try_from_uri(&uri)
         .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "Invalid query"))?;
-    let window = check(&query, camera).map_err(Refusal::bad_request)?;
+    let window = validate(&query, camera).map_err(Refusal::bad_request)?;
     let now = Utc::now();
     if !has_footage(window, camera, config, now) {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, NO_VIDEO));
     }
-    let (token, expires) = shared.media.publish(now);
+    let (token, expires) = state.media_urls.create(now);
     let expires = expires.to_rfc3339_opts(SecondsFormat::Secs, true);
     let body = json!({
-        "url": format!("http://{}{MEDIA}/{token}", shared.authority),
+        "url": format!("http://{}{MEDIA}/{token}", state.authority),
         "expiry": format!("Access to the clip will expire at {expires}."),
     });
     Ok((config.success, Json(body)).into_response())
@@ -138,13 +98,13 @@ fn authorize(headers: &HeaderMap, config: &MockConfig) -> Result<(), Refusal> {
     }
 }
 
-/// Takes one request out of the organisation's budget.
-fn spend(shared: &Shared) -> Result<(), Refusal> {
-    let Some(bucket) = &shared.bucket else {
+/// Takes one request out of the organization's rate limit.
+fn take_from_budget(state: &State) -> Result<(), Refusal> {
+    let Some(bucket) = &state.bucket else {
         return Ok(());
     };
     lock(bucket).take(Instant::now()).map_err(|wait| Refusal {
-        retry_after: shared.config.retry_after.then_some(wait),
+        retry_after: state.config.retry_after.then_some(wait),
         ..Refusal::new(
             StatusCode::TOO_MANY_REQUESTS,
             "API rate limit exceeded for organization",
@@ -152,8 +112,8 @@ fn spend(shared: &Shared) -> Result<(), Refusal> {
     })
 }
 
-/// The window that `query` asks `camera` for, or all that is wrong with it.
-fn check(query: &ClipQuery, camera: &Camera) -> Result<Window, Vec<String>> {
+/// The window of `query`, or everything that is wrong with it.
+fn validate(query: &ClipQuery, camera: &Camera) -> Result<Window, Vec<String>> {
     let mut wrong = Vec::new();
     let start = timestamp(
         "startTimestamp",
@@ -212,9 +172,9 @@ fn imager(id: Option<&str>, camera: &Camera) -> Result<(), String> {
     }
 }
 
-/// Whether all of the window is uploaded and still kept.
+/// Whether the whole window is uploaded and within the retention.
 fn has_footage(window: Window, camera: &Camera, config: &MockConfig, now: DateTime<Utc>) -> bool {
-    // A time in the future has no age.
+    // `None` for a time in the future.
     let age = |time: DateTime<Utc>| (now - time).to_std().ok();
     camera.online
         && age(window.end).is_some_and(|age| age >= config.lag)
@@ -223,6 +183,8 @@ fn has_footage(window: Window, camera: &Camera, config: &MockConfig, now: DateTi
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn checked(start: &str, end: &str, imager: Option<&str>, imagers: u32) -> Vec<String> {
@@ -235,7 +197,7 @@ mod tests {
             imagers,
             ..Camera::new("Q2MV-ABCD-1234")
         };
-        check(&query, &camera).err().unwrap_or_default()
+        validate(&query, &camera).err().unwrap_or_default()
     }
 
     #[test]
@@ -267,7 +229,7 @@ mod tests {
                 Some("Invalid timestamp format: endTimestamp"),
             ),
             ("1773325860", Some("Invalid timestamp format: endTimestamp")),
-            // What a `+01:00` that was not percent-encoded turns into.
+            // A `+01:00` that was not percent-encoded.
             (
                 "2026-03-12T15:31:00 01:00",
                 Some("Invalid timestamp format: endTimestamp"),
@@ -281,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn missing_timestamps_are_both_named() {
-        let found = check(&ClipQuery::default(), &Camera::new("Q2MV-ABCD-1234")).unwrap_err();
+    fn both_missing_timestamps_are_reported() {
+        let found = validate(&ClipQuery::default(), &Camera::new("Q2MV-ABCD-1234")).unwrap_err();
         assert_eq!(
             found,
             ["startTimestamp is required", "endTimestamp is required"]
@@ -315,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn footage_is_there_from_the_lag_until_the_retention() {
+    fn footage_is_available_between_lag_and_retention() {
         let now = Utc::now();
         let second = TimeDelta::seconds(1);
         let config = MockConfig {
@@ -345,17 +307,5 @@ mod tests {
             ..Camera::new("Q2MV-ABCD-1234")
         };
         assert!(!has_footage(ending(60), &offline, &config, now));
-    }
-
-    #[test]
-    fn retry_after_is_rounded_up_to_whole_seconds() {
-        for (wait, expected) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (2999, "3")] {
-            let refusal = Refusal {
-                retry_after: Some(Duration::from_millis(wait)),
-                ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, "")
-            };
-            let reply = refusal.into_response();
-            assert_eq!(reply.headers()[RETRY_AFTER], expected, "{wait} ms");
-        }
     }
 }

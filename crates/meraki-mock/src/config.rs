@@ -1,4 +1,4 @@
-//! What the mock is: its key, cameras, limits and manners.
+//! The configuration of a mock.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,12 +8,13 @@ use bytes::Bytes;
 use http::StatusCode;
 use mv_clip_core::rate::RateLimit;
 
+use crate::clip::CLIP;
 use crate::faults::Faults;
 
-/// The API key of a mock that was given no other. Not a secret: no real Meraki key looks like it.
+/// The default API key. It is not a secret: no real Meraki key looks like it.
 pub const DEFAULT_KEY: &str = "mock-meraki-key-not-a-secret";
 
-/// How a mock behaves. Take [`MockConfig::default`] and change what matters:
+/// The configuration of a mock. Start from [`MockConfig::default`]:
 ///
 /// ```
 /// use meraki_mock::{Camera, MockConfig};
@@ -27,39 +28,37 @@ pub const DEFAULT_KEY: &str = "mock-meraki-key-not-a-secret";
 /// ```
 #[derive(Clone)]
 pub struct MockConfig {
-    /// Where to listen: a loopback address, because the mock speaks plain HTTP, which clients of
-    /// Meraki accept from nowhere else. Default: a free port of 127.0.0.1.
+    /// The address to listen on. It must be a loopback address, because the mock speaks plain HTTP. Default:
+    /// a free port of 127.0.0.1.
     pub listen: SocketAddr,
-    /// The API key that has access. Default: [`DEFAULT_KEY`].
+    /// The API key with access. Default: [`DEFAULT_KEY`].
     pub key: String,
-    /// The organisation's cameras. Default: `Q2MV-MOCK-0001`, `Q2MV-MOCK-0004` with four imagers,
-    /// and `Q2MV-MOCK-0000`, which is offline.
+    /// The organization's cameras. Default: `Q2MV-MOCK-0001`; `Q2MV-MOCK-0004`, with four imagers; and
+    /// `Q2MV-MOCK-0000`, which is offline.
     pub cameras: Vec<Camera>,
-    /// How long after it was recorded footage can be asked for. Default: 30 s, the lower end of what
-    /// Meraki's documentation says.
+    /// How long footage takes to become available. Default: 30 s, the minimum in Meraki's documentation.
     pub lag: Duration,
     /// How long footage is kept. Default: 90 days.
     pub retention: Duration,
-    /// The organisation's call budget; `None` for no limit. Default: [`RateLimit::default`].
+    /// The organization's rate limit; `None` for no limit. Default: [`RateLimit::default`].
     pub rate_limit: Option<RateLimit>,
-    /// Whether a 429 says in `Retry-After` how long to wait. Meraki's sometimes do not.
-    /// Default: true.
+    /// Whether a 429 has `Retry-After`. Meraki sometimes omits it. Default: true.
     pub retry_after: bool,
-    /// The status of a successful reply: the documentation says 200, and 202 occurs. Default: 200.
+    /// The status of a successful reply: 200 by Meraki's documentation, 202 in practice. Default: 200.
     pub success: StatusCode,
-    /// Whether the API sends clients on to a shard, and where that is. Default: `None`.
+    /// Whether and where the API redirects to a shard. Default: `None`.
     pub redirect: Option<Redirect>,
-    /// How long a media URL works. Default: 15 minutes.
+    /// How long a media URL is valid. Default: 15 minutes.
     pub media_ttl: Duration,
-    /// How many requests for a new media URL find nothing there yet (404). Default: 0.
+    /// How many requests to a new media URL get 404 because the clip is not ready. Default: 0.
     pub media_not_ready: u32,
-    /// The clip behind every media URL. Default: [`CLIP`](super::CLIP).
+    /// The clip of every media URL. Default: [`CLIP`].
     pub clip: Bytes,
-    /// Whether the media host says how long the clip is. Default: true.
+    /// Whether the media host sends `Content-Length`. Default: true.
     pub media_length: bool,
-    /// How long every reply takes. Default: 0.
+    /// The delay of every reply. Default: 0.
     pub latency: Duration,
-    /// What goes wrong by chance, of replies that no script has a say in. Default: `None`.
+    /// Random faults of replies that are not scripted. Default: `None`.
     pub faults: Option<Faults>,
 }
 
@@ -87,7 +86,7 @@ impl Default for MockConfig {
             redirect: None,
             media_ttl: Duration::from_secs(15 * 60),
             media_not_ready: 0,
-            clip: Bytes::from_static(super::CLIP),
+            clip: Bytes::from_static(CLIP),
             media_length: true,
             latency: Duration::ZERO,
             faults: None,
@@ -96,7 +95,7 @@ impl Default for MockConfig {
 }
 
 impl fmt::Debug for MockConfig {
-    /// Everything but the key and the clip itself.
+    /// Omits the key and the content of the clip.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MockConfig")
             .field("listen", &self.listen)
@@ -117,14 +116,14 @@ impl fmt::Debug for MockConfig {
     }
 }
 
-/// A camera of the mock's organisation.
+/// A camera of the mock's organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Camera {
-    /// The serial number, in upper case: the mock takes no other spelling.
+    /// The serial number. The mock compares it case-sensitively.
     pub serial: String,
-    /// How many imagers it has. With more than one, a request must say which: 1 to this number.
+    /// The number of imagers. If there are several, a request must name one, from 1 to this number.
     pub imagers: u32,
-    /// Whether it is connected. An offline camera has no video to give.
+    /// Whether the camera is connected. An offline camera has no footage.
     pub online: bool,
 }
 
@@ -139,11 +138,12 @@ impl Camera {
     }
 }
 
-/// Where the shard is that the API redirects to (302). Its path starts with `/shard/n1`.
+/// The location of the shard that the API redirects to (302). The shard's paths start with `/shard/n1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Redirect {
-    /// On the same host and port.
+    /// The same host and port.
     SamePort,
-    /// On the same host, on a port of its own.
+    /// The same host, another port.
     OtherPort,
 }

@@ -1,130 +1,131 @@
-//! Faults by chance: a bad day, for as long as the mock runs.
+//! Random faults.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::StatusCode;
-use http::header::{CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
+use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
-use crate::api::Refusal;
-use crate::lock;
 use crate::record::Target;
+use crate::refusal::Refusal;
+use crate::sync::lock;
 use crate::wire::{Point, WireFault};
 
-/// How many replies go wrong, of the API and of media URLs alike.
+/// How many replies fail at random, from the API and from media URLs.
 ///
-/// What happens to one is drawn from what clients meet: 500, 502, 503 and 504, a page of HTML with status 200,
-/// a connection that is closed, reset or goes silent before or within the reply, bytes that are not HTTP;
-/// from the API also a 429, with `Retry-After` or without, and JSON that breaks off. The mock has done its work
-/// by then, so the request counts for the call budget.
+/// Each fault is drawn from those that clients meet in practice: statuses 500, 502, 503 and 504; an HTML page
+/// with status 200; a connection that is closed, reset or silent before or within the reply; bytes that are not
+/// HTTP. Replies of the API also fail with 429, with or without `Retry-After`, and with truncated JSON. The mock
+/// processes the request first, so it counts against the rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Faults {
-    /// So many of a hundred, on average. All from 100 on.
+    /// The average percentage of replies that fail. All fail from 100 on.
     pub percent: u8,
-    /// With the same seed the same happens to the first request for the API, to the second, and so on; for media
-    /// URLs likewise.
+    /// Selects the sequence of faults. With the same seed, the n-th request to the API always meets the same
+    /// fault, and so does the n-th request to media URLs.
     pub seed: u64,
 }
 
-/// What happens to one reply.
+/// A fault of one reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mishap {
+pub(crate) enum Fault {
     /// An error in Meraki's form.
     Error(StatusCode),
-    /// A 429 that says how long to wait.
-    Wait,
-    /// What a proxy says in HTML.
+    /// A 429 with `Retry-After`.
+    RateLimited,
+    /// An HTML page, as from a proxy.
     Page(StatusCode),
-    /// Half of the body, as if that were all.
-    Half,
+    /// The first half of the body, sent as a complete reply.
+    TruncatedBody,
     Wire(WireFault),
 }
 
-const ANYWHERE: [Mishap; 12] = [
-    Mishap::Error(StatusCode::INTERNAL_SERVER_ERROR),
-    Mishap::Error(StatusCode::SERVICE_UNAVAILABLE),
-    Mishap::Page(StatusCode::BAD_GATEWAY),
-    Mishap::Page(StatusCode::GATEWAY_TIMEOUT),
-    Mishap::Page(StatusCode::OK),
-    Mishap::Wire(WireFault::Close(Point::BeforeReply)),
-    Mishap::Wire(WireFault::Close(Point::InBody)),
-    Mishap::Wire(WireFault::Reset(Point::InHeaders)),
-    Mishap::Wire(WireFault::Reset(Point::InBody)),
-    Mishap::Wire(WireFault::Silent),
-    Mishap::Wire(WireFault::StallInBody),
-    Mishap::Wire(WireFault::Garbage),
+/// The faults of the API and of media URLs.
+const COMMON: [Fault; 12] = [
+    Fault::Error(StatusCode::INTERNAL_SERVER_ERROR),
+    Fault::Error(StatusCode::SERVICE_UNAVAILABLE),
+    Fault::Page(StatusCode::BAD_GATEWAY),
+    Fault::Page(StatusCode::GATEWAY_TIMEOUT),
+    Fault::Page(StatusCode::OK),
+    Fault::Wire(WireFault::Close(Point::BeforeReply)),
+    Fault::Wire(WireFault::Close(Point::InBody)),
+    Fault::Wire(WireFault::Reset(Point::InHeaders)),
+    Fault::Wire(WireFault::Reset(Point::InBody)),
+    Fault::Wire(WireFault::Silent),
+    Fault::Wire(WireFault::StallInBody),
+    Fault::Wire(WireFault::Garbage),
 ];
 
-/// Half of a clip would not be seen to be one, so this is no mishap of media.
-const OF_THE_API: [Mishap; 3] = [
-    Mishap::Error(StatusCode::TOO_MANY_REQUESTS),
-    Mishap::Wait,
-    Mishap::Half,
+/// The faults of the API alone. No client can recognize half of a clip, so media URLs do not truncate bodies.
+const API_ONLY: [Fault; 3] = [
+    Fault::Error(StatusCode::TOO_MANY_REQUESTS),
+    Fault::RateLimited,
+    Fault::TruncatedBody,
 ];
 
-/// Draws what happens, request by request.
+/// Draws the fault of each request.
 #[derive(Debug)]
-pub(crate) struct Chance {
+pub(crate) struct FaultInjector {
     probability: f64,
     api: Mutex<StdRng>,
     media: Mutex<StdRng>,
 }
 
-impl Chance {
+impl FaultInjector {
     pub(crate) fn new(faults: Faults) -> Self {
-        let draws = || Mutex::new(StdRng::seed_from_u64(faults.seed));
+        let rng = || Mutex::new(StdRng::seed_from_u64(faults.seed));
         Self {
             probability: f64::from(faults.percent.min(100)) / 100.0,
-            api: draws(),
-            media: draws(),
+            api: rng(),
+            media: rng(),
         }
     }
 
-    /// What happens to the next reply of `target`, if anything.
-    pub(crate) fn draw(&self, target: Target) -> Option<Mishap> {
-        let (draws, own) = match target {
-            Target::Api => (&self.api, OF_THE_API.as_slice()),
+    /// The fault of the next reply of `target`, if it has one.
+    pub(crate) fn draw(&self, target: Target) -> Option<Fault> {
+        let (rng, own) = match target {
+            Target::Api => (&self.api, API_ONLY.as_slice()),
             Target::Media => (&self.media, [].as_slice()),
             Target::Other => return None,
         };
-        let mut draws = lock(draws);
-        if !draws.random_bool(self.probability) {
+        let mut rng = lock(rng);
+        if !rng.random_bool(self.probability) {
             return None;
         }
-        let mishaps: Vec<_> = ANYWHERE.iter().chain(own).copied().collect();
-        mishaps.choose(&mut draws).copied()
+        let faults: Vec<_> = COMMON.iter().chain(own).copied().collect();
+        faults.choose(&mut rng).copied()
     }
 }
 
-impl Mishap {
-    /// The reply that takes the place of the mock's `own`, or what happens to that on the wire.
-    pub(crate) async fn befall(self, own: Response) -> (Response, Option<WireFault>) {
+impl Fault {
+    /// Applies the fault to a reply: gives the reply to send, and the fault to apply to it on the wire.
+    pub(crate) async fn apply(self, reply: Response) -> (Response, Option<WireFault>) {
+        let error = |status| Refusal::new(status, "A fault of the mock");
         let reply = match self {
-            Self::Error(status) => Refusal::new(status, "A fault of the mock").into_response(),
-            Self::Wait => {
-                let status = StatusCode::TOO_MANY_REQUESTS;
-                let mut reply = Refusal::new(status, "A fault of the mock").into_response();
-                let second = HeaderValue::from_static("1");
-                reply.headers_mut().insert(RETRY_AFTER, second);
-                reply
+            Self::Error(status) => error(status).into_response(),
+            Self::RateLimited => Refusal {
+                retry_after: Some(Duration::from_secs(1)),
+                ..error(StatusCode::TOO_MANY_REQUESTS)
             }
+            .into_response(),
             Self::Page(status) => {
                 (status, Html("<title>A fault of the mock</title>")).into_response()
             }
-            Self::Half => half(own).await,
-            Self::Wire(fault) => return (own, Some(fault)),
+            Self::TruncatedBody => truncated(reply).await,
+            Self::Wire(fault) => return (reply, Some(fault)),
         };
         (reply, None)
     }
 }
 
-async fn half(own: Response) -> Response {
-    let (mut parts, body) = own.into_parts();
+async fn truncated(reply: Response) -> Response {
+    let (mut parts, body) = reply.into_parts();
     // The mock's own bodies do not fail.
     let body = body.collect().await.map(|body| body.to_bytes());
     let mut body = body.unwrap_or_default();
@@ -137,13 +138,13 @@ async fn half(own: Response) -> Response {
 mod tests {
     use super::*;
 
-    fn drawn(percent: u8, seed: u64, target: Target) -> Vec<Option<Mishap>> {
-        let chance = Chance::new(Faults { percent, seed });
-        (0..2_000).map(|_| chance.draw(target)).collect()
+    fn drawn(percent: u8, seed: u64, target: Target) -> Vec<Option<Fault>> {
+        let injector = FaultInjector::new(Faults { percent, seed });
+        (0..2_000).map(|_| injector.draw(target)).collect()
     }
 
     #[test]
-    fn as_many_go_wrong_as_it_says() {
+    fn the_percentage_of_faults_is_as_configured() {
         for (percent, expected) in [
             (0, 0..=0),
             (20, 340..=460),
@@ -151,24 +152,24 @@ mod tests {
             (255, 2_000..=2_000),
         ] {
             for target in [Target::Api, Target::Media] {
-                let wrong = drawn(percent, 7, target).into_iter().flatten().count();
-                assert!(expected.contains(&wrong), "{percent} %: {wrong}");
+                let failed = drawn(percent, 7, target).into_iter().flatten().count();
+                assert!(expected.contains(&failed), "{percent} %: {failed}");
             }
         }
         assert!(drawn(100, 7, Target::Other).iter().all(Option::is_none));
     }
 
     #[test]
-    fn a_seed_repeats_whatever_is_asked_of_the_other_host_in_between() {
+    fn a_seed_repeats_its_sequence_whatever_the_other_target_gets() {
         let faults = Faults {
             percent: 50,
             seed: 7,
         };
-        let chance = Chance::new(faults);
+        let injector = FaultInjector::new(faults);
         let found: Vec<_> = (0..2_000)
             .map(|_| {
-                chance.draw(Target::Media);
-                chance.draw(Target::Api)
+                injector.draw(Target::Media);
+                injector.draw(Target::Api)
             })
             .collect();
         assert_eq!(found, drawn(50, 7, Target::Api));
@@ -176,18 +177,18 @@ mod tests {
     }
 
     #[test]
-    fn everything_happens_to_the_api_and_to_media_what_can_be_seen() {
-        let happens = |target, mishap| drawn(100, 7, target).contains(&Some(mishap));
-        for mishap in ANYWHERE {
+    fn the_api_meets_all_faults_and_media_urls_the_common_ones() {
+        let occurs = |target, fault| drawn(100, 7, target).contains(&Some(fault));
+        for fault in COMMON {
             assert!(
-                happens(Target::Api, mishap) && happens(Target::Media, mishap),
-                "{mishap:?}"
+                occurs(Target::Api, fault) && occurs(Target::Media, fault),
+                "{fault:?}"
             );
         }
-        for mishap in OF_THE_API {
+        for fault in API_ONLY {
             assert!(
-                happens(Target::Api, mishap) && !happens(Target::Media, mishap),
-                "{mishap:?}"
+                occurs(Target::Api, fault) && !occurs(Target::Media, fault),
+                "{fault:?}"
             );
         }
     }

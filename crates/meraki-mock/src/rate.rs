@@ -1,12 +1,12 @@
-//! The organisation's call budget, as a token bucket.
+//! The organization's rate limit, as a token bucket.
 
 use std::time::Duration;
 
 use mv_clip_core::rate::RateLimit;
 use tokio::time::Instant;
 
-/// The budget that is left, kept as time so that it is exact: a request costs the time that the bucket
-/// needs to refill by one.
+/// The remaining budget, kept as time and therefore exact: a request costs the time in which the bucket
+/// refills by one.
 #[derive(Debug)]
 pub(crate) struct TokenBucket {
     cost: Duration,
@@ -28,7 +28,7 @@ impl TokenBucket {
         }
     }
 
-    /// Takes one request out of the budget, or says how long it takes until there is one.
+    /// Takes one request, or returns the time until the next one is available.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let elapsed = now.saturating_duration_since(self.refilled);
         self.credit = self.credit.saturating_add(elapsed).min(self.full);
@@ -56,7 +56,7 @@ mod tests {
         }
     }
 
-    /// How many of the requests sent every `every`, from 0 to `total`, are let through.
+    /// How many of the requests sent every `every`, from 0 to `total`, pass.
     fn passed(limit: RateLimit, every: Duration, total: Duration) -> usize {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(limit, start);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_when_there_is_room_again() {
+    fn a_refusal_says_when_the_next_request_passes() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(limit(4, 1), start);
         assert_eq!(bucket.take(start), Ok(()));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_saves_up_no_more_than_the_burst() {
+    fn a_pause_saves_at_most_the_burst() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(limit(10, 3), start);
         let later = start + Duration::from_secs(3600);

@@ -1,4 +1,4 @@
-//! What reached the mock, for tests to look at.
+//! The requests that reached the mock.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,62 +7,62 @@ use std::time::Instant;
 use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode};
 
-use crate::lock;
+use crate::sync::lock;
 
-/// A request that reached the mock, and what became of it.
+/// A request that reached the mock, and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordedRequest {
-    /// Which part of the mock it was for.
+    /// The part of the mock that it was for.
     pub target: Target,
     /// The method.
     pub method: Method,
-    /// The path as sent, except that the token of a media URL, which is a secret, is left out:
-    /// `/media/…`.
+    /// The path as sent, but without the token of a media URL, which is a secret: `/media/…`.
     pub path: String,
     /// The query as sent, still percent-encoded.
     pub query: Option<String>,
-    /// What came in the `Authorization` header. The key itself is not kept.
+    /// The kind of its `Authorization` header. The key is not kept.
     pub authorization: Authorization,
     /// The first `User-Agent` header, if it is text.
     pub user_agent: Option<String>,
     /// The first `Accept` header, if it is text.
     pub accept: Option<String>,
-    /// When its head had arrived.
+    /// When its header section had arrived.
     pub at: Instant,
-    /// The status of the reply. `None` where there was none: a [`WireFault`](super::WireFault) took
-    /// the connection, or the client was gone before the reply.
+    /// The status of the reply. `None` if there was no reply, because of a [`WireFault`](crate::WireFault) or
+    /// because the client had gone away.
     pub status: Option<StatusCode>,
-    /// Whether its reply went wrong by chance: see [`Faults`](super::Faults).
-    pub mishap: bool,
+    /// Whether the reply had a random fault: see [`Faults`](crate::Faults).
+    pub random_fault: bool,
 }
 
-/// Which part of the mock a request is for.
+/// A part of the mock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// The API, on its shard too.
+    /// The API, including its shard.
     Api,
-    /// A clip.
+    /// A media URL.
     Media,
-    /// Nothing that is there.
+    /// Any other path.
     Other,
 }
 
-/// What a request's `Authorization` header held.
+/// The kind of a request's `Authorization` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authorization {
-    /// There was none.
+    /// There is none.
     Missing,
-    /// Something other than the mock's key as a bearer token, or more than one header.
+    /// Anything but the mock's key as a bearer token, or several headers.
     Wrong,
     /// The mock's key as a bearer token (RFC 6750).
     Right,
 }
 
-/// Where the API's paths start.
+/// The prefix of the API's paths.
 pub(crate) const API: &str = "/api/v1";
-/// Where the shard's paths start.
+/// The prefix of the shard's paths.
 pub(crate) const SHARD: &str = "/shard/n1";
-/// Where the paths of media URLs start.
+/// The prefix of the paths of media URLs.
 pub(crate) const MEDIA: &str = "/media";
 
 impl Target {
@@ -82,13 +82,13 @@ impl Target {
 }
 
 impl Authorization {
-    /// What `headers` hold, where `key` is the right one.
+    /// Compares the header with `key`.
     pub(crate) fn of(headers: &HeaderMap, key: &str) -> Self {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else {
             return Self::Missing;
         };
-        // Which of them counts differs from server to server.
+        // Servers differ in which of several headers they use.
         if values.next().is_some() {
             return Self::Wrong;
         }
@@ -102,7 +102,7 @@ impl Authorization {
     }
 }
 
-/// The requests that were not taken yet, by the order of their arrival.
+/// The recorded requests, in the order of their arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Log(Mutex<Entries>);
 
@@ -115,18 +115,23 @@ struct Entries {
 #[derive(Debug)]
 struct Entry {
     request: RecordedRequest,
-    in_hand: bool,
+    in_progress: bool,
 }
 
-/// The entry of a request in hand, until this is dropped.
-pub(crate) struct InHand<'a> {
+/// A request in progress, until this is dropped.
+pub(crate) struct InProgress<'a> {
     log: &'a Log,
     number: u64,
 }
 
 impl Log {
-    /// Enters a request that has no reply yet.
-    pub(crate) fn arrived<B>(&self, request: &Request<B>, key: &str, mishap: bool) -> InHand<'_> {
+    /// Records a request that has no reply yet.
+    pub(crate) fn arrived<B>(
+        &self,
+        request: &Request<B>,
+        key: &str,
+        random_fault: bool,
+    ) -> InProgress<'_> {
         let uri = request.uri();
         let target = Target::of(uri.path());
         let path = match target {
@@ -148,14 +153,20 @@ impl Log {
             // By the clock that tokio sleeps by, which a test may stop.
             at: tokio::time::Instant::now().into_std(),
             status: None,
-            mishap,
+            random_fault,
         };
-        let in_hand = true;
+        let in_progress = true;
         let mut entries = lock(&self.0);
         let number = entries.next;
         entries.next += 1;
-        entries.by_number.insert(number, Entry { request, in_hand });
-        InHand { log: self, number }
+        entries.by_number.insert(
+            number,
+            Entry {
+                request,
+                in_progress,
+            },
+        );
+        InProgress { log: self, number }
     }
 
     pub(crate) fn snapshot(&self) -> Vec<RecordedRequest> {
@@ -164,16 +175,18 @@ impl Log {
         requests.cloned().collect()
     }
 
-    /// Takes those out that are not in hand.
+    /// Removes and returns the requests that are not in progress.
     pub(crate) fn take(&self) -> Vec<RecordedRequest> {
         let mut entries = lock(&self.0);
-        let done = entries.by_number.extract_if(.., |_, entry| !entry.in_hand);
+        let done = entries
+            .by_number
+            .extract_if(.., |_, entry| !entry.in_progress);
         done.map(|(_, entry)| entry.request).collect()
     }
 }
 
-impl InHand<'_> {
-    /// Enters the reply, and gives the finished entry.
+impl InProgress<'_> {
+    /// Records the status of the reply, and returns the record.
     pub(crate) fn answered(&self, status: StatusCode) -> Option<RecordedRequest> {
         let mut entries = lock(&self.log.0);
         let entry = entries.by_number.get_mut(&self.number)?;
@@ -182,10 +195,10 @@ impl InHand<'_> {
     }
 }
 
-impl Drop for InHand<'_> {
+impl Drop for InProgress<'_> {
     fn drop(&mut self) {
         if let Some(entry) = lock(&self.log.0).by_number.get_mut(&self.number) {
-            entry.in_hand = false;
+            entry.in_progress = false;
         }
     }
 }
@@ -252,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_hand_is_not_taken_and_gets_its_status_later() {
+    fn requests_in_progress_are_not_taken_and_get_their_status_later() {
         let log = Log::default();
         let arrived = |path: &str| {
             let request = Request::get(path).body(()).unwrap();

@@ -1,4 +1,4 @@
-//! Scripted replies: a queue of what happens to the next requests.
+//! Scripted replies: a queue of outcomes for the next requests.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,15 +10,16 @@ use serde_json::json;
 use crate::record::Target;
 use crate::wire::WireFault;
 
-/// What happens to one request in place of what the mock would do by itself.
+/// The outcome of one request, in place of the mock's own.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Scripted {
-    /// Nothing special: the mock answers by itself.
+    /// The mock's own reply.
     Pass,
-    /// This reply, whatever the request says; its key is not even looked at. An `X-Request-Id` is
-    /// added where it has none.
+    /// This reply, whatever the request is, even with a wrong key. The mock adds `X-Request-Id` if it is
+    /// missing.
     Reply(http::Response<Bytes>),
-    /// The mock works out its own reply, and this happens to it on the wire.
+    /// The mock's own reply, with this fault on the wire.
     Fault(WireFault),
 }
 
@@ -59,16 +60,17 @@ impl fmt::Display for Scripted {
 /// Scripted entries that no request used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the client made fewer requests than the script expects; not used: {}. Correct the script, or \
-     find out why the client stopped",
+    "the client made fewer requests than the script expects; unused: {}. Correct the script, or find out \
+     why the client stopped",
     .left.join(", ")
 )]
+#[non_exhaustive]
 pub struct UnusedScript {
-    /// What was not used, in order, as in `API: reply 503 Service Unavailable`.
+    /// The unused entries in order, as in `API: reply 503 Service Unavailable`.
     pub left: Vec<String>,
 }
 
-/// The entries that wait for their requests.
+/// The entries that no request has used yet.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     pub(crate) api: VecDeque<Scripted>,
@@ -76,7 +78,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// What happens to the next request for `target`, if the script has a say in it.
+    /// The entry for the next request to `target`, if there is one.
     pub(crate) fn next(&mut self, target: Target) -> Option<Scripted> {
         match target {
             Target::Api => self.api.pop_front(),
@@ -89,7 +91,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// If there was anything left in it.
+    /// If entries were left.
     pub(crate) fn finish(&mut self) -> Result<(), UnusedScript> {
         let api = self.api.drain(..).map(|entry| format!("API: {entry}"));
         let media = self.media.drain(..).map(|entry| format!("media: {entry}"));

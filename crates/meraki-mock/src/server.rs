@@ -1,4 +1,4 @@
-//! Connections and the way of a request: recorded, scripted, answered.
+//! Accepts connections, and records and answers their requests.
 
 use std::future;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{self, Extension, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
@@ -22,22 +22,25 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tower_service::Service as _;
 
-use crate::api::{self, Refusal};
+use crate::api;
+use crate::media;
 use crate::record::{API, MEDIA, SHARD, Target};
+use crate::refusal::Refusal;
 use crate::script::Scripted;
+use crate::state::State;
+use crate::sync::lock;
 use crate::wire::{self, WireFault};
-use crate::{Shared, lock, media};
 
-/// By this, Meraki's support finds a request.
+/// Identifies a request to Meraki's support.
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The routes of the mock.
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+pub(crate) fn router(state: Arc<State>) -> Router {
     const CLIP: &str = "/devices/{serial}/camera/clip";
     let mut router = Router::new()
-        .route(&format!("{API}{CLIP}"), get(api::front_door))
+        .route(&format!("{API}{CLIP}"), get(api::entry_point))
         .route(&format!("{MEDIA}/{{token}}"), get(media::get));
-    if shared.shard.is_some() {
+    if state.shard.is_some() {
         router = router.route(&format!("{SHARD}{API}{CLIP}"), get(api::clip));
     }
     router
@@ -45,11 +48,11 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .method_not_allowed_fallback(async || {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
         })
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), oversee))
-        .with_state(shared)
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), handle))
+        .with_state(state)
 }
 
-/// Accepts connections until it is dropped, and drops them with itself.
+/// Accepts connections until it is dropped, which also closes them.
 pub(crate) async fn accept(listener: TcpListener, router: Router, accepted: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     loop {
@@ -62,14 +65,14 @@ pub(crate) async fn accept(listener: TcpListener, router: Router, accepted: Arc<
                 accepted.fetch_add(1, Ordering::Relaxed);
                 let router = router.clone();
                 connections.spawn(async move {
-                    // A client that goes away is no event: tests do it all the time.
+                    // Tests drop connections all the time.
                     if let Err(error) = serve(stream, router).await {
                         tracing::debug!(%error, "connection ended");
                     }
                 });
             }
             Err(error) => {
-                // Such as no file descriptors left: give the other connections time to end.
+                // For example, no file descriptors are left: wait until other connections end.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -77,7 +80,7 @@ pub(crate) async fn accept(listener: TcpListener, router: Router, accepted: Arc<
     }
 }
 
-/// Serves one connection, until it ends or a wire fault takes it from HTTP.
+/// Serves one connection until it ends or a wire fault takes it over.
 async fn serve(stream: TcpStream, router: Router) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (takeover, mut taken) = mpsc::channel(1);
@@ -89,36 +92,36 @@ async fn serve(stream: TcpStream, router: Router) -> io::Result<()> {
     tokio::select! {
         ended = &mut connection => ended.map_err(io::Error::other),
         Some((fault, reply)) = taken.recv() => {
-            // The request has been read and no byte of its reply written: the exchange is still in
-            // `oversee`, and goes away together with hyper's part of the connection.
+            // The request has been read, and no byte of its reply written: `handle` is still waiting, and is
+            // dropped together with hyper's part of the connection.
             let stream = connection.into_parts().io.into_inner();
-            wire::inflict(fault, reply, stream).await
+            wire::send_with_fault(fault, reply, stream).await
         }
     }
 }
 
-/// The way for a request to take its connection from HTTP.
+/// Lets a request take over its connection from hyper.
 #[derive(Clone)]
 struct Takeover(mpsc::Sender<(WireFault, Response)>);
 
-/// Records each request, lets the script speak first, and logs what became of it.
-async fn oversee(
-    State(shared): State<Arc<Shared>>,
+/// Records a request, answers it by the script, a random fault or the mock's own rules, and logs it.
+async fn handle(
+    extract::State(state): extract::State<Arc<State>>,
     Extension(Takeover(takeover)): Extension<Takeover>,
     request: Request,
     next: Next,
 ) -> Response {
-    let _in_hand = shared.in_hand.enter();
+    let _guard = state.concurrency.enter();
     let target = Target::of(request.uri().path());
-    let scripted = lock(&shared.script).next(target);
-    let chance = shared.chance.as_ref().filter(|_| scripted.is_none());
-    let mishap = chance.and_then(|chance| chance.draw(target));
-    let entry = shared
+    let scripted = lock(&state.script).next(target);
+    let injector = state.faults.as_ref().filter(|_| scripted.is_none());
+    let random_fault = injector.and_then(|injector| injector.draw(target));
+    let entry = state
         .log
-        .arrived(&request, &shared.config.key, mishap.is_some());
-    if !shared.config.latency.is_zero() {
+        .arrived(&request, &state.config.key, random_fault.is_some());
+    if !state.config.latency.is_zero() {
         // tokio rounds up to its next millisecond, even from zero.
-        tokio::time::sleep(shared.config.latency).await;
+        tokio::time::sleep(state.config.latency).await;
     }
 
     let (mut reply, mut fault) = match scripted {
@@ -126,8 +129,8 @@ async fn oversee(
         Some(Scripted::Fault(fault)) => (next.run(request).await, Some(fault)),
         Some(Scripted::Pass) | None => (next.run(request).await, None),
     };
-    if let Some(mishap) = mishap {
-        (reply, fault) = mishap.befall(reply).await;
+    if let Some(random_fault) = random_fault {
+        (reply, fault) = random_fault.apply(reply).await;
     }
     if target == Target::Api {
         reply
@@ -137,7 +140,7 @@ async fn oversee(
     }
     if let Some(fault) = fault {
         tracing::info!(?fault, "fault");
-        // If nobody takes it, the connection is gone already, and so is this.
+        // If the receiver is gone, so is the connection, and this future is dropped with it.
         let _ = takeover.send((fault, reply)).await;
         return future::pending().await;
     }

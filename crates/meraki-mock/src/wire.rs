@@ -1,4 +1,4 @@
-//! Faults below HTTP: what networks, proxies and dying servers do to a reply.
+//! Faults below HTTP, as networks, proxies and failing servers cause them.
 
 use std::io;
 use std::time::Duration;
@@ -11,44 +11,45 @@ use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter};
 use tokio::net::TcpStream;
 
-/// What happens on the wire to the reply that the mock would have sent.
+/// A fault in sending the mock's reply.
 ///
-/// The request has arrived whole, and its connection sees nothing after the fault. Where a fault has
-/// no end of its own, it lasts until the client closes the connection or the mock is dropped.
+/// The request has arrived completely. The connection carries nothing after the fault. A fault without an end
+/// lasts until the client closes the connection or the mock is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WireFault {
-    /// No byte of a reply, on a connection that stays open.
+    /// No reply at all; the connection stays open.
     Silent,
-    /// The reply, one byte at a time.
+    /// The reply, byte by byte.
     Drip {
         /// The pause before each byte.
         interval: Duration,
     },
-    /// A status line and headers, and more headers, without an end.
+    /// A status line, then headers without end.
     EndlessHeaders {
-        /// The pause before each header of the flood; zero for as fast as the client reads.
+        /// The pause before each extra header; zero for as fast as the client reads.
         interval: Duration,
     },
-    /// The headers and half of the body; then nothing, on a connection that stays open.
+    /// The headers and half of the body, then nothing; the connection stays open.
     StallInBody,
-    /// The connection is closed in good order (FIN).
+    /// The connection is closed (FIN).
     Close(Point),
     /// The connection is reset (RST).
     Reset(Point),
-    /// Bytes that are not HTTP; then the connection is closed.
+    /// Bytes that are not HTTP, then the connection is closed.
     Garbage,
-    /// The reply's body behind as many spaces as make it this long; so JSON stays JSON, and a client
-    /// that reads without a bound finds a good reply at the end.
+    /// The reply's body, padded at the start with spaces to this length. JSON stays valid, so a client that
+    /// reads without a limit finds a good reply at the end.
     LargeBody {
         /// The body's length in bytes.
         bytes: u64,
-        /// Whether `Content-Length` says so beforehand. If not, the body ends with the connection.
+        /// Whether `Content-Length` announces it. If not, the body ends with the connection.
         announced: bool,
     },
-    /// The reply's body behind as many spaces as make it this long, each byte in an HTTP chunk of its
-    /// own: a client that keeps what it reads piece by piece pays for each piece.
+    /// The reply's body, padded at the start with spaces to this length, each byte in its own HTTP chunk.
+    /// This is expensive for a client that allocates memory for each chunk.
     TinyChunks {
-        /// The body's length in bytes, without the chunks' framing.
+        /// The body's length in bytes, without the framing of the chunks.
         bytes: u64,
     },
 }
@@ -64,14 +65,14 @@ pub enum Point {
     InBody,
 }
 
-/// A reply in bytes, split where faults strike.
+/// A reply in bytes, split where faults interrupt it.
 struct Raw {
     head: Vec<u8>,
     body: Bytes,
 }
 
 impl Raw {
-    /// All that is sent up to `point`.
+    /// The bytes sent up to `point`.
     fn until(&self, point: Point) -> Vec<u8> {
         let half = |bytes: &[u8]| bytes.get(..bytes.len() / 2).unwrap_or_default().to_vec();
         match point {
@@ -82,12 +83,12 @@ impl Raw {
     }
 }
 
-/// Does `fault` to `reply` on `stream`, and returns when it is over.
+/// Sends `reply` on `stream` with `fault`, and returns at the end of the fault.
 ///
 /// # Errors
 ///
-/// The client closing the connection shows as an error of the write that finds out.
-pub(crate) async fn inflict(
+/// A write fails if the client has closed the connection.
+pub(crate) async fn send_with_fault(
     fault: WireFault,
     reply: Response,
     mut stream: TcpStream,
@@ -131,7 +132,7 @@ pub(crate) async fn inflict(
         }
         WireFault::Reset(point) => {
             stream.write_all(&raw.until(point)).await?;
-            // Closing with nothing to linger for is what sends RST.
+            // Closing without lingering sends RST.
             stream.set_zero_linger()
         }
         WireFault::Garbage => {
@@ -176,7 +177,7 @@ enum Framing {
     UntilClose,
 }
 
-/// Status line and headers as HTTP/1.1 writes them.
+/// Status line and headers in HTTP/1.1 syntax.
 fn head(parts: &Parts, framing: Framing) -> Vec<u8> {
     let reason = parts.status.canonical_reason().unwrap_or_default();
     let mut head = format!("HTTP/1.1 {} {reason}\r\n", parts.status.as_str()).into_bytes();

@@ -1,13 +1,16 @@
 //! Checks that bytes are an MPEG transport stream, the format of Meraki's clips.
 //!
-//! A 200 reply from a media host is no proof of a clip: empty files and HTML error pages happen. So
-//! [`check`] asks for what every player needs (ISO/IEC 13818-1): nothing but whole packets of 188
-//! bytes that start with the sync byte, at least one Program Association Table (PAT), and the Program
-//! Map Table (PMT) of a programme that it lists. It does not decode pictures or sound.
+//! A status of 200 does not prove that a media host sent a clip: it may send an empty file or an HTML error
+//! page. [`check`] therefore requires what every player needs (ISO/IEC 13818-1):
 //!
-//! The tables are read by `mpeg2ts-reader`, which checks their CRC, collects those that span packets,
-//! and takes stream types that it does not know; it ignores broken tables, and what is missing then
-//! is an error here.
+//! - nothing but whole packets of 188 bytes, each starting with the sync byte;
+//! - a Program Association Table (PAT);
+//! - the Program Map Table (PMT) of a program in the PAT.
+//!
+//! It does not decode video or audio.
+//!
+//! `mpeg2ts-reader` parses the tables. It checks their CRC, joins tables that span packets and accepts
+//! unknown stream types. It ignores broken tables, so a broken table counts as missing here.
 
 #![forbid(unsafe_code)]
 
@@ -24,21 +27,21 @@ use mpeg2ts_reader::psi::{
     WholeSectionSyntaxPayloadParser,
 };
 
-/// What a transport stream holds.
+/// The content of a transport stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// How many packets of 188 bytes there are.
+    /// The number of packets of 188 bytes.
     pub packets: usize,
-    /// The programmes that have a map table, by number.
-    pub programmes: Vec<Programme>,
-    /// How much footage there is by its own clock, a frame or so less than it plays. Zero if it
-    /// carries no clock.
+    /// The programs that have a Program Map Table, ordered by number.
+    pub programs: Vec<Program>,
+    /// The duration by the stream's program clock, about one frame shorter than the playing time. Zero if
+    /// the stream has no clock.
     pub duration: Duration,
 }
 
-/// One programme: for a clip, the camera's picture and, where it records sound, its sound.
+/// A program. In a clip it holds the camera's video and, if the camera records audio, its audio.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Programme {
+pub struct Program {
     /// Its number in the Program Association Table.
     pub number: u16,
     /// The type of each of its elementary streams, in the order of its Program Map Table.
@@ -76,12 +79,12 @@ impl fmt::Debug for StreamType {
 }
 
 impl fmt::Display for Summary {
-    /// As in `297 packets, programme 1: H.264, AAC`.
+    /// As in `297 packets, program 1: H.264, AAC`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} packets", self.packets)?;
-        for programme in &self.programmes {
-            write!(f, ", programme {}: ", programme.number)?;
-            for (position, stream) in programme.streams.iter().enumerate() {
+        for program in &self.programs {
+            write!(f, ", program {}: ", program.number)?;
+            for (position, stream) in program.streams.iter().enumerate() {
                 let separator = if position == 0 { "" } else { ", " };
                 write!(f, "{separator}{stream}")?;
             }
@@ -91,20 +94,23 @@ impl fmt::Display for Summary {
 }
 
 /// Why bytes are not a usable transport stream.
+///
+/// Each message says what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotMpegTs {
     /// There are no bytes.
-    #[error("the file is empty: the clip may not be ready yet, so fetch it again in a few seconds")]
+    #[error("the file is empty: the clip may not be ready yet, so try again in a few seconds")]
     Empty,
-    /// It is an HTML page, as proxies and media hosts send for errors.
+    /// The bytes are an HTML page, such as the error page of a proxy or a media host.
     #[error(
-        "the file is an HTML page and not a clip: check the reply's status, and ask for a new URL \
-         if this one has expired"
+        "the file is an HTML page: the URL may have expired, or a proxy may have answered in place of the \
+         media host"
     )]
     HtmlPage,
     /// The first byte is not that of a transport stream packet.
     #[error(
-        "the file is not an MPEG transport stream: it starts with byte {first:#04x} in place of 0x47"
+        "the file is not an MPEG transport stream: it starts with byte {first:#04x} instead of 0x47"
     )]
     NotTransportStream {
         /// The first byte.
@@ -112,7 +118,7 @@ pub enum NotMpegTs {
     },
     /// A later packet does not start with the sync byte.
     #[error(
-        "the file is damaged: packet {packet} (byte {offset}) does not start with 0x47; fetch it again",
+        "the file is damaged: packet {packet} (at byte {offset}) does not start with 0x47; download it again",
         offset = packet * Packet::SIZE
     )]
     LostSync {
@@ -121,55 +127,59 @@ pub enum NotMpegTs {
     },
     /// The file ends inside a packet.
     #[error(
-        "the file is cut off: after {packets} whole packets come {rest} bytes of one; fetch it again"
+        "the file is truncated: {packets} packets are followed by {rest} bytes of another; download it again"
     )]
     Truncated {
-        /// The whole packets.
+        /// The number of whole packets.
         packets: usize,
-        /// The bytes that remain after them, 1 to 187.
+        /// The number of bytes after them, 1 to 187.
         rest: usize,
     },
-    /// No valid Program Association Table that lists a programme.
-    #[error("no player can open the file: {packets} packets hold no valid programme list (PAT)")]
+    /// No valid Program Association Table that lists a program.
+    #[error(
+        "the file is not playable: none of its {packets} packets holds a valid program list (PAT)"
+    )]
     NoPat {
-        /// The packets searched.
+        /// The number of packets searched.
         packets: usize,
     },
-    /// No valid Program Map Table, with a stream in it, of a listed programme.
-    #[error("no player can open the file: {packets} packets hold no valid programme map (PMT)")]
+    /// No listed program has a valid Program Map Table that names a stream.
+    #[error(
+        "the file is not playable: none of its {packets} packets holds a valid program map (PMT)"
+    )]
     NoPmt {
-        /// The packets searched.
+        /// The number of packets searched.
         packets: usize,
     },
 }
 
-/// Checks that `bytes` are a whole MPEG transport stream, and says what is in it.
+/// Checks that `bytes` are a complete MPEG transport stream, and summarizes its content.
 ///
 /// # Errors
 ///
-/// [`NotMpegTs`] says what is wrong with the first thing found wrong.
+/// [`NotMpegTs`] describes the first problem found.
 pub fn check(bytes: &[u8]) -> Result<Summary, NotMpegTs> {
     let mut checker = Checker::default();
     checker.push(bytes)?;
     checker.finish()
 }
 
-/// [`check`] for bytes that come in pieces, such as a download; it keeps less than a packet of them.
+/// Like [`check`], for bytes that arrive in pieces. It buffers less than one packet.
 #[derive(Default)]
 pub struct Checker {
     packets: usize,
-    /// The start of a packet whose end has not come yet.
+    /// The start of a packet whose end has not arrived yet.
     rest: Vec<u8>,
     tables: TableReader,
     clock: Clock,
 }
 
 impl Checker {
-    /// Takes the next bytes, however many.
+    /// Adds the next bytes.
     ///
     /// # Errors
     ///
-    /// [`NotMpegTs`], as soon as it is certain that this is no transport stream.
+    /// [`NotMpegTs`] as soon as the bytes cannot be a transport stream.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), NotMpegTs> {
         if !self.rest.is_empty() {
             let missing = Packet::SIZE.saturating_sub(self.rest.len());
@@ -210,11 +220,11 @@ impl Checker {
         Ok(())
     }
 
-    /// Says what is in the whole of it.
+    /// Ends the stream and summarizes its content.
     ///
     /// # Errors
     ///
-    /// [`NotMpegTs`] if something is missing.
+    /// [`NotMpegTs`] if the stream is incomplete.
     pub fn finish(self) -> Result<Summary, NotMpegTs> {
         let (packets, rest) = (self.packets, self.rest.len());
         let found = self.tables.found;
@@ -227,22 +237,22 @@ impl Checker {
         if found.pmt_pids.is_empty() {
             return Err(NotMpegTs::NoPat { packets });
         }
-        if found.programmes.is_empty() {
+        if found.programs.is_empty() {
             return Err(NotMpegTs::NoPmt { packets });
         }
-        let programmes = found.programmes.into_iter();
-        let programmes = programmes
-            .map(|(number, streams)| Programme { number, streams })
+        let programs = found.programs.into_iter();
+        let programs = programs
+            .map(|(number, streams)| Program { number, streams })
             .collect();
         Ok(Summary {
             packets,
-            programmes,
+            programs,
             duration: self.clock.elapsed(),
         })
     }
 }
 
-/// Adds up the programme clock references (PCR) of the first stream that carries any.
+/// Adds up the program clock references (PCR) of the first stream that carries any.
 #[derive(Default)]
 struct Clock {
     last: Option<(Pid, u64)>,
@@ -251,10 +261,10 @@ struct Clock {
 
 impl Clock {
     const HERTZ: u64 = 27_000_000;
-    /// References are 33 bits of 90 kHz, and a remainder of 300.
+    /// A reference is a 33-bit counter of 90 kHz and an extension of 0 to 299.
     const WRAPS: u64 = (1 << 33) * 300;
-    /// The standard wants one every 100 ms. A step of more than this is no footage but a hole in it,
-    /// or a clock that was set.
+    /// The standard requires a reference every 100 ms. A longer step than this is a gap in the footage or a
+    /// clock that was set anew, so it does not count.
     const LONGEST_STEP: u64 = 5 * Self::HERTZ;
 
     fn read(&mut self, packet: &Packet<'_>) {
@@ -288,14 +298,14 @@ fn is_html(bytes: &[u8]) -> bool {
     })
 }
 
-/// What the tables said so far.
+/// The content of the tables read so far.
 #[derive(Default)]
 struct Tables {
     pmt_pids: Vec<Pid>,
-    programmes: BTreeMap<u16, Vec<StreamType>>,
+    programs: BTreeMap<u16, Vec<StreamType>>,
 }
 
-/// Reads the tables as packets come by.
+/// Collects the tables from the packets.
 struct TableReader {
     pat: SectionReader,
     pmts: BTreeMap<u16, SectionReader>,
@@ -390,7 +400,7 @@ impl WholeSectionSyntaxPayloadParser for Table {
                         .map(|stream| StreamType(stream.stream_type().0))
                         .collect::<Vec<_>>();
                     if !streams.is_empty() {
-                        found.programmes.insert(table.id(), streams);
+                        found.programs.insert(table.id(), streams);
                     }
                 }
             }

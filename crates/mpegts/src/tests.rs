@@ -1,4 +1,4 @@
-//! What is a clip, and what is not.
+//! Tests of the checks.
 
 use mpeg2ts_reader::mpegts_crc;
 
@@ -21,13 +21,13 @@ fn the_clip_of_the_mock_is_h264_and_aac() {
     let summary = check(CLIP).unwrap();
     let streams = vec![StreamType::H264, StreamType::AAC];
     assert_eq!(summary.packets, CLIP.len() / 188);
-    assert_eq!(summary.programmes, [Programme { number: 1, streams }]);
+    assert_eq!(summary.programs, [Program { number: 1, streams }]);
     assert_eq!(summary.duration.as_millis(), 3_933);
-    assert_eq!(summary.to_string(), "297 packets, programme 1: H.264, AAC");
+    assert_eq!(summary.to_string(), "297 packets, program 1: H.264, AAC");
 }
 
 #[test]
-fn what_is_no_transport_stream_is_named() {
+fn each_defect_has_its_own_error() {
     let mut lost_sync = CLIP.to_vec();
     lost_sync[188 * 7] = 0x46;
     let mut bad_crc = CLIP.to_vec();
@@ -107,13 +107,13 @@ fn what_is_no_transport_stream_is_named() {
 }
 
 #[test]
-fn pieces_of_any_size_are_as_good_as_the_whole() {
+fn pieces_of_any_size_give_the_same_result() {
     let mut damaged = CLIP.to_vec();
     damaged[188 * 7] = 0x46;
     let cases: [&[u8]; 5] = [CLIP, &damaged, &CLIP[..1_000], b"<html>502</html>", b""];
     for bytes in cases {
         for size in [1, 7, 187, 188, 189, 1_000, 16_384] {
-            // A page is known by its first bytes, which arrive together.
+            // A page is recognized by its first bytes, which have to arrive together.
             if bytes.starts_with(b"<") && size < 7 {
                 continue;
             }
@@ -144,7 +144,7 @@ fn with_pmt(edit: impl Fn(&mut [u8])) -> Vec<u8> {
 }
 
 #[test]
-fn only_a_programme_map_with_all_its_parts_counts() {
+fn only_a_program_map_with_all_its_parts_counts() {
     assert_eq!(
         with_pmt(|_| ()),
         CLIP,
@@ -159,7 +159,7 @@ fn only_a_programme_map_with_all_its_parts_counts() {
             Err(NotMpegTs::NoPmt { packets: 297 }),
         ),
         (
-            "programme info longer than the table",
+            "program info longer than the table",
             &|pmt| pmt[program_info_length] = 0xff,
             Err(NotMpegTs::NoPmt { packets: 297 }),
         ),
@@ -169,9 +169,9 @@ fn only_a_programme_map_with_all_its_parts_counts() {
             Err(NotMpegTs::NoPmt { packets: 297 }),
         ),
         (
-            "a stream type nobody has heard of",
+            "an unknown stream type",
             &|pmt| pmt[stream_type] = 0xd5,
-            Ok("297 packets, programme 1: stream type 0xd5, AAC"),
+            Ok("297 packets, program 1: stream type 0xd5, AAC"),
         ),
     ];
     for (name, edit, expected) in cases {
@@ -184,6 +184,6 @@ fn only_a_programme_map_with_all_its_parts_counts() {
 fn an_error_says_what_to_do() {
     assert_eq!(
         NotMpegTs::LostSync { packet: 7 }.to_string(),
-        "the file is damaged: packet 7 (byte 1316) does not start with 0x47; fetch it again"
+        "the file is damaged: packet 7 (at byte 1316) does not start with 0x47; download it again"
     );
 }

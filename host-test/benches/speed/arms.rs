@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use mv_clip_core::settings::Settings;
-use mv_clip_host::outbound::policy::Destination;
-use mv_clip_host::{ClipHost, Limits, Outbound, Policy};
+use mv_clip_host::{ClipHost, Limits, Policy};
 use reqwest::Client;
 
 use super::arm::Local;
@@ -26,19 +25,19 @@ pub fn component() -> Result<Vec<u8>> {
 
 /// A host that may reach this mock.
 pub fn host(mock: &MockThread, limits: Limits) -> Result<ClipHost> {
-    let policy = Policy::new([mock.origin().parse::<Destination>()?]);
-    let outbound = Outbound::builder().policy(policy).build()?;
-    Ok(ClipHost::new(&component()?, outbound, limits)?)
+    let policy = Policy::new([mock.origin().parse()?]);
+    let builder = ClipHost::builder().policy(policy).limits(limits);
+    Ok(builder.load_bytes_blocking(&component()?)?)
 }
 
 pub fn in_harness(site: &Site) -> Result<Local<'_>> {
     let host = host(&site.mock, Limits::default())?;
-    let variables = site.mock.variables();
+    let settings = site.mock.settings();
     let arm = Local::new(COMPONENT, &site.runtime, move || {
-        let (host, variables) = (host.clone(), variables.clone());
+        let (host, settings) = (host.clone(), settings.clone());
         async move {
             let (start, end) = window();
-            let url = host.get_clip(&variables, SERIAL, &start, &end).await?;
+            let url = host.get_clip(&settings, SERIAL, &start, &end).await?;
             Ok(url.expose().to_owned())
         }
     });

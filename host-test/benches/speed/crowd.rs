@@ -56,17 +56,14 @@ pub fn measure(_: &Site, _: &Peers, report: &mut Report) -> Result<()> {
 /// What the process of a crowd does.
 pub fn child(calls: u32, base_url: &str) -> Result<()> {
     let mock = MockThread::at(base_url);
-    let limits = Limits {
-        concurrent_calls: NonZeroU32::new(calls).context("no calls")?,
-        ..Limits::default()
-    };
+    let limits = Limits::default().concurrent_calls(NonZeroU32::new(calls).context("no calls")?);
     let host = arms::host(&mock, limits)?;
-    let variables = mock.variables();
+    let settings = mock.settings();
     let (start, end) = window();
     let before = memory("VmRSS:")?;
     let started = Instant::now();
     let call = async || {
-        let url = host.get_clip(&variables, SERIAL, &start, &end).await?;
+        let url = host.get_clip(&settings, SERIAL, &start, &end).await?;
         ensure!(url.expose().starts_with("http"), "the call gave no URL");
         Ok(started.elapsed().as_secs_f64())
     };

@@ -5,8 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use futures_util::future::join_all;
 use meraki_mock::MockConfig;
-use mv_clip_host::outbound::policy::Destination;
-use mv_clip_host::{ClipHost, Limits, Outbound, Policy, RateLimit, RateLimiter};
+use mv_clip_host::{Limits, RateLimit, RateLimiter};
 
 use super::arms;
 use super::peers::Peers;
@@ -18,17 +17,16 @@ const CALLS: u32 = 100;
 pub fn measure(site: &Site, _: &Peers, report: &mut Report) -> Result<()> {
     let mock = MockThread::start(MockConfig::default())?;
     let limit = RateLimit::default();
-    let outbound = Outbound::builder()
-        .policy(Policy::new([mock.origin().parse::<Destination>()?]))
+    let host = arms::host(&mock, Limits::default())?;
+    let host = host
+        .tenant()
         .rate_limiter(RateLimiter::new(limit))
         .build()?;
-    let host = ClipHost::new(&arms::component()?, outbound, Limits::default())?;
     // So that a 429 is an error, and no retry makes up for it.
-    let mut variables = mock.variables();
-    variables.push(("MV_CLIP_MAX_ATTEMPTS".into(), "1".into()));
+    let settings = mock.settings().max_attempts(1);
     let (start, end) = window();
     let started = Instant::now();
-    let calls = (0..CALLS).map(|_| host.get_clip(&variables, SERIAL, &start, &end));
+    let calls = (0..CALLS).map(|_| host.get_clip(&settings, SERIAL, &start, &end));
     let results = site.runtime.block_on(join_all(calls));
     let left = f64::from(CALLS - limit.burst.get());
     report.limiter(Limited {

@@ -4,6 +4,12 @@
 //! Everything runs on one core: this program, the mock, the peers. Arms that are compared take turns, a
 //! batch of calls each, so that what disturbs the machine disturbs all of them.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "benchmarks print for developers"
+)]
+
 mod arm;
 mod arms;
 mod cold;

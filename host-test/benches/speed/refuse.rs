@@ -16,12 +16,12 @@ const CALLS: u32 = 500;
 
 pub fn measure(site: &Site, _: &Peers, report: &mut Report) -> Result<()> {
     let host = arms::host(&site.mock, Limits::default())?;
-    let variables = site.mock.variables();
+    let settings = site.mock.settings();
     let mut rounds = Vec::new();
     for round in 0..=ROUNDS {
         let started = Instant::now();
         for _ in 0..CALLS {
-            let call = host.get_clip(&variables, "none", "", "");
+            let call = host.get_clip(&settings, "none", "", "");
             let refused = site.runtime.block_on(call);
             ensure!(matches!(refused, Err(CallError::Clip(_))), "not refused");
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{DEFAULT_KEY, MockConfig, MockMeraki};
+use mv_clip_host::{Setting, Settings};
 use tokio::runtime::{Builder, Runtime};
 
 pub const SERIAL: &str = "Q2MV-MOCK-0001";
@@ -84,7 +85,15 @@ impl MockThread {
         self.base_url.trim_end_matches("/api/v1")
     }
 
-    /// The settings that point a client here.
+    /// The settings that point a host here.
+    pub fn settings(&self) -> Settings {
+        Settings::default()
+            .base_url(&self.base_url)
+            .text(Setting::ApiKey, DEFAULT_KEY)
+            .requests_per_second(100)
+    }
+
+    /// The same as environment variables.
     pub fn variables(&self) -> Vec<(String, String)> {
         [
             ("MERAKI_BASE_URL", self.base_url.as_str()),

@@ -1,29 +1,26 @@
-//! What the commands that fill a folder have in common: progress, Ctrl-C, the last words.
+//! Fills a folder with clips: the common part of `incident`, `range` and `coverage`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mv_clip_footage::{Collected, Collector, Progress, Watch};
-use mv_clip_host::{CallError, ClipError, ClipHost, ClipOutcome};
+use mv_clip_footage::{Collected, Collector};
+use mv_clip_host::{CallError, ClipHost, ClipOutcome, Settings};
 
-use super::outcome::{TEMPORARY, error_json};
-use super::{ComponentFile, KeyHolder, settings};
+use super::exit::{self, Interrupted};
+use super::options::{ComponentFile, KeyHolder};
+use super::output::{OutputError, print, print_json, print_message};
+use super::progress::{self, Spinner};
+use super::{failures, outcome, settings};
 
-/// What a shell reports for a command that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
-
-/// Where clips go, and how that is told.
+/// The folder, and the output format.
 #[derive(clap::Args)]
 pub(super) struct Output {
-    /// The folder to fill; made where it is not there. Clips that are in it already, and whole, are
-    /// not fetched again.
+    /// The folder to fill; created if it does not exist. Intact clips in it are not downloaded again
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
-    /// Print the folder's manifest, or the error, as one JSON object.
+    /// Print the folder's manifest, or the error, as one JSON object
     #[arg(long)]
     json: bool,
 
@@ -34,49 +31,33 @@ pub(super) struct Output {
     key: KeyHolder,
 }
 
-/// What it takes to call the component.
+/// The host and the settings of its calls.
 pub(super) struct Calls {
     pub(super) host: ClipHost,
-    pub(super) variables: Vec<(String, String)>,
+    pub(super) settings: Settings,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted; run the same command again to continue: what is unfinished ends in .part")]
-struct Interrupted;
-
-/// Where the clips come from: one of the commands.
+/// A command that requests clips.
 pub(super) trait Source {
-    /// Asks for clips, and hands what became of each to the collector.
+    /// Requests clips, and passes each outcome to the collector.
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()>;
 }
 
-/// Fills the folder, and tells what came of it.
+/// Fills the folder, and prints the result.
 pub(super) async fn run(output: &Output, source: &impl Source) -> ExitCode {
     let filled = tokio::select! {
         biased;
         _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
         filled = fill(output, source) => filled,
     };
-    match filled {
-        Ok(collected) => tell(output, &collected),
-        Err(error) => {
-            if output.json {
-                say!("{}", error_json(&error));
-            } else {
-                eprintln!("error: {error:#}");
-            }
-            match error.downcast_ref() {
-                Some(CallError::Clip(ClipError::Transient(_)) | CallError::ShuttingDown) => {
-                    TEMPORARY.into()
-                }
-                _ if error.is::<Interrupted>() => INTERRUPTED.into(),
-                _ => ExitCode::FAILURE,
-            }
-        }
-    }
+    let code = filled.as_ref().map_or(ExitCode::FAILURE, code);
+    let shown = filled.and_then(|collected| Ok(show(output, &collected)?));
+    let is_complete = shown.is_ok();
+    let ended = outcome::end(shown, output.json);
+    if is_complete { code } else { ended }
 }
 
-/// Saves outcomes that came together; each stands on its own.
+/// Saves outcomes that arrived together; each is independent of the others.
 pub(super) async fn save_all(
     collector: &Collector<'_>,
     outcomes: Vec<ClipOutcome>,
@@ -90,111 +71,88 @@ pub(super) async fn save_all(
 }
 
 async fn fill(output: &Output, source: &impl Source) -> anyhow::Result<Collected> {
-    let variables = settings::from_environment()?;
-    let host = settings::host(&output.component, &output.key, &variables, &[]).await?;
-    let calls = Calls { host, variables };
-    let (host, variables) = (&calls.host, &calls.variables);
-    let bars = bars();
-    let waiting = waiting_for(&bars, settings::base_url(variables));
-    let collector = Collector::new(&output.out, host, variables, watch(bars)).await?;
+    let settings = Settings::from_env()?;
+    let host = settings::host(&output.component, &output.key, &settings, &[]).await?;
+    let calls = Calls { host, settings };
+    let (host, settings) = (&calls.host, &calls.settings);
+    let bars = progress::bars();
+    let text = format!("clips from {}", settings::base_url(settings));
+    let _spinner = Spinner::within(&bars, &text);
+    let downloads = progress::downloads(bars);
+    let collector = Collector::new(&output.out, host, settings, downloads).await?;
     source.collect(&calls, &collector).await?;
-    waiting.finish_and_clear();
     Ok(collector.finish().await?)
 }
 
-fn tell(output: &Output, collected: &Collected) -> ExitCode {
+fn show(output: &Output, collected: &Collected) -> Result<(), anyhow::Error> {
+    for note in &collected.notes {
+        print_message("note", note);
+    }
+    if output.json {
+        print_json(&serde_json::to_value(&collected.manifest)?)?;
+    } else {
+        for line in failures::lines(&collected.failures) {
+            print_message("error", &line);
+        }
+        summarize(&output.out, collected)?;
+    }
+    Ok(())
+}
+
+fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
     let Collected {
-        manifest,
         fetched,
         kept,
         failures,
-        notes,
+        ..
     } = collected;
-    for note in notes {
-        eprintln!("note: {note}");
-    }
-    if output.json {
-        match serde_json::to_string(manifest) {
-            Ok(json) => say!("{json}"),
-            Err(error) => eprintln!("error: {error}"),
-        }
-    } else {
-        for missing in failures {
-            eprintln!("error: {}: {}", missing.footage, missing.message);
-        }
-        let folder = output.out.display();
-        let clips = match fetched + kept {
-            0 => "No clip".to_owned(),
-            1 => "1 clip".to_owned(),
-            clips => format!("{clips} clips"),
-        };
-        say!(
-            "{clips} in {folder}: {fetched} downloaded, {kept} there already, {} failed.",
-            failures.len()
-        );
-        say!("To look at: {}", output.out.join("report.html").display());
-        say!("To check later: cargo host-test verify {folder}");
-    }
-    match failures.as_slice() {
+    let clips = match fetched + kept {
+        0 => "No clips".to_owned(),
+        1 => "1 clip".to_owned(),
+        clips => format!("{clips} clips"),
+    };
+    print(&format!(
+        "{clips} in {}: {fetched} downloaded, {kept} already there, {} failed",
+        folder.display(),
+        failures.len(),
+    ))?;
+    print(&format!("Report: {}", folder.join("report.html").display()))?;
+    print(&format!("Verify: mv-clip verify {}", quoted(folder)))
+}
+
+/// A path as an argument for a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    // Not an option.
+    let text = match text.starts_with('-') {
+        true => format!("./{text}"),
+        false => text.into_owned(),
+    };
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| quoted.into_owned())
+}
+
+fn code(collected: &Collected) -> ExitCode {
+    match collected.failures.as_slice() {
         [] => ExitCode::SUCCESS,
-        failures if failures.iter().all(|missing| missing.transient) => TEMPORARY.into(),
+        failures if failures.iter().all(|missing| missing.transient) => exit::temporary(),
         _ => ExitCode::FAILURE,
     }
 }
 
-/// Shown where standard error is a terminal that no log is written to.
-fn bars() -> MultiProgress {
-    MultiProgress::with_draw_target(if tracing::enabled!(tracing::Level::INFO) {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Footage may have to be waited for.
-fn waiting_for(bars: &MultiProgress, base_url: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} clips from {msg} ({elapsed})");
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
-    let spinner = ProgressBar::new_spinner().with_style(style);
-    let spinner = bars.add(spinner.with_message(base_url.to_owned()));
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
-}
-
-/// A bar for each download.
-fn watch(bars: MultiProgress) -> Box<Watch> {
-    Box::new(move |footage| {
-        let bar = bars.add(ProgressBar::no_length().with_style(style()));
-        let start = footage.start.format("%H:%M:%S");
-        bar.set_prefix(format!("{} {start}", footage.camera()));
-        Box::new(Bar(bar))
-    })
-}
-
-fn style() -> ProgressStyle {
-    let form = "{prefix} {bar:24} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}";
-    ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-struct Bar(ProgressBar);
-
-impl Progress for Bar {
-    fn at(&self, bytes: u64, length: Option<u64>) {
-        let Self(bar) = self;
-        if bar.length() != length {
-            if let Some(length) = length {
-                bar.set_length(length);
-            }
-            // What an earlier run left does not count for the rate.
-            bar.set_position(bytes);
-            bar.reset_eta();
+    #[test]
+    fn a_printed_path_is_one_argument() {
+        for (path, expected) in [
+            ("evidence", "evidence"),
+            ("my evidence", "'my evidence'"),
+            ("it's", "\"it's\""),
+            ("-v", "./-v"),
+            ("$HOME", "'$HOME'"),
+        ] {
+            assert_eq!(quoted(path.as_ref()), expected);
         }
-        bar.set_position(bytes);
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
     }
 }

@@ -1,28 +1,29 @@
-//! `host-test coverage`: what cameras saw in a window around an instant, in a folder.
+//! `mv-clip coverage`: the footage of many cameras around a time, in a folder.
 
 use std::process::ExitCode;
 
 use mv_clip_footage::Collector;
 
 use super::collect::{self, Calls, Output, Source};
+use super::exit;
 
-/// Saves what up to 100 cameras saw in a window around an instant, as files with a manifest and a
-/// report.
+/// Saves the footage of up to 100 cameras around a time in a folder
 ///
-/// One call asks for all of them, paced to MV_CLIP_REQUESTS_PER_SECOND. A camera that fails leaves the
-/// others alone. The exit code is 0 with every clip there, 75 where only failures remain that may
-/// pass, 130 after Ctrl-C, and 1 otherwise; the same command continues.
+/// The folder gets a manifest and a report. One call requests all cameras, at most MV_CLIP_REQUESTS_PER_SECOND. One
+/// camera's failure does not affect others. Run the same command again to resume. The exit code is 75 if every
+/// remaining failure is temporary.
 #[derive(clap::Args)]
+#[command(after_help = exit::HELP)]
 pub(super) struct Args {
-    /// The cameras' serial numbers, such as Q2XX-ABCD-1234.
+    /// The cameras' serial numbers, such as Q2XX-ABCD-1234
     #[arg(required = true)]
     serials: Vec<String>,
 
-    /// The middle of the window: an RFC 3339 time, such as 2026-03-12T14:31:00Z.
+    /// The middle of the window as an RFC 3339 time, such as 2026-03-12T14:31:00Z
     #[arg(long, value_name = "TIME")]
     at: String,
 
-    /// How long the window is, up to 300 s.
+    /// The length of the window, up to 300 seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     duration: u32,
 
@@ -36,10 +37,10 @@ pub(super) async fn run(args: Args) -> ExitCode {
 
 impl Source for Args {
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let Calls { host, variables } = calls;
+        let Calls { host, settings } = calls;
         let duration = Some(self.duration);
         let outcomes = host
-            .get_coverage(variables, &self.serials, &self.at, duration)
+            .get_coverage(settings, &self.serials, &self.at, duration)
             .await?;
         collect::save_all(collector, outcomes).await
     }

@@ -1,25 +1,24 @@
-//! `host-test demo`: the whole way, from a serial number to a checked clip, with the time of each
-//! step.
+//! `mv-clip demo`: from a serial number to a checked clip, with the time of each step.
 
 use std::time::Instant;
 
 use anyhow::Context;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{MockConfig, MockMeraki};
-use mv_clip_host::ClipRequest;
-use mv_clip_host::media::MediaClient;
+use mv_clip_host::{ClipRequest, Setting, Settings};
 use mv_clip_mpegts as mpegts;
 
-use super::settings::KEY;
-use super::{ComponentFile, KeyHolder, settings};
+use super::options::{ComponentFile, KeyHolder};
+use super::output::{OutputError, print};
+use super::settings;
 
-/// Gets a two-minute clip and checks that it is MPEG-TS, saying how long each step takes.
+/// Gets a clip from a mock of the Meraki API, and prints the time of each step
 ///
-/// By default it talks to a mock of the Meraki API that it starts itself. With a serial number, and
-/// MERAKI_DASHBOARD_API_KEY in the environment, it talks to the real API.
+/// The clip is checked to be an MPEG transport stream. With a serial number, and with MERAKI_DASHBOARD_API_KEY set,
+/// the command uses the Meraki API instead of the mock.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// A camera to ask at the real API.
+    /// A camera at the Meraki API
     serial: Option<String>,
 
     #[command(flatten)]
@@ -29,23 +28,23 @@ pub(super) struct Args {
     key: KeyHolder,
 }
 
-/// What to ask, and whom.
+/// The camera, and the settings to reach it.
 struct Target {
-    variables: Vec<(String, String)>,
+    settings: Settings,
     serial: String,
-    /// Kept, because it stops when it is dropped.
+    /// Stops when it is dropped.
     _mock: Option<MockMeraki>,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let target = target(args.serial.as_deref()).await?;
-    step("target", started, settings::base_url(&target.variables));
+    step("target", started, settings::base_url(&target.settings))?;
 
     let started = Instant::now();
     let file = args.component.component.display().to_string();
-    let host = settings::host(&args.component, &args.key, &target.variables, &[]).await?;
-    step("load", started, &file);
+    let host = settings::host(&args.component, &args.key, &target.settings, &[]).await?;
+    step("load", started, &file)?;
 
     let started = Instant::now();
     let end = Utc::now() - TimeDelta::minutes(5);
@@ -57,48 +56,52 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         end,
         imager_id: None,
     };
-    let clip = host.request_clip(&target.variables, &request).await?;
+    let clip = host.request_clip(&target.settings, &request).await?;
     step(
         "get-clip",
         started,
         &format!("{} from {} to {}", clip.serial, clip.start, clip.end),
-    );
-    say!("{:INDENT$}{}", "", clip.url.expose());
+    )?;
+    print(&format!("{:INDENT$}{}", "", clip.url.expose()))?;
 
     let started = Instant::now();
-    let media = MediaClient::new(host.outbound())?;
-    let bytes = media.fetch(&clip.url).await?;
-    step("fetch", started, &format!("{} bytes", bytes.len()));
+    let bytes = host.media_client()?.fetch(&clip.url).await?;
+    step("fetch", started, &format!("{} bytes", bytes.len()))?;
 
     let started = Instant::now();
-    let summary = mpegts::check(&bytes).context("what the URL serves is not a clip")?;
-    step("check", started, &format!("MPEG-TS: {summary}"));
-    Ok(())
+    let summary = mpegts::check(&bytes).context("the media host sent no clip")?;
+    Ok(step("check", started, &format!("MPEG-TS: {summary}"))?)
 }
 
 async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
-    let mut variables = settings::from_environment()?;
-    let has_key = variables.iter().any(|(name, _)| name == KEY);
+    let settings = Settings::from_env()?;
+    let has_key = settings.get(Setting::ApiKey).is_some();
     if let (Some(serial), true) = (serial, has_key) {
-        say!(
-            "Talking to the Meraki API at {}.",
-            settings::base_url(&variables)
-        );
+        print(&format!(
+            "Using the Meraki API at {}",
+            settings::base_url(&settings)
+        ))?;
         return Ok(Target {
-            variables,
+            settings,
             serial: serial.to_owned(),
             _mock: None,
         });
     }
     if serial.is_some() {
-        anyhow::bail!("a serial number means the real API: set {KEY} too, or leave the serial out");
+        anyhow::bail!(
+            "a serial number needs the Meraki API: set {}, or omit the serial number to use the mock",
+            Setting::ApiKey
+        );
     }
-    say!("Talking to a mock of the Meraki API (for the real one: {KEY} and a serial number).");
+    print(&format!(
+        "Using a mock of the Meraki API (for the real one, set {} and pass a serial number)",
+        Setting::ApiKey
+    ))?;
     let mock = MockMeraki::start(MockConfig::default()).await?;
-    // A real key stays out of it.
-    variables.retain(|(name, _)| !name.starts_with("MERAKI_"));
-    variables.push((KEY.to_owned(), mock.key().to_owned()));
-    variables.push(("MERAKI_BASE_URL".to_owned(), mock.base_url()));
+    // The mock gets no real key.
+    let settings = settings
+        .text(Setting::ApiKey, mock.key())
+        .base_url(mock.base_url());
     let serial = mock
         .cameras()
         .first()
@@ -106,17 +109,17 @@ async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
         .serial
         .clone();
     Ok(Target {
-        variables,
+        settings,
         serial,
         _mock: Some(mock),
     })
 }
 
-/// The column in which the text of the steps begins.
+/// The column of the text of the steps.
 const INDENT: usize = 26;
 
-fn step(name: &str, started: Instant, what: &str) {
+fn step(name: &str, started: Instant, text: &str) -> Result<(), OutputError> {
     let milliseconds = started.elapsed().as_secs_f64() * 1_000.0;
     let time = format!("{name:<10}{milliseconds:>9.1} ms");
-    say!("{time:<INDENT$}{what}");
+    print(&format!("{time:<INDENT$}{text}"))
 }

@@ -1,19 +1,20 @@
-//! `host-test get`: one clip's URL.
+//! `mv-clip get`: the URL of a clip.
 
 use std::process::ExitCode;
 
-use mv_clip_host::Clip;
+use mv_clip_host::{Clip, Settings};
 
-use super::call::{Call, waiting_for};
-use super::outcome::{clip_json, tell};
-use super::settings;
+use super::call::Call;
+use super::outcome::{clip_json, show};
+use super::progress::Spinner;
+use super::{exit, settings};
 
-/// Gets the temporary URL of a recorded clip.
+/// Prints the temporary URL of a recorded clip
 ///
-/// Settings are environment variables: MERAKI_DASHBOARD_API_KEY, MERAKI_BASE_URL and those that
-/// begin with MV_CLIP_; the README lists them. The exit code is 0 with a URL, 75 where the same call
-/// may succeed later, 2 where this command is used wrongly, and 1 otherwise.
+/// Settings are environment variables: MERAKI_DASHBOARD_API_KEY, MERAKI_BASE_URL, and those that begin with
+/// MV_CLIP_. The README lists them.
 #[derive(clap::Args)]
+#[command(after_help = exit::HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     call: Call,
@@ -21,16 +22,14 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> ExitCode {
     let clip = get(&args.call).await;
-    tell(clip, args.call.json, clip_json, |clip| {
+    show(clip, args.call.json, clip_json, |clip| {
         clip.url.expose().to_owned()
     })
 }
 
 async fn get(call: &Call) -> anyhow::Result<Clip> {
-    let variables = settings::from_environment()?;
-    let waiting = waiting_for(settings::base_url(&variables).to_owned());
-    let host = settings::host(&call.component, &call.key, &variables, &[]).await?;
-    let result = host.request_clip(&variables, &call.request()).await;
-    waiting.finish_and_clear();
-    Ok(result?)
+    let settings = Settings::from_env()?;
+    let _spinner = Spinner::start(&format!("waiting for {}", settings::base_url(&settings)));
+    let host = settings::host(&call.component, &call.key, &settings, &[]).await?;
+    Ok(host.request_clip(&settings, &call.request()).await?)
 }

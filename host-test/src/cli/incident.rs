@@ -1,4 +1,4 @@
-//! `host-test incident`: what cameras saw around an instant, in a folder.
+//! `mv-clip incident`: the footage around an event, in a folder.
 
 use std::process::ExitCode;
 
@@ -9,27 +9,29 @@ use mv_clip_footage::Collector;
 use mv_clip_host::ClipRequest;
 
 use super::collect::{self, Calls, Output, Source};
+use super::exit;
 
-/// Saves what cameras saw before and after an instant, as files with a manifest and a report.
+/// Saves the footage of cameras before and after an event in a folder
 ///
-/// Footage that is still to come is waited for, up to MV_CLIP_DEADLINE_SECONDS. A camera that fails
-/// leaves the others alone. The exit code is 0 with every clip there, 75 where only failures remain
-/// that may pass, 130 after Ctrl-C, and 1 otherwise; the same command continues.
+/// The folder gets a manifest and a report. The command waits for footage that is not available yet, up to
+/// MV_CLIP_DEADLINE_SECONDS. One camera's failure does not affect others. Run the same command again to resume. The
+/// exit code is 75 if every remaining failure is temporary.
 #[derive(clap::Args)]
+#[command(after_help = exit::HELP)]
 pub(super) struct Args {
-    /// The cameras' serial numbers, such as Q2XX-ABCD-1234.
+    /// The cameras' serial numbers, such as Q2XX-ABCD-1234
     #[arg(required = true)]
     serials: Vec<String>,
 
-    /// When it happened: an RFC 3339 time, such as 2026-03-12T14:31:00Z.
+    /// The time of the event as an RFC 3339 time, such as 2026-03-12T14:31:00Z
     #[arg(long, value_name = "TIME")]
     at: String,
 
-    /// How many seconds before that.
+    /// Seconds of footage before the event
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pre: u32,
 
-    /// How many seconds after.
+    /// Seconds of footage after the event
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     post: u32,
 
@@ -43,12 +45,12 @@ pub(super) async fn run(args: Args) -> ExitCode {
 
 impl Source for Args {
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let Calls { host, variables } = calls;
+        let Calls { host, settings } = calls;
         let (pre, post) = (Some(self.pre), Some(self.post));
         let save = async |request: ClipRequest| {
             let serial = &request.serial;
             let outcome = host
-                .get_incident(variables, serial, &self.at, pre, post)
+                .get_incident(settings, serial, &self.at, pre, post)
                 .await;
             Ok(collector.save(&request, outcome).await?)
         };
@@ -58,7 +60,7 @@ impl Source for Args {
     }
 }
 
-/// The window of each camera, once for each.
+/// One request per camera.
 fn requests(serials: &[String], at: &str, pre: u32, post: u32) -> anyhow::Result<Vec<ClipRequest>> {
     let (start, end) = around(at, pre, post)?;
     let mut requests: Vec<ClipRequest> = Vec::new();
@@ -80,13 +82,13 @@ fn requests(serials: &[String], at: &str, pre: u32, post: u32) -> anyhow::Result
 
 fn around(at: &str, pre: u32, post: u32) -> anyhow::Result<(String, String)> {
     let instant = DateTime::parse_from_rfc3339(at)
-        .with_context(|| format!("--at {at} is no RFC 3339 time such as 2026-03-12T14:31:00Z"))?
+        .with_context(|| format!("--at {at} is not an RFC 3339 time such as 2026-03-12T14:31:00Z"))?
         .to_utc();
     let start = instant.checked_sub_signed(TimeDelta::seconds(pre.into()));
     let end = instant.checked_add_signed(TimeDelta::seconds(post.into()));
     let (start, end) = start
         .zip(end)
-        .context("the window is out of the calendar")?;
+        .context("the window is outside the supported range of dates")?;
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
     Ok((text(start), text(end)))
 }
@@ -96,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_camera_named_twice_is_asked_once() {
+    fn a_camera_named_twice_is_requested_once() {
         let serials = ["Q2XX-ABCD-1234", "q2xx-abcd-1234", "Q2XX-ABCD-9999"].map(str::to_owned);
         let requests = requests(&serials, "2026-03-12T14:31:00Z", 30, 45).unwrap();
         let [first, second] = requests.as_slice() else {
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_named() {
+    fn an_invalid_time_is_named() {
         for at in ["yesterday", "2026-03-12T14:31:00", "2026-02-30T00:00:00Z"] {
             let error = around(at, 30, 30).unwrap_err().to_string();
             assert!(error.contains(at), "{error}");

@@ -1,4 +1,4 @@
-//! `host-test mock`: the mock Meraki API on a port, for anything that speaks HTTP.
+//! `mv-clip mock`: a mock of the Meraki API, for any HTTP client.
 
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -10,58 +10,58 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
-use meraki_mock::{Camera, DEFAULT_KEY, Faults, MockConfig, MockMeraki, Redirect};
-use mv_clip_host::RateLimit;
+use meraki_mock::{Camera, DEFAULT_KEY, Faults, MockConfig, MockMeraki, RateLimit, Redirect};
 use tokio::sync::oneshot;
 
-/// Runs the mock Meraki API until Ctrl-C
+use super::output::{print, print_json};
+
+/// Runs a mock of the Meraki API until Ctrl-C
 ///
-/// Point any client at the URL that is printed: this component, curl, the Meraki SDK. With -v, each
-/// request is logged.
+/// Prints its URL for any client: this command, curl, or Meraki's SDK. With -v, logs each request.
 #[derive(Args)]
 pub(crate) struct MockArgs {
-    /// Where to listen: a loopback address; port 0 takes a free one
+    /// The loopback address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// The API key that has access, in place of an obvious test key
+    /// The API key with access [default: a well-known test key]
     #[arg(long)]
     key: Option<String>,
-    /// A camera of the organisation; may be given more than once [default: an ordinary one, one with
-    /// four imagers, and one that is offline]
+    /// The serial number of a camera; can be repeated [default: one camera, one with four imagers, and one that
+    /// is offline]
     #[arg(long)]
     serial: Vec<String>,
-    /// How long after it was recorded footage can be asked for [default: 30]
+    /// Time until recorded footage is available [default: 30]
     #[arg(long, value_name = "SECONDS")]
     lag: Option<u32>,
-    /// Requests a second that the organisation may make [default: 10]
+    /// Maximum requests per second [default: 10]
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
-    /// Requests that it may make at once after a pause [default: 10]
+    /// Maximum requests at once after a pause [default: 10]
     #[arg(long, value_name = "N")]
     burst: Option<NonZeroU32>,
-    /// How long a request waits for its reply [default: 0]
+    /// Delay of each reply [default: 0]
     #[arg(long, value_name = "MILLISECONDS")]
     latency: Option<u32>,
-    /// How long a media URL works [default: 900]
+    /// Lifetime of media URLs [default: 900]
     #[arg(long, value_name = "SECONDS")]
     media_ttl: Option<u32>,
-    /// The clip behind every media URL: an MPEG-TS file, in place of one of four seconds
+    /// The MPEG-TS file of all media URLs [default: a clip of four seconds]
     #[arg(long, value_name = "FILE")]
     clip: Option<PathBuf>,
-    /// Send clients on to a shard (302) first, as Meraki does
+    /// Redirect requests to a shard (302), as Meraki does
     #[arg(long)]
     redirect: bool,
-    /// Let so many of a hundred replies go wrong: errors, broken replies, connections that break off or go silent
+    /// Percentage of replies to fail: errors, malformed replies, connections that break or stall
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(..=100))]
     faults: Option<u8>,
-    /// Another sequence of faults than that of seed 0
+    /// Selects the sequence of faults
     #[arg(long, value_name = "N", requires = "faults", default_value_t = 0)]
     seed: u64,
-    /// Print one line of JSON, with base_url and serials, in place of instructions
+    /// Print one line of JSON with base_url and serials instead of instructions
     #[arg(long)]
     json: bool,
-    /// End when standard input does, too: a program that starts the mock and holds the other end of
-    /// that pipe leaves no mock behind, even if it is killed
+    /// Also stop at the end of standard input, so that the mock ends with the program that holds the other end of
+    /// the pipe
     #[arg(long)]
     until_stdin_closes: bool,
 }
@@ -107,22 +107,18 @@ impl MockArgs {
     }
 }
 
-/// Runs the mock until Ctrl-C or, if so told, the end of standard input.
-///
-/// # Errors
-///
-/// If it cannot listen where it was told to.
+/// Runs the mock until Ctrl-C or, with `--until-stdin-closes`, the end of standard input.
 pub(crate) async fn run(args: MockArgs) -> anyhow::Result<()> {
     let (json, until_stdin_closes) = (args.json, args.until_stdin_closes);
     let config = args.config()?;
     let listen = config.listen;
     let mock = MockMeraki::start(config).await.with_context(|| {
-        format!("cannot listen on {listen}: give another address or port with --listen")
+        format!("cannot listen on {listen}; choose another address or port with --listen")
     })?;
     if json {
-        say!("{}", machine_readable(&mock));
+        print_json(&machine_readable(&mock))?;
     } else {
-        say!("{}", instructions(&mock, Utc::now()).trim_end());
+        print(&instructions(&mock, Utc::now()))?;
     }
     tokio::select! {
         signal = tokio::signal::ctrl_c() => signal.context("cannot wait for Ctrl-C"),
@@ -130,18 +126,18 @@ pub(crate) async fn run(args: MockArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Waits until `input` ends, whatever it says until then.
+/// Waits for the end of `input`, and ignores its content.
 ///
-/// A thread of its own reads, because tokio waits for its own ones at exit: after Ctrl-C, until the
-/// input ends.
+/// The thread is not one of tokio's, because tokio would wait for it at exit: after Ctrl-C, until the end of the
+/// input.
 async fn end_of(mut input: impl Read + Send + 'static) {
     let (sender, receiver) = oneshot::channel::<()>();
     thread::spawn(move || {
         let _sender = sender;
-        // What cannot be read any more has ended too.
+        // An error ends the input too.
         let _ = io::copy(&mut input, &mut io::sink());
     });
-    // Always an error: nothing is sent, the sender is dropped.
+    // This is always an error, because the sender is dropped.
     let _ = receiver.await;
 }
 
@@ -150,7 +146,7 @@ fn machine_readable(mock: &MockMeraki) -> serde_json::Value {
     serde_json::json!({ "base_url": mock.base_url(), "serials": serials })
 }
 
-/// What to type to use the mock, for a window that has footage at `now` and for as long as it is kept.
+/// Commands that use the mock, for a window with footage at `now`.
 fn instructions(mock: &MockMeraki, now: DateTime<Utc>) -> String {
     let base_url = mock.base_url();
     let mut cameras = String::new();
@@ -168,16 +164,17 @@ fn instructions(mock: &MockMeraki, now: DateTime<Utc>) -> String {
         let state = if *online { "online" } else { "offline" };
         cameras.push_str(&format!("  {serial}  {state}{imagers}\n"));
     }
-    // A key of the user's own is not printed: it may be a real one.
+    // The user's key is not printed, because it may be a real one.
     let key = if mock.key() == DEFAULT_KEY {
         DEFAULT_KEY
     } else {
-        "'the key given with --key'"
+        "'the key of --key'"
     };
     let serial = mock
         .cameras()
         .first()
         .map_or("SERIAL", |camera| &camera.serial);
+    let argument = shlex::try_quote(serial).unwrap_or_default();
     let time = |minutes_ago| {
         let time = now - TimeDelta::minutes(minutes_ago);
         time.to_rfc3339_opts(SecondsFormat::Secs, true)
@@ -187,19 +184,19 @@ fn instructions(mock: &MockMeraki, now: DateTime<Utc>) -> String {
         r#"Mock Meraki API: {base_url}
 Cameras:
 {cameras}
-Point a client at it:
+Commands to try:
 
   export MERAKI_BASE_URL={base_url}
   export MERAKI_DASHBOARD_API_KEY={key}
 
-  cargo host-test get {serial} --start {start} --end {end}
+  mv-clip get {argument} --start {start} --end {end}
 
   curl --location --header "Authorization: Bearer $MERAKI_DASHBOARD_API_KEY" \
     "$MERAKI_BASE_URL/devices/{serial}/camera/clip?startTimestamp={start}&endTimestamp={end}"
 
   python -c "import meraki; print(meraki.DashboardAPI(base_url='{base_url}', suppress_logging=True).camera.clipDeviceCamera('{serial}', '{start}', '{end}'))"
 
-Stop it with Ctrl-C.
+Press Ctrl-C to stop.
 "#
     )
 }

@@ -1,41 +1,36 @@
-//! The commands of `host-test`.
-
-/// `println!`, for output that may be piped into `head`: a reader that has left is no error.
-macro_rules! say {
-    ($($argument:tt)*) => {
-        $crate::cli::say(format_args!($($argument)*))
-    };
-}
+//! The commands of `mv-clip`.
 
 mod call;
 mod collect;
 mod coverage;
 mod demo;
+mod exit;
+mod failures;
 mod get;
 mod incident;
 mod inspect;
+mod log;
 mod mock;
+mod options;
 mod outcome;
+mod output;
+mod progress;
 mod range;
 mod save;
 mod settings;
 mod verify;
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
-/// Runs the mv-clip component against the Meraki API, or against a mock of it.
+/// Gets recorded video from Cisco Meraki MV cameras
+///
+/// Set the API key in MERAKI_DASHBOARD_API_KEY. To try it without a camera, run `mv-clip demo` or `mv-clip mock`.
 #[derive(Parser)]
-#[command(name = "host-test", version)]
-pub(crate) struct Cli {
-    /// Log to standard error: -v what is done, -vv each request. Neither the API key nor a clip's
-    /// URL is ever logged.
+#[command(name = "mv-clip", bin_name = "mv-clip", version, after_help = exit::HELP)]
+struct Cli {
+    /// Log to standard error: -v for calls, -vv for each request (never the API key or the URL of a clip)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = 100)]
     verbose: u8,
 
@@ -56,116 +51,56 @@ enum Command {
     Demo(demo::Args),
 }
 
-/// The environment variable that says which component to run.
-const COMPONENT: &str = "MV_CLIP_COMPONENT";
-
-/// The environment variable that says where compiled components are kept.
-const CACHE: &str = "MV_CLIP_CACHE";
-
-/// Which component to run.
-#[derive(clap::Args)]
-struct ComponentFile {
-    /// The component; `cargo xtask build` makes it.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = COMPONENT,
-        default_value = "target/component/mv-clip.wasm"
-    )]
-    component: PathBuf,
-
-    /// Where compiled components are kept, so that only the first run compiles: a folder of your own
-    /// [default: mv-clip in your cache folder].
-    #[arg(long, value_name = "DIR", env = CACHE)]
-    cache: Option<PathBuf>,
-}
-
-/// Who holds the API key while the component runs.
-#[derive(clap::Args)]
-struct KeyHolder {
-    /// What the component gets of MERAKI_DASHBOARD_API_KEY.
-    #[arg(long, value_enum, value_name = "MODE", default_value_t)]
-    key_mode: KeyOption,
-}
-
-#[derive(Clone, Copy, Default, clap::ValueEnum)]
-enum KeyOption {
-    /// The key itself, as a setting.
-    #[default]
-    Environment,
-    /// A random token, which is swapped for the key on its way to the API.
-    Placeholder,
-    /// Nothing: the key is added on the way to the API.
-    Injection,
-}
-
-impl ComponentFile {
-    /// Where compiled components are kept; nowhere where that is nobody's cache folder.
-    fn cache(&self) -> Option<PathBuf> {
-        let of_user = || Some(dirs::cache_dir()?.join("mv-clip"));
-        self.cache.clone().or_else(of_user)
-    }
-}
-
-pub(crate) async fn run(cli: Cli) -> ExitCode {
-    log(cli.verbose);
-    let result = match cli.command {
-        Command::Get(args) => return get::run(args).await,
-        Command::Save(args) => return save::run(args).await,
-        Command::Incident(args) => return incident::run(args).await,
-        Command::Range(args) => return range::run(args).await,
-        Command::Coverage(args) => return coverage::run(args).await,
-        Command::Verify(args) => return verify::run(args).await,
-        Command::Mock(args) => mock::run(args).await,
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Demo(args) => demo::run(args).await,
+/// Runs the command of this process.
+pub(crate) async fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return help_or_usage(&error),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    log::init(cli.verbose);
+    match cli.command {
+        Command::Get(args) => get::run(args).await,
+        Command::Save(args) => save::run(args).await,
+        Command::Incident(args) => incident::run(args).await,
+        Command::Range(args) => range::run(args).await,
+        Command::Coverage(args) => coverage::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::Mock(args) => outcome::end(mock::run(args).await, false),
+        Command::Inspect(args) => outcome::end(inspect::run(&args), false),
+        Command::Demo(args) => outcome::end(demo::run(args).await, false),
     }
 }
 
-/// Only this crate's own events: what others log is not theirs to keep secrets from.
-fn log(verbose: u8) {
-    let level = match verbose {
-        0 => LevelFilter::WARN,
-        1 => LevelFilter::INFO,
-        _ => LevelFilter::DEBUG,
-    };
-    let own = Targets::new().with_target("host_test", level);
-    let mut to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    if !std::io::stderr().is_terminal() {
-        to_stderr = to_stderr.with_ansi(false);
+/// Prints the help or the version as they were asked for, or else what is wrong with the arguments.
+fn help_or_usage(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if error.use_stderr() {
+        output::print_usage(&text);
+        return exit::usage();
     }
-    tracing_subscriber::registry()
-        .with(to_stderr)
-        .with(own)
-        .init();
-}
-
-fn say(line: std::fmt::Arguments<'_>) {
-    use std::io::Write;
-    // Nobody is left to be told.
-    let _ = writeln!(std::io::stdout(), "{}", harmless(&line.to_string()));
-}
-
-/// Without what would steer the terminal: a component's words may be in it.
-fn harmless(text: &str) -> String {
-    let is_steering = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    text.replace(is_steering, "\u{fffd}")
+    let printed = output::print(&text).map_err(anyhow::Error::from);
+    outcome::end(printed, false)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::CommandFactory;
+
+    use super::Cli;
 
     #[test]
-    fn what_is_printed_does_not_steer_the_terminal() {
-        let printed = harmless("a\tb\nc\u{1b}[2J\u{7f}\u{9b}");
-        assert_eq!(printed, "a\tb\nc\u{fffd}[2J\u{fffd}\u{fffd}");
+    fn the_definition_of_the_command_line_is_valid() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_help_names_another_program() {
+        let mut command = Cli::command();
+        command.build();
+        for mut command in command.get_subcommands().cloned() {
+            let help = command.render_long_help().to_string();
+            assert!(!help.contains("host-test"), "{help}");
+            assert!(help.contains("Usage: mv-clip "), "{help}");
+        }
     }
 }

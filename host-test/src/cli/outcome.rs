@@ -1,39 +1,45 @@
-//! How a command that calls the component once ends: the result or the error, and the exit code.
+//! Prints the result or the error of a command.
 
 use std::process::ExitCode;
 
-use mv_clip_host::clip::kind_name;
 use mv_clip_host::{CallError, Clip, ClipError};
 use serde_json::{Value, json};
 
-/// The exit code for what may succeed later: EX_TEMPFAIL of sysexits(3).
-pub(super) const TEMPORARY: u8 = 75;
+use super::exit;
+use super::output::{self, OutputError, print, print_json};
 
-/// Prints the result, in one of two forms, or the error in the same.
-pub(super) fn tell<T>(
+/// Prints the result of a call, as text or as JSON.
+pub(super) fn show<T>(
     result: anyhow::Result<T>,
     as_json: bool,
     json: impl FnOnce(&T) -> Value,
-    line: impl FnOnce(&T) -> String,
+    text: impl FnOnce(&T) -> String,
 ) -> ExitCode {
-    match result {
-        Ok(value) if as_json => say!("{}", json(&value)),
-        Ok(value) => say!("{}", line(&value)),
-        Err(error) => {
-            if as_json {
-                say!("{}", error_json(&error));
-            } else {
-                eprintln!("error: {error:#}");
-            }
-            return match error.downcast_ref() {
-                Some(CallError::Clip(ClipError::Transient(_)) | CallError::ShuttingDown) => {
-                    TEMPORARY.into()
-                }
-                _ => ExitCode::FAILURE,
-            };
+    let printed = result.and_then(|value| {
+        if as_json {
+            print_json(&json(&value))?;
+        } else {
+            print(&text(&value))?;
         }
+        Ok(())
+    });
+    end(printed, as_json)
+}
+
+/// Prints the error of a command, if it has one, and chooses the exit code.
+pub(super) fn end(result: anyhow::Result<()>, as_json: bool) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    if as_json && !error.is::<OutputError>() {
+        if let Err(unprinted) = print_json(&error_json(&error)) {
+            output::print_error(error.as_ref());
+            output::print_error(&unprinted);
+        }
+    } else {
+        output::print_error(error.as_ref());
     }
-    ExitCode::SUCCESS
+    exit::code(&error)
 }
 
 pub(super) fn clip_json(clip: &Clip) -> Value {
@@ -48,16 +54,19 @@ pub(super) fn clip_json(clip: &Clip) -> Value {
     })
 }
 
-pub(super) fn error_json(error: &anyhow::Error) -> Value {
+fn error_json(error: &anyhow::Error) -> Value {
     let (case, failure) = match error.downcast_ref() {
         Some(CallError::Clip(ClipError::Permanent(failure))) => ("permanent", failure),
         Some(CallError::Clip(ClipError::Transient(failure))) => ("transient", failure),
-        _ => return json!({ "error": { "case": "host", "message": format!("{error:#}") } }),
+        _ => {
+            let message = mv_clip_core::text::error_chain(error.as_ref());
+            return json!({ "error": { "case": "host", "message": message } });
+        }
     };
     json!({
         "error": {
             "case": case,
-            "kind": kind_name(failure.kind),
+            "kind": failure.kind.name(),
             "message": failure.message,
             "status": failure.status,
             "request_id": failure.request_id,

@@ -1,27 +1,21 @@
 //! The guest's settings, from this process's environment, and the host that they need.
 
-use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use mv_clip_host::outbound::Timeouts;
-use mv_clip_host::outbound::policy::Destination;
 use mv_clip_host::{
-    ApiKey, ClipHost, CodeCache, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter,
+    ApiKey, CacheError, ClipHost, CodeCache, KeyMode, Limits, LoadError, OriginPattern, Policy,
+    RateLimit, RateLimiter, Setting, Settings, Timeouts,
 };
 
-use super::{CACHE, COMPONENT, ComponentFile, KeyHolder, KeyOption};
+use super::options::{ComponentFile, KeyHolder, KeyOption};
 
 /// The environment variable that says where to save a clip.
 pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
 
-pub(super) const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
-
-const BASE_URL: &str = "MERAKI_BASE_URL";
 const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";
 
-const REQUESTS_PER_SECOND: &str = "MV_CLIP_REQUESTS_PER_SECOND";
 const DEFAULT_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
 /// The longest `MV_CLIP_DEADLINE_SECONDS` that the guest accepts.
@@ -30,42 +24,8 @@ const LONGEST_DEADLINE: Duration = Duration::from_secs(86_400);
 /// The longest `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` that it accepts.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(600);
 
-/// Meraki's regions: an API redirects to shards below these.
-const MERAKI: [&str; 5] = [
-    "https://*.meraki.com",
-    "https://*.meraki.ca",
-    "https://*.meraki.cn",
-    "https://*.meraki.in",
-    "https://*.gov-meraki.com",
-];
-
-/// The environment variables that are the guest's: it gets no others.
-pub(super) fn from_environment() -> anyhow::Result<Vec<(String, String)>> {
-    guests(std::env::vars_os())
-}
-
-fn guests(
-    variables: impl Iterator<Item = (OsString, OsString)>,
-) -> anyhow::Result<Vec<(String, String)>> {
-    let of_guest = |name: &String| {
-        (name.starts_with("MV_CLIP_") || name.starts_with("MERAKI_"))
-            && ![CACHE, COMPONENT, DESTINATION].contains(&name.as_str())
-    };
-    variables
-        .filter_map(|(name, value)| Some((name.into_string().ok().filter(of_guest)?, value)))
-        .map(|(name, value)| match value.into_string() {
-            Ok(value) => Ok((name, value)),
-            // Not the value: it may be the key.
-            Err(_) => Err(anyhow!(
-                "the environment variable {name} is not UTF-8: set it again"
-            )),
-        })
-        .collect()
-}
-
-pub(super) fn base_url(variables: &[(String, String)]) -> &str {
-    let given = variables.iter().find(|(name, _)| name == BASE_URL);
-    given.map_or(DEFAULT_BASE_URL, |(_, value)| value)
+pub(super) fn base_url(settings: &Settings) -> &str {
+    settings.get(Setting::BaseUrl).unwrap_or(DEFAULT_BASE_URL)
 }
 
 /// Loads the component into a host that cuts none of the guest's settings short. Beside what the
@@ -73,49 +33,52 @@ pub(super) fn base_url(variables: &[(String, String)]) -> &str {
 pub(super) async fn host(
     component: &ComponentFile,
     key: &KeyHolder,
-    variables: &[(String, String)],
+    settings: &Settings,
     others: &[http::Uri],
 ) -> anyhow::Result<ClipHost> {
-    let (file, cache) = (component.component.clone(), component.cache());
-    let api = api(variables)?;
-    let mut outbound = Outbound::builder()
-        .policy(policy(api.clone(), others))
+    let mut builder = ClipHost::builder()
+        .policy(policy(settings, others))
         .timeouts(timeouts())
-        .rate_limiter(RateLimiter::new(rate_limit(variables)));
-    if let Some(key) = kept_key(key.key_mode, variables, api)? {
-        outbound = outbound.key(key);
+        .limits(limits())
+        .rate_limiter(RateLimiter::new(rate_limit(settings)));
+    if let Some((key, mode)) = kept_key(key.key_mode, settings)? {
+        builder = builder.key(key, mode);
     }
-    let outbound = outbound.build()?;
-    // Compiling is no work for a thread that has a spinner, or a mock, to run.
-    let load = tokio::task::spawn_blocking(move || {
-        let component = mv_clip_host::read_component(&file)?;
-        anyhow::Ok(match cache.as_deref().map(CodeCache::at) {
-            Some(Ok(cache)) => ClipHost::cached(&component, outbound, limits(), &cache)?,
-            Some(Err(error)) => {
-                tracing::warn!("{error}: the component is compiled for this run alone");
-                ClipHost::new(&component, outbound, limits())?
-            }
-            None => ClipHost::new(&component, outbound, limits())?,
+    match cache(component) {
+        Ok(cache) => builder = builder.cache(cache),
+        // A user without a cache folder knows.
+        Err(CacheError::NoFolder) => {}
+        Err(error) => tracing::warn!("{error}: the component is compiled for this run alone"),
+    }
+    builder
+        .load(&component.component)
+        .await
+        .map_err(|error| match error {
+            LoadError::Read { .. } => anyhow!("{error}. {BUILD}"),
+            error => error.into(),
         })
-    });
-    load.await.context("loading the component broke off")?
+}
+
+/// What to do about a component that is not there.
+pub(super) const BUILD: &str = "`cargo xtask build` makes it";
+
+fn cache(component: &ComponentFile) -> Result<CodeCache, CacheError> {
+    match &component.cache {
+        Some(folder) => CodeCache::at(folder),
+        None => CodeCache::default_dir(),
+    }
 }
 
 fn limits() -> Limits {
-    Limits {
-        wall_time: LONGEST_DEADLINE + Duration::from_secs(60),
-        ..Limits::default()
-    }
+    Limits::default().wall_time(LONGEST_DEADLINE + Duration::from_secs(60))
 }
 
 /// The pace that the guest keeps in one call, for all calls of a command together. What is no number
 /// here is none for the guest either, which says so before it sends anything.
-fn rate_limit(variables: &[(String, String)]) -> RateLimit {
-    let given = variables
-        .iter()
-        .find(|(name, _)| name == REQUESTS_PER_SECOND);
+fn rate_limit(settings: &Settings) -> RateLimit {
+    let given = settings.get(Setting::RequestsPerSecond);
     let per_second = given
-        .and_then(|(_, value)| value.parse().ok())
+        .and_then(|value| value.parse().ok())
         .unwrap_or(DEFAULT_REQUESTS_PER_SECOND);
     RateLimit {
         per_second,
@@ -126,52 +89,37 @@ fn rate_limit(variables: &[(String, String)]) -> RateLimit {
 /// The time to connect stays as it is by default: no server takes longer, and an attempt that is spent
 /// on a dead address is better spent on another attempt.
 fn timeouts() -> Timeouts {
-    Timeouts {
-        first_byte: LONGEST_ATTEMPT,
-        between_bytes: LONGEST_ATTEMPT,
-        ..Timeouts::default()
-    }
+    Timeouts::default()
+        .first_byte(LONGEST_ATTEMPT)
+        .between_bytes(LONGEST_ATTEMPT)
 }
 
 /// The key, where it is not the guest's to hold. Without one the API says that it is missing.
-fn kept_key(
-    mode: KeyOption,
-    variables: &[(String, String)],
-    api: Vec<Destination>,
-) -> anyhow::Result<Option<ApiKey>> {
+fn kept_key(mode: KeyOption, settings: &Settings) -> anyhow::Result<Option<(ApiKey, KeyMode)>> {
     let mode = match mode {
         KeyOption::Environment => return Ok(None),
         KeyOption::Placeholder => KeyMode::Placeholder,
         KeyOption::Injection => KeyMode::Injection,
     };
-    let given = variables.iter().find(|(name, _)| name == KEY);
-    let key = given.map(|(_, key)| ApiKey::new(key, mode, api));
-    key.transpose().context(KEY)
+    let key = settings.get(Setting::ApiKey).map(ApiKey::new);
+    let key = key.transpose().context(Setting::ApiKey)?;
+    Ok(key.map(|key| (key, mode)))
 }
 
 /// Where the API is: all of Meraki where the base URL is in one of its regions, since they redirect to
 /// each other's shards; otherwise the base URL's origin alone. A base URL that cannot be read opens
 /// nothing: the guest says what is wrong with it.
-fn api(variables: &[(String, String)]) -> anyhow::Result<Vec<Destination>> {
-    let meraki = MERAKI
-        .iter()
-        .map(|form| form.parse())
-        .collect::<Result<Vec<Destination>, _>>()?;
-    let url: http::Uri = base_url(variables).parse().unwrap_or_default();
-    let region = Policy::new(meraki.clone()).allows(&url).is_ok();
-    Ok(if region {
-        meraki
-    } else {
-        origin(&url).into_iter().collect()
-    })
+fn policy(settings: &Settings, others: &[http::Uri]) -> Policy {
+    let url: http::Uri = base_url(settings).parse().unwrap_or_default();
+    let meraki = Policy::meraki();
+    let api = match meraki.allows(&url) {
+        Ok(_) => meraki,
+        Err(_) => Policy::new(origin(&url)),
+    };
+    api.allow(others.iter().filter_map(origin))
 }
 
-/// What the guest may reach.
-fn policy(api: Vec<Destination>, others: &[http::Uri]) -> Policy {
-    Policy::new(api.into_iter().chain(others.iter().filter_map(origin)))
-}
-
-fn origin(url: &http::Uri) -> Option<Destination> {
+fn origin(url: &http::Uri) -> Option<OriginPattern> {
     let (scheme, authority) = (url.scheme_str()?, url.authority()?);
     format!("{scheme}://{authority}").parse().ok()
 }
@@ -180,12 +128,18 @@ fn origin(url: &http::Uri) -> Option<Destination> {
 mod tests {
     use super::*;
 
+    fn opened(policy: &Policy) -> Vec<String> {
+        policy.origins().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn a_base_url_opens_its_region_or_its_origin() {
+        let meraki = opened(&Policy::meraki());
+        let meraki: Vec<_> = meraki.iter().map(String::as_str).collect();
         let cases: [(&str, &[&str]); 9] = [
-            ("https://api.meraki.com/api/v1", &MERAKI),
-            ("https://api.gov-meraki.com/api/v1", &MERAKI),
-            ("https://N7.Meraki.CA./api/v1", &MERAKI),
+            ("https://api.meraki.com/api/v1", &meraki),
+            ("https://api.gov-meraki.com/api/v1", &meraki),
+            ("https://N7.Meraki.CA./api/v1", &meraki),
             (
                 "https://api.meraki.com:8443/",
                 &["https://api.meraki.com:8443"],
@@ -200,23 +154,21 @@ mod tests {
             ("not a URL", &[]),
         ];
         for (base_url, expected) in cases {
-            let variables = [(BASE_URL.to_owned(), base_url.to_owned())];
-            let api = api(&variables).unwrap();
-            let opened: Vec<_> = api.iter().map(ToString::to_string).collect();
-            assert_eq!(opened, expected, "{base_url}");
+            let settings = Settings::default().base_url(base_url);
+            assert_eq!(opened(&policy(&settings, &[])), expected, "{base_url}");
         }
-        assert_eq!(api(&[]).unwrap().len(), MERAKI.len());
+        assert_eq!(opened(&policy(&Settings::default(), &[])), meraki);
     }
 
     #[test]
     fn a_destination_opens_its_origin() {
         let destination = "https://b.s3.amazonaws.com/c.ts?X-Amz-Signature=x";
-        let policy = policy(api(&[]).unwrap(), &[destination.parse().unwrap()]);
-        let last = policy.destinations().last().unwrap().to_string();
-        assert_eq!(last, "https://b.s3.amazonaws.com");
+        let policy = policy(&Settings::default(), &[destination.parse().unwrap()]);
+        let last = opened(&policy).pop();
+        assert_eq!(last.as_deref(), Some("https://b.s3.amazonaws.com"));
     }
 
-    /// The numbers are the README's; `tests/it/input.rs` holds the guest to them.
+    /// The numbers are those of docs/SETTINGS.md; `tests/it/input.rs` holds the guest to them.
     #[test]
     fn no_setting_that_the_guest_accepts_is_cut_short() {
         let (longest_deadline, longest_attempt) =
@@ -229,45 +181,12 @@ mod tests {
     #[test]
     fn a_command_keeps_the_pace_of_a_call() {
         for (value, expected) in [(None, 5), (Some("1"), 1), (Some("100"), 100)] {
-            let given = value.map(|value| (REQUESTS_PER_SECOND.to_owned(), value.to_owned()));
-            let limit = rate_limit(given.as_slice());
+            let settings = value.map_or_else(Settings::default, |value| {
+                Settings::default().text(Setting::RequestsPerSecond, value)
+            });
+            let limit = rate_limit(&settings);
             let found = (limit.per_second.get(), limit.burst.get());
             assert_eq!(found, (expected, expected), "{value:?}");
         }
-    }
-
-    #[test]
-    fn the_guest_gets_its_own_variables_alone() {
-        let given = [
-            "MERAKI_BASE_URL",
-            "MV_CLIP_LAG_SECONDS",
-            COMPONENT,
-            DESTINATION,
-            "HOME",
-        ];
-        let given = given.map(|name| (name.into(), "x".into()));
-        let names: Vec<_> = guests(given.into_iter())
-            .unwrap()
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
-        assert_eq!(names, ["MERAKI_BASE_URL", "MV_CLIP_LAG_SECONDS"]);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_a_variable_of_the_guests_must_be_utf_8_and_its_value_is_not_told() {
-        use std::os::unix::ffi::OsStringExt;
-        let broken = || OsString::from_vec(b"5ec2e7\xff".to_vec());
-        let others = [("HOME".into(), broken()), (broken(), broken())];
-        assert!(guests(others.into_iter()).unwrap().is_empty());
-
-        let own = [("MERAKI_DASHBOARD_API_KEY".into(), broken())];
-        let error = format!("{:?}", guests(own.into_iter()).unwrap_err());
-        assert!(
-            error.contains("MERAKI_DASHBOARD_API_KEY is not UTF-8"),
-            "{error}"
-        );
-        assert!(!error.contains("5ec2e7"), "{error}");
     }
 }

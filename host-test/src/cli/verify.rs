@@ -1,4 +1,4 @@
-//! `host-test verify`: whether a folder still holds what was saved.
+//! `mv-clip verify`: whether a folder is unchanged.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,63 +6,63 @@ use std::process::ExitCode;
 use mv_clip_footage::{Verified, verify};
 use serde_json::{Value, json};
 
-/// Checks the files of a folder that `incident`, `range` or `coverage` filled against its manifest.
+use super::outcome;
+use super::output::{OutputError, print, print_json, print_message};
+
+/// Verifies the files of a folder against its manifest
 ///
-/// It compares sizes and SHA-256, and finds files that are missing or were added. The exit code is 0
-/// if all is as it was saved, and 1 otherwise.
+/// Compares sizes and SHA-256, and reports files that are missing or not in the manifest. The exit code is 0 if there
+/// are no differences, 1 otherwise.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The folder.
+    /// A folder filled by `mv-clip incident`, `range` or `coverage`
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 
-    /// Print what was found, or the error, as one JSON object.
+    /// Print the differences, or the error, as one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(args: Args) -> ExitCode {
-    let Args { folder, json } = args;
-    let verified = match verify(&folder).await {
-        Ok(verified) => verified,
-        Err(error) => {
-            if json {
-                say!("{}", json!({ "error": { "message": error.to_string() } }));
-            } else {
-                eprintln!("error: {error}");
-            }
-            return ExitCode::FAILURE;
-        }
+    let verified = verify(&args.folder).await;
+    let is_equal = verified
+        .as_ref()
+        .is_ok_and(|verified| verified.differences.is_empty());
+    let shown = match verified {
+        Ok(verified) => show(&verified, args.json).map_err(anyhow::Error::from),
+        Err(error) => Err(error.into()),
     };
-    let Verified { files, differences } = &verified;
-    let ok = differences.is_empty();
-    if json {
-        say!("{}", found(&verified));
-    } else {
-        for (name, difference) in differences {
-            eprintln!("{name}: {difference}");
-        }
-        match (differences.len(), files) {
-            (0, 1) => say!("1 file is as it was saved."),
-            (0, files) => say!("{files} files are as they were saved."),
-            (1, _) => say!("1 difference from the manifest."),
-            (found, _) => say!("{found} differences from the manifest."),
-        }
-    }
-    if ok {
-        ExitCode::SUCCESS
-    } else {
+    let is_shown = shown.is_ok();
+    let code = outcome::end(shown, args.json);
+    if is_shown && !is_equal {
         ExitCode::FAILURE
+    } else {
+        code
     }
 }
 
-fn found(verified: &Verified) -> Value {
-    let Verified { files, differences } = verified;
+fn show(verified: &Verified, json: bool) -> Result<(), OutputError> {
+    if json {
+        return print_json(&as_json(verified));
+    }
+    for (name, difference) in &verified.differences {
+        print_message(name, &difference.to_string());
+    }
+    print(&match (verified.differences.len(), verified.files) {
+        (0, 1) => "1 file verified: no differences".to_owned(),
+        (0, files) => format!("{files} files verified: no differences"),
+        (1, _) => "1 difference from the manifest".to_owned(),
+        (differences, _) => format!("{differences} differences from the manifest"),
+    })
+}
+
+fn as_json(verified: &Verified) -> Value {
+    let differences = verified.differences.iter();
     let differences: Vec<_> = differences
-        .iter()
         .map(|(name, difference)| {
-            json!({ "name": name, "kind": difference.name(), "message": difference.to_string() })
+            json!({ "name": name, "kind": difference.kind(), "message": difference.to_string() })
         })
         .collect();
-    json!({ "ok": differences.is_empty(), "files": files, "differences": differences })
+    json!({ "ok": differences.is_empty(), "files": verified.files, "differences": differences })
 }

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use http::{Response, StatusCode};
 use meraki_mock::{Authorization, MockConfig, RecordedRequest, Redirect, Scripted, Target};
-use mv_clip_host::{CallError, ClipRequest, FailureKind, Phase, RateLimit};
+use mv_clip_host::{CallError, ClipHost, ClipRequest, FailureKind, Limits, Phase, RateLimit};
 use mv_clip_mpegts as mpegts;
 
 use crate::simulated::{STEP, Simulated};
-use crate::support::{SERIAL, World, ending, footage, permanent, transient};
+use crate::support::{SERIAL, World, component_file, ending, footage, permanent, transient};
 
 const NO_VIDEO: &str = "No video for specified timestamp";
 
@@ -38,11 +38,11 @@ async fn the_url_serves_a_clip() {
     } = footage(SERIAL);
     let url = world
         .host
-        .get_clip(world.variables(), &serial, &start, &end)
+        .get_clip(world.settings(), &serial, &start, &end)
         .await
         .unwrap();
     let summary = mpegts::check(&world.fetch(&url).await.unwrap()).unwrap();
-    assert_eq!(summary.programmes.len(), 1);
+    assert_eq!(summary.programs.len(), 1);
 
     let requests = world.mock.requests();
     let [api, fetched] = &requests[..] else {
@@ -374,7 +374,7 @@ async fn calls_run_side_by_side() {
     for call in calls {
         call.await.unwrap().unwrap();
     }
-    assert_eq!(world.mock.most_at_once(), CALLS);
+    assert_eq!(world.mock.max_concurrency(), CALLS);
 }
 
 #[tokio::test]
@@ -382,19 +382,12 @@ async fn the_host_stops_a_guest_that_outlasts_its_wall_time() {
     let _time = Simulated::time();
     let world = World::new().await.set("MV_CLIP_LAG_SECONDS", "3600");
     let world = world.set("MV_CLIP_DEADLINE_SECONDS", "86400");
-    let limits = mv_clip_host::Limits {
-        wall_time: Duration::from_secs(1),
-        ..Default::default()
-    };
-    let host = mv_clip_host::ClipHost::from_file(
-        &crate::support::component_file(),
-        crate::support::outbound(mv_clip_host::Policy::default()),
-        limits,
-    )
-    .unwrap();
+    let limits = Limits::default().wall_time(Duration::from_secs(1));
+    let builder = ClipHost::builder().limits(limits);
+    let host = builder.load(component_file()).await.unwrap();
     let request = ending(SERIAL, Utc::now());
     let error = host
-        .request_clip(world.variables(), &request)
+        .request_clip(world.settings(), &request)
         .await
         .unwrap_err();
     let phase = match error {

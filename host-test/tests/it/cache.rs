@@ -4,14 +4,15 @@ use std::path::Path;
 use std::process::Stdio;
 use std::{fs, io};
 
-use mv_clip_host::{ClipHost, CodeCache, Limits, Policy, read_component};
+use mv_clip_host::{ClipHost, CodeCache, Limits};
 use tokio::process::Command;
 
-use crate::support::{SERIAL, World, component_file, footage, outbound};
+use crate::support::{SERIAL, World, component_file, footage};
 
 fn load(cache: &CodeCache, limits: Limits) {
-    let component = read_component(&component_file()).unwrap();
-    ClipHost::cached(&component, outbound(Policy::default()), limits, cache).unwrap();
+    let component = fs::read(component_file()).unwrap();
+    let builder = ClipHost::builder().limits(limits).cache(cache.clone());
+    builder.load_bytes_blocking(&component).unwrap();
 }
 
 /// All files below a folder.
@@ -39,13 +40,7 @@ fn a_component_is_compiled_once_for_each_engine() {
     assert_eq!(cache.hits(), 0);
     load(&cache, Limits::default());
     // Another pool of instances runs the same code.
-    load(
-        &cache,
-        Limits {
-            memory: 8 << 20,
-            ..Limits::default()
-        },
-    );
+    load(&cache, Limits::default().memory(8 << 20));
     assert_eq!(cache.hits(), 2);
 }
 
@@ -79,7 +74,7 @@ async fn many_processes_fill_it_at_once() {
         Command::new(env!("CARGO_BIN_EXE_mv-clip"))
             .args(arguments)
             .env_clear()
-            .envs(world.variables().iter().cloned())
+            .envs(world.variables())
             .env("MV_CLIP_COMPONENT", component_file())
             .env("MV_CLIP_CACHE", folder)
             .stdout(Stdio::piped())

@@ -1,5 +1,7 @@
 //! The command line, as people and programs use it.
 
+mod output;
+
 use std::process::Output;
 
 use meraki_mock::{Authorization, CLIP, MockConfig};
@@ -20,11 +22,11 @@ fn command(world: &World, arguments: &[&str]) -> Command {
         .env_clear()
         .env("MV_CLIP_COMPONENT", component_file())
         .env("MV_CLIP_CACHE", CACHE)
-        .envs(world.variables().iter().cloned());
+        .envs(world.variables());
     command
 }
 
-async fn host_test(world: &World, arguments: &[&str]) -> Output {
+async fn mv_clip(world: &World, arguments: &[&str]) -> Output {
     command(world, arguments).output().await.unwrap()
 }
 
@@ -192,7 +194,7 @@ async fn a_transient_error_exits_with_75() {
         "2098-01-01T00:00:10Z",
         "--json",
     ];
-    let output = host_test(&world, &[&["get", SERIAL], &arguments[..]].concat()).await;
+    let output = mv_clip(&world, &[&["get", SERIAL], &arguments[..]].concat()).await;
     assert_eq!(output.status.code(), Some(75));
     let error = &json(&output)["error"];
     assert_eq!(
@@ -241,7 +243,7 @@ async fn a_missing_component_is_named_by_its_whole_path() {
     let whole = std::env::current_dir().unwrap().join("none.wasm");
     let expected = format!("cannot read the component {}", whole.display());
     let by_option = get(&world, SERIAL, &["--component", "none.wasm"]).await;
-    let inspected = host_test(&world, &["inspect", "--component", "none.wasm"]).await;
+    let inspected = mv_clip(&world, &["inspect", "--component", "none.wasm"]).await;
     let mut by_variable = get_command(&world, SERIAL, &[]);
     by_variable.env("MV_CLIP_COMPONENT", "none.wasm");
     for output in [by_option, inspected, by_variable.output().await.unwrap()] {
@@ -276,7 +278,7 @@ async fn only_a_variable_of_the_guests_must_be_utf_8() {
 #[tokio::test]
 async fn wrong_usage_exits_with_2() {
     let world = World::new().await;
-    let output = host_test(&world, &["get", SERIAL]).await;
+    let output = mv_clip(&world, &["get", SERIAL]).await;
     assert_eq!(output.status.code(), Some(2));
     assert!(error(&output).contains("--start"), "{}", error(&output));
 }
@@ -284,10 +286,10 @@ async fn wrong_usage_exits_with_2() {
 #[tokio::test]
 async fn inspect_prints_what_the_component_is() {
     let world = World::new().await;
-    let found = json(&host_test(&world, &["inspect", "--json"]).await);
+    let found = json(&mv_clip(&world, &["inspect", "--json"]).await);
     assert!(found["imports"]["wasi:http/outgoing-handler@0.2.12"].is_array());
     assert_eq!(found["metadata"]["name"], "mv-clip");
-    let printed = host_test(&world, &["inspect"]).await;
+    let printed = mv_clip(&world, &["inspect"]).await;
     assert!(
         String::from_utf8(printed.stdout)
             .unwrap()
@@ -301,7 +303,7 @@ async fn the_demo_goes_all_the_way() {
         .await
         .unset("MERAKI_DASHBOARD_API_KEY")
         .unset("MERAKI_BASE_URL");
-    let output = host_test(&world, &["demo"]).await;
+    let output = mv_clip(&world, &["demo"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", error(&output));
     let printed = String::from_utf8(output.stdout).unwrap();
     for words in [

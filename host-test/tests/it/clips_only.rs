@@ -2,13 +2,13 @@
 
 use mv_clip_host::{CallError, FailureKind};
 
-use crate::support::{SERIAL, World, clips_only_file, footage, load, permanent};
+use crate::support::{SERIAL, World, clips_only_file, footage, load, permanent, tenant};
 
 /// A mock, and a host with the small component that may reach it.
 async fn world() -> World {
     let mut world = World::new().await;
-    let outbound = world.host.outbound().clone();
-    world.host = load(&clips_only_file()).with_outbound(outbound);
+    let policy = world.host.policy().clone();
+    world.host = tenant(load(&clips_only_file()).tenant().policy(policy));
     world
 }
 
@@ -18,10 +18,10 @@ async fn it_gets_a_clip() {
     let request = footage(SERIAL);
     let clip = world.request(&request).await.unwrap();
     assert_eq!((&clip.start, &clip.end), (&request.start, &request.end));
-    let variables = world.variables();
+    let settings = world.settings();
     let url = world
         .host
-        .get_clip(variables, SERIAL, &request.start, &request.end)
+        .get_clip(settings, SERIAL, &request.start, &request.end)
         .await
         .unwrap();
     assert!(url.expose().starts_with(&world.origin()));
@@ -46,13 +46,13 @@ async fn it_refuses_what_the_other_refuses() {
 #[tokio::test]
 async fn a_call_of_what_it_lacks_says_which_component_has_it() {
     let world = world().await;
-    let (host, variables) = (&world.host, world.variables());
+    let (host, settings) = (&world.host, world.settings());
     let request = footage(SERIAL);
     let (at, serials) = (request.end.as_str(), [SERIAL.to_owned()]);
-    let range = host.get_range(variables, &request).await.map(drop);
-    let incident = host.get_incident(variables, SERIAL, at, None, None).await;
-    let coverage = host.get_coverage(variables, &serials, at, None).await;
-    let saved = host.save_clip(variables, &request, "https://host/").await;
+    let range = host.get_range(settings, &request).await.map(drop);
+    let incident = host.get_incident(settings, SERIAL, at, None, None).await;
+    let coverage = host.get_coverage(settings, &serials, at, None).await;
+    let saved = host.save_clip(settings, &request, "https://host/").await;
     for (result, interface) in [
         (range, "events"),
         (incident.map(drop), "events"),

@@ -2,10 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use mv_clip_host::inspect::{Interfaces, inspect};
-use mv_clip_host::{ClipHost, Limits, LoadError, Policy};
+use std::path::Path;
+use std::process::Command;
 
-use crate::support::{clips_only_file, component_file, outbound};
+use mv_clip_host::{Limits, LoadError, Policy};
+use serde::Deserialize;
+
+use crate::support::{clips_only_file, component_file, try_load};
+
+/// Interfaces by name, each with the names of its functions.
+type Interfaces = BTreeMap<String, Vec<String>>;
+
+/// What `mv-clip inspect --json` prints.
+#[derive(Deserialize)]
+struct Inspection {
+    imports: Interfaces,
+    exports: Interfaces,
+    metadata: BTreeMap<String, String>,
+}
+
+fn inspect(component: &Path) -> Result<Inspection, String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_mv-clip"))
+        .args(["inspect", "--json", "--component"])
+        .arg(component)
+        .output()
+        .unwrap();
+    match output.status.success() {
+        true => Ok(serde_json::from_slice(&output.stdout).unwrap()),
+        false => Err(String::from_utf8(output.stderr).unwrap()),
+    }
+}
 
 fn component() -> Vec<u8> {
     std::fs::read(component_file()).unwrap()
@@ -29,7 +55,7 @@ fn listed(interfaces: &Interfaces) -> String {
 
 #[test]
 fn imports_are_these_and_no_others() {
-    let imports = inspect(&component()).unwrap().imports;
+    let imports = inspect(&component_file()).unwrap().imports;
     assert_eq!(
         listed(&imports),
         "\
@@ -63,7 +89,7 @@ wasi:random/random: get-random-u64
 /// It sends no body.
 #[test]
 fn clips_alone_import_these_and_no_others() {
-    let imports = inspect(&clips_only()).unwrap().imports;
+    let imports = inspect(&clips_only_file()).unwrap().imports;
     assert_eq!(
         listed(&imports),
         "\
@@ -93,7 +119,7 @@ wasi:random/random: get-random-u64
 
 #[test]
 fn exports_are_the_contract() {
-    let exports = inspect(&component()).unwrap().exports;
+    let exports = inspect(&component_file()).unwrap().exports;
     assert_eq!(
         listed(&exports),
         "\
@@ -107,7 +133,7 @@ meraki-mv:clips/types:
         exports.keys().all(|name| name.ends_with("@0.1.0")),
         "{exports:?}"
     );
-    let alone = inspect(&clips_only()).unwrap().exports;
+    let alone = inspect(&clips_only_file()).unwrap().exports;
     let part = ["clips", "types"].map(|name| format!("meraki-mv:clips/{name}@0.1.0"));
     let part = part.map(|name| (name.clone(), exports[&name].clone()));
     assert_eq!(alone, part.into());
@@ -134,9 +160,9 @@ fn the_files_say_what_they_are() {
         ("source", env!("CARGO_PKG_REPOSITORY")),
     ];
     let expected: BTreeMap<_, _> = expected
-        .map(|(name, value)| (name, value.to_owned()))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-    for component in [component(), clips_only()] {
+    for component in [component_file(), clips_only_file()] {
         let mut metadata = inspect(&component).unwrap().metadata;
         // Only where it was built from a commit.
         metadata.remove("revision");
@@ -147,7 +173,7 @@ fn the_files_say_what_they_are() {
 #[test]
 fn other_files_are_refused_by_name() {
     for bytes in [&b""[..], b"#!/bin/sh", b"\0asm\x01\0\0\0"] {
-        let load = ClipHost::new(bytes, outbound(Policy::default()), Limits::default());
+        let load = try_load(bytes, Policy::default(), Limits::default());
         let Err(error @ LoadError::Component(_)) = load.map(drop) else {
             panic!("loaded {bytes:?}")
         };
@@ -155,9 +181,13 @@ fn other_files_are_refused_by_name() {
             error.to_string().contains("meraki-mv:clips/clip-plugin"),
             "{error}"
         );
-        let error = inspect(bytes).unwrap_err().to_string();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, bytes).unwrap();
+        let Err(error) = inspect(file.path()) else {
+            panic!("inspected {bytes:?}")
+        };
         assert!(
-            error.starts_with("not a WebAssembly component: "),
+            error.starts_with("error: not a WebAssembly component: "),
             "{error}"
         );
     }

@@ -46,7 +46,7 @@ async fn a_range_is_clips_that_follow_each_other() {
     };
     let outcomes = world
         .host
-        .get_range(world.variables(), &request)
+        .get_range(world.settings(), &request)
         .await
         .unwrap();
     let clips = clips(&outcomes);
@@ -74,7 +74,7 @@ async fn a_window_that_is_refused_loses_no_other() {
     };
     let outcomes = world
         .host
-        .get_range(world.variables(), &request)
+        .get_range(world.settings(), &request)
         .await
         .unwrap();
     assert_eq!((outcomes.len(), clips(&outcomes).len()), (4, 3));
@@ -98,23 +98,23 @@ async fn arguments_and_settings_that_cannot_be_used_fail_the_whole_call() {
         imager_id: None,
     };
     permanent(
-        world.host.get_range(world.variables(), &day).await,
+        world.host.get_range(world.settings(), &day).await,
         FailureKind::InvalidWindow,
     );
     let coverage = world
         .host
-        .get_coverage(world.variables(), &cameras(101), &ago(9), None)
+        .get_coverage(world.settings(), &cameras(101), &ago(9), None)
         .await;
     permanent(coverage, FailureKind::InvalidSerial);
     let incident = world
         .host
-        .get_incident(world.variables(), SERIAL, "noon", None, None)
+        .get_incident(world.settings(), SERIAL, "noon", None, None)
         .await;
     permanent(incident, FailureKind::InvalidTime);
     let world = world.set("MV_CLIP_MAX_ATTEMPTS", "many");
     let coverage = world
         .host
-        .get_coverage(world.variables(), &cameras(2), &ago(9), None)
+        .get_coverage(world.settings(), &cameras(2), &ago(9), None)
         .await;
     permanent(coverage, FailureKind::InvalidSetting);
     assert!(world.mock.requests().is_empty());
@@ -131,7 +131,7 @@ async fn an_incident_is_waited_for() {
     let at = ago(0);
     let clip = world
         .host
-        .get_incident(world.variables(), SERIAL, &at, Some(5), Some(1))
+        .get_incident(world.settings(), SERIAL, &at, Some(5), Some(1))
         .await;
     assert_eq!(clip.unwrap().serial, SERIAL);
     assert!(
@@ -150,7 +150,7 @@ async fn eight_cameras_at_five_a_second_are_in_flight_together() {
     let started = tokio::time::Instant::now();
     let outcomes = world
         .host
-        .get_coverage(world.variables(), &cameras, &ago(9), None)
+        .get_coverage(world.settings(), &cameras, &ago(9), None)
         .await
         .unwrap();
     let took = started.elapsed();
@@ -174,7 +174,7 @@ async fn outcomes_come_in_the_order_of_the_arguments_and_a_camera_is_asked_once(
     let serials = serials.map(str::to_owned);
     let outcomes = world
         .host
-        .get_coverage(world.variables(), &serials, &ago(9), Some(60))
+        .get_coverage(world.settings(), &serials, &ago(9), Some(60))
         .await
         .unwrap();
     let asked: Vec<_> = outcomes
@@ -206,7 +206,7 @@ async fn a_hundred_clips_stay_below_the_limit_that_they_are_paced_to() {
         .set("MV_CLIP_REQUESTS_PER_SECOND", "9");
     let outcomes = world
         .host
-        .get_coverage(world.variables(), &cameras, &ago(9), None)
+        .get_coverage(world.settings(), &cameras, &ago(9), None)
         .await
         .unwrap();
     assert_eq!(clips(&outcomes).len(), 100);
@@ -220,17 +220,17 @@ async fn a_hundred_clips_are_delivered_while_another_client_eats_half_of_the_lim
     let world = world(&cameras, Duration::ZERO)
         .await
         .set("MV_CLIP_REQUESTS_PER_SECOND", "9");
-    let (other_host, variables) = (world.host.clone(), world.variables().to_vec());
+    let (other_host, settings) = (world.host.clone(), world.settings().clone());
     let other = tokio::spawn(async move {
         loop {
             let window = footage("Q2XX-NONE-0000");
-            let _ = other_host.request_clip(&variables, &window).await;
+            let _ = other_host.request_clip(&settings, &window).await;
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     });
     let outcomes = world
         .host
-        .get_coverage(world.variables(), &cameras, &ago(9), None)
+        .get_coverage(world.settings(), &cameras, &ago(9), None)
         .await
         .unwrap();
     other.abort();

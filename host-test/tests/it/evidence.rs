@@ -1,4 +1,4 @@
-//! Clips in a folder: saved, continued, checked.
+//! Folders of clips: saved, resumed, verified.
 
 mod broken;
 mod command;
@@ -17,11 +17,11 @@ use tempfile::TempDir;
 
 use crate::support::{SERIAL, World, ending};
 
-/// Watches nothing.
-struct Unseen;
+/// Ignores progress.
+struct Ignored;
 
-impl Progress for Unseen {
-    fn at(&self, _: u64, _: Option<u64>) {}
+impl Progress for Ignored {
+    fn update(&self, _: u64, _: Option<u64>) {}
 }
 
 /// An hour ago, the same one for all tests.
@@ -44,8 +44,8 @@ fn name(request: &ClipRequest) -> String {
 
 /// Asks for these, and saves what comes.
 pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipRequest]) -> Collected {
-    let watch = Box::new(|_: &Footage| Box::new(Unseen) as Box<dyn Progress>);
-    let collector = Collector::new(folder.path(), &world.host, world.variables(), watch);
+    let progress = Box::new(|_: &Footage| Box::new(Ignored) as Box<dyn Progress>);
+    let collector = Collector::new(folder.path(), &world.host, world.settings(), progress);
     let collector = collector.await.unwrap();
     for request in requests {
         let outcome = world.request(request).await;
@@ -85,7 +85,7 @@ fn assert_whole(folder: &TempDir, request: &ClipRequest) {
     let bytes = std::fs::read(folder.path().join(name(request))).unwrap();
     assert!(
         bytes == CLIP,
-        "{} bytes in place of {}",
+        "{} bytes instead of {}",
         bytes.len(),
         CLIP.len()
     );

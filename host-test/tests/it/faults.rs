@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use meraki_mock::{Point, Scripted, WireFault};
 use mv_clip_host::FailureKind::{self, BadResponse, ConnectionFailed, TimedOut};
-use mv_clip_host::outbound::policy::Destination;
-use mv_clip_host::{CallError, Clip, Outbound, Policy};
+use mv_clip_host::{CallError, Clip, Policy, Reply};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::outbound::reach::Fixed;
 use crate::outbound::tls;
 use crate::simulated::{STEP, Simulated};
-use crate::support::{SERIAL, World, closed_port, footage, host, permanent, transient};
+use crate::support::{
+    SERIAL, World, closed_port, footage, host, memory_at_rest, permanent, tenant, transient,
+};
 
 const DEADLINE: Duration = Duration::from_secs(3);
 
@@ -165,9 +166,9 @@ fn unhurried(world: World) -> World {
 
 /// How a call ends, and by how much the guest's memory has grown by then.
 async fn growth(world: &World) -> (Result<Clip, CallError>, usize) {
-    let mut instance = world.host.instance(world.variables()).await.unwrap();
-    let result = instance.request_clip(&footage(SERIAL)).await;
-    let growth = instance.memory_growth();
+    let call = world.host.call(world.settings());
+    let Reply { result, report, .. } = call.request_clip(&footage(SERIAL)).await;
+    let growth = report.peak_memory - memory_at_rest(&world.host).await;
     eprintln!("the guest's memory grew by {growth} bytes");
     (result, growth)
 }
@@ -223,12 +224,9 @@ async fn a_certificate_that_is_not_trusted() {
 async fn leading_to(addresses: &[&str]) -> World {
     let base_url = "https://api.meraki.com/api/v1";
     let mut world = world().await.set("MERAKI_BASE_URL", base_url);
-    let meraki: Destination = "https://*.meraki.com".parse().unwrap();
     let addresses = addresses.iter().map(|address| address.parse().unwrap());
-    let outbound = Outbound::builder()
-        .policy(Policy::new([meraki]))
-        .resolver(Fixed(addresses.collect()));
-    world.host = world.host.with_outbound(outbound.build().unwrap());
+    let builder = world.host.tenant().policy(Policy::meraki());
+    world.host = tenant(builder.resolver(Fixed(addresses.collect())));
     world
 }
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use http::StatusCode;
 use meraki_mock::{Authorization, MockConfig, RecordedRequest, Redirect, Scripted, Target};
 use mv_clip_host::{
-    ApiKey, ClipHost, FailureKind, KeyMode, Limits, Outbound, Policy, RateLimit, RateLimiter,
+    ApiKey, ClipHost, FailureKind, KeyMode, Policy, RateLimit, RateLimiter, Settings,
 };
 use tokio::time::Instant;
 
 use crate::guest::{self, DENIED, failed};
 use crate::outbound::reach::recording;
 use crate::simulated::{STEP, Simulated};
-use crate::support::{SERIAL, World, footage, permanent};
+use crate::support::{SERIAL, World, footage, permanent, tenant};
 use crate::transfer::bucket::Bucket;
 
 const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
@@ -21,7 +21,7 @@ const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
 const MODES: [KeyMode; 2] = [KeyMode::Injection, KeyMode::Placeholder];
 
 fn keeping(world: &World, mode: KeyMode) -> ClipHost {
-    world.keeping(mode, Outbound::builder())
+    world.keeping(mode)
 }
 
 fn api_requests(world: &World) -> Vec<RecordedRequest> {
@@ -39,7 +39,7 @@ async fn the_key_arrives_whoever_holds_it() {
         // With a key among the settings, which the host takes out, and without.
         for world in [World::new().await, World::new().await.unset(KEY)] {
             let host = keeping(&world, mode);
-            let result = host.request_clip(world.variables(), &footage(SERIAL)).await;
+            let result = host.request_clip(world.settings(), &footage(SERIAL)).await;
             result.unwrap_or_else(|error| panic!("{mode:?}: {error}"));
             assert_eq!(api_requests(&world)[0].authorization, Authorization::Right);
         }
@@ -55,7 +55,7 @@ async fn clips_and_destinations_get_no_key() {
         let host = keeping(&world, mode);
         let request = footage(SERIAL);
         let saved = host
-            .save_clip(world.variables(), &request, &bucket.url())
+            .save_clip(world.settings(), &request, &bucket.url())
             .await;
         saved.unwrap_or_else(|error| panic!("{mode:?}: {error}"));
         assert!(!bucket.puts()[0].headers.contains_key("authorization"));
@@ -79,9 +79,7 @@ async fn the_key_follows_a_redirect_within_the_api_and_no_other() {
         let world = World::with(config).await.unset(KEY);
         let host = keeping(&world, mode);
         let request = footage(SERIAL);
-        host.request_clip(world.variables(), &request)
-            .await
-            .unwrap();
+        host.request_clip(world.settings(), &request).await.unwrap();
         let requests = api_requests(&world);
         assert_eq!(requests.len(), 2);
         assert!(
@@ -100,7 +98,7 @@ async fn the_key_follows_a_redirect_within_the_api_and_no_other() {
         world
             .mock
             .script([Scripted::Reply(redirect.body(bytes::Bytes::new()).unwrap())]);
-        let result = host.request_clip(world.variables(), &request).await;
+        let result = host.request_clip(world.settings(), &request).await;
         // The component itself does not follow; `outbound::key::tests` hold the host to it.
         assert!(heads.try_recv().is_err(), "{mode:?}: {result:?}");
     }
@@ -108,16 +106,18 @@ async fn the_key_follows_a_redirect_within_the_api_and_no_other() {
 
 /// A guest that does what it is told, on a host that keeps a key for `api` and reaches `other` too.
 async fn hostile(mode: KeyMode, api: &str, others: &[String]) -> ClipHost {
-    let destinations = [api.parse().unwrap()];
-    let key = ApiKey::new("5ec2e7-key", mode, destinations.clone()).unwrap();
     let others = others.iter().map(|other| other.parse().unwrap());
-    let policy = Policy::new(destinations.into_iter().chain(others));
-    let outbound = Outbound::builder().policy(policy).key(key).build().unwrap();
-    ClipHost::new(&guest::obedient(), outbound, Limits::default()).unwrap()
+    let policy = Policy::new([api.parse().unwrap()]).allow(others);
+    let key = ApiKey::new("5ec2e7-key").unwrap();
+    let builder = ClipHost::builder().policy(policy).key(key, mode);
+    builder.load_bytes(guest::obedient()).await.unwrap()
 }
 
 async fn order(host: &ClipHost, order: &str, authority: &str, value: &str) -> String {
-    let answer = host.get_clip(&[], order, authority, value).await.unwrap();
+    let answer = host
+        .get_clip(&Settings::default(), order, authority, value)
+        .await
+        .unwrap();
     answer.expose().to_owned()
 }
 
@@ -172,10 +172,12 @@ async fn requests_with_a_kept_key_keep_the_pace() {
             burst: one,
         };
         let limiter = RateLimiter::new(limit);
-        let host = world.keeping(mode, Outbound::builder().rate_limiter(limiter));
+        let key = ApiKey::new(world.mock.key()).unwrap();
+        let builder = world.host.tenant().key(key, mode).rate_limiter(limiter);
+        let host = tenant(builder);
         let started = Instant::now();
         for _ in 0..3 {
-            let result = host.request_clip(world.variables(), &footage(SERIAL)).await;
+            let result = host.request_clip(world.settings(), &footage(SERIAL)).await;
             result.unwrap();
         }
         let took = started.elapsed();
@@ -195,7 +197,7 @@ async fn a_server_that_repeats_the_key_does_not_tell_the_guest() {
         world
             .mock
             .script([Scripted::error(StatusCode::FORBIDDEN, &echo)]);
-        let result = host.request_clip(world.variables(), &footage(SERIAL)).await;
+        let result = host.request_clip(world.settings(), &footage(SERIAL)).await;
         let failure = permanent(result, FailureKind::Forbidden);
         assert!(
             !failure.message.contains(world.mock.key()),

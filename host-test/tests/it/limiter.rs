@@ -22,10 +22,10 @@ async fn all(
 ) -> Vec<Result<ClipUrl, CallError>> {
     let mut calls = JoinSet::new();
     for host in hosts {
-        let (variables, footage) = (world.variables().to_vec(), footage(SERIAL));
+        let (settings, footage) = (world.settings().clone(), footage(SERIAL));
         calls.spawn(async move {
             let (start, end) = (&footage.start, &footage.end);
-            host.get_clip(&variables, SERIAL, start, end).await
+            host.get_clip(&settings, SERIAL, start, end).await
         });
     }
     calls.join_all().await
@@ -124,14 +124,14 @@ async fn a_call_of_many_requests_does_not_hold_up_another() {
         start: (end - TimeDelta::hours(24)).to_rfc3339(),
         ..ending(SERIAL, end)
     };
-    let (greedy, variables) = (host.clone(), world.variables().to_vec());
-    let greedy = tokio::spawn(async move { greedy.get_range(&variables, &day).await });
+    let (greedy, settings) = (host.clone(), world.settings().clone());
+    let greedy = tokio::spawn(async move { greedy.get_range(&settings, &day).await });
     // By then scores of others wait.
     while world.mock.requests().len() < 16 {
         sleep(Duration::from_millis(10)).await;
     }
     let before = world.mock.requests().len();
-    host.request_clip(world.variables(), &footage(other))
+    host.request_clip(world.settings(), &footage(other))
         .await
         .unwrap();
     let requests = world.mock.requests();
@@ -165,9 +165,8 @@ async fn a_call_that_ends_before_its_turn_uses_up_nothing() {
     let patient = all(&world, vec![host.clone(); 3]);
     let hurried = async {
         sleep(Duration::from_millis(300)).await;
-        let mut variables = world.variables().to_vec();
-        variables.push(("MV_CLIP_DEADLINE_SECONDS".into(), "1".into()));
-        host.request_clip(&variables, &footage(SERIAL)).await
+        let settings = world.settings().clone().deadline(Duration::from_secs(1));
+        host.request_clip(&settings, &footage(SERIAL)).await
     };
     let late = async {
         sleep(Duration::from_millis(600)).await;
@@ -190,7 +189,7 @@ async fn media_and_destinations_do_not_wait() {
     let host = world.limited(&one_a_second());
     let started = Instant::now();
     let saved = host
-        .save_clip(world.variables(), &footage(SERIAL), &bucket.url())
+        .save_clip(world.settings(), &footage(SERIAL), &bucket.url())
         .await;
     let took = started.elapsed();
     assert_eq!(saved.unwrap().bytes, bucket.puts()[0].body.len() as u64);

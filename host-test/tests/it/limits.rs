@@ -10,14 +10,14 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use mv_clip_host::{CallError, ClipHost, Limit, Limits, Policy};
+use mv_clip_host::{CallError, ClipHost, Limit, Limits, Policy, Settings};
 use tokio::runtime;
 
 use crate::guest;
-use crate::support::outbound;
+use crate::support::try_load;
 
 fn host(guest: &[u8], limits: Limits) -> ClipHost {
-    ClipHost::new(guest, outbound(Policy::default()), limits).unwrap()
+    try_load(guest, Policy::default(), limits).unwrap()
 }
 
 async fn call(host: &ClipHost, order: &str) -> Result<String, CallError> {
@@ -25,7 +25,9 @@ async fn call(host: &ClipHost, order: &str) -> Result<String, CallError> {
 }
 
 async fn call_with(host: &ClipHost, order: &str, start: &str) -> Result<String, CallError> {
-    let url = host.get_clip(&[], order, start, "").await?;
+    let url = host
+        .get_clip(&Settings::default(), order, start, "")
+        .await?;
     Ok(url.expose().to_owned())
 }
 
@@ -84,7 +86,7 @@ fn limit(error: CallError) -> (Limit, String) {
 #[tokio::test]
 async fn an_instance_that_trapped_is_spent_and_the_host_is_not() {
     let host = host(&guest::obedient(), Limits::default());
-    let mut instance = host.instance(&[]).await.unwrap();
+    let mut instance = host.instance(&Settings::default()).await.unwrap();
     for order in ["trap", "answer"] {
         let result = instance.get_clip(order, "", "").await;
         assert!(matches!(result, Err(CallError::Trap(_))), "{result:?}");
@@ -100,13 +102,13 @@ fn debug_says_what_a_host_allows() {
 
 #[test]
 fn each_limit_ends_the_call_that_goes_beyond_it_and_says_which() {
-    let fields = (
-        Limit::Fields(16 << 10),
-        "16384 bytes of header fields, method or authority (Limits::fields)",
+    let headers = (
+        Limit::HeaderBytes(16 << 10),
+        "16384 bytes of header fields, method or authority (Limits::header_bytes)",
     );
-    let handover = (
-        Limit::Handover(2 << 20),
-        "2097152 bytes handed over in one call (Limits::handover)",
+    let hostcall = (
+        Limit::HostcallBytes(2 << 20),
+        "2097152 bytes in one host call (Limits::hostcall_bytes)",
     );
     let cases = [
         (
@@ -124,18 +126,18 @@ fn each_limit_ends_the_call_that_goes_beyond_it_and_says_which() {
             Limit::Resources(2_048),
             "2048 resources at once (Limits::resources)",
         ),
-        ("headers", fields.0, fields.1),
-        ("name", fields.0, fields.1),
-        ("u", fields.0, fields.1),
-        ("memory", handover.0, handover.1),
-        ("vast", handover.0, handover.1),
+        ("headers", headers.0, headers.1),
+        ("name", headers.0, headers.1),
+        ("u", headers.0, headers.1),
+        ("memory", hostcall.0, hostcall.1),
+        ("vast", hostcall.0, hostcall.1),
     ];
     watched(2, async move {
         let host = host(&guest::obedient(), Limits::default());
         for (order, expected, words) in cases {
             let (found, told) = limit(hostile(&host, order, "").await);
             assert_eq!(found, expected, "{order}");
-            let told = told.strip_prefix("the component was stopped: it wanted more than ");
+            let told = told.strip_prefix("the component was stopped: it needs more than ");
             assert_eq!(told, Some(words));
         }
     });

@@ -3,6 +3,10 @@
 
 // For clippy, which knows helpers as test code by this alone.
 #![cfg(test)]
+#![expect(
+    clippy::disallowed_macros,
+    reason = "tests print for developers, through the test harness"
+)]
 
 use std::alloc::System;
 
@@ -27,6 +31,7 @@ mod load;
 mod matrix;
 mod media;
 mod mock;
+mod observability;
 mod outbound;
 mod secrets;
 mod shutdown;

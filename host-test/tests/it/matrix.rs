@@ -29,7 +29,7 @@ use self::cell::{Cell, Place};
 use self::expected::{Expected, expected};
 use self::site::{SECRETS, Site};
 use crate::simulated::Simulated;
-use crate::support::{HOST, SERIAL, footage};
+use crate::support::{SERIAL, footage};
 
 const ATTEMPT: Duration = Duration::from_secs(4);
 
@@ -116,7 +116,7 @@ fn run(cells: Vec<Cell>) -> Vec<(Cell, Result<Result<bool, String>, JoinError>)>
 /// Whether there was a clip in the end.
 async fn cell_ends_as_specified(cell: Cell) -> Result<bool, String> {
     let site = Site::open(cell).await;
-    let host = HOST.with_outbound(site.outbound());
+    let host = site.host();
     let started = Instant::now();
     let result = call(&host, &site).await;
     let took = started.elapsed();
@@ -140,13 +140,13 @@ async fn cell_ends_as_specified(cell: Cell) -> Result<bool, String> {
 /// Which error, if any, after making sure that it holds no secret.
 async fn call(host: &ClipHost, site: &Site) -> Result<(), CallError> {
     let request = footage(SERIAL);
-    let variables = site.variables();
+    let settings = site.settings();
     if site.cell().place.is_transfer() {
         let destination = site.destination();
-        let saved = host.save_clip(&variables, &request, &destination).await;
+        let saved = host.save_clip(&settings, &request, &destination).await;
         saved.map(drop)
     } else {
-        let clip = host.request_clip(&variables, &request).await;
+        let clip = host.request_clip(&settings, &request).await;
         clip.map(|clip| assert_eq!(clip.url.expose(), site.clip_url()))
     }
 }

@@ -6,15 +6,13 @@ use std::net::IpAddr;
 
 use http::{Response, StatusCode};
 use meraki_mock::{CLIP, MockConfig, Point, Scripted, Target, WireFault};
-use mv_clip_host::ClipUrl;
-use mv_clip_host::media::{MediaClient, MediaError};
-use mv_clip_host::outbound::{Lookup, Outbound, Resolve};
+use mv_clip_host::{ClipUrl, Lookup, MediaError, Resolve};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use crate::outbound::server::{OK, Server, read_head};
 use crate::simulated::Simulated;
-use crate::support::{World, closed_port};
+use crate::support::{HOST, World, closed_port, tenant};
 
 fn redirect(to: &str) -> Scripted {
     let reply = Response::builder().status(302).header("location", to);
@@ -174,8 +172,8 @@ impl Resolve for Private {
 
 #[tokio::test]
 async fn a_name_is_looked_up_by_the_hosts_own_resolver_and_checked() {
-    let outbound = Outbound::builder().resolver(Private).build().unwrap();
-    let media = MediaClient::new(&outbound).unwrap();
+    let host = tenant(HOST.tenant().resolver(Private));
+    let media = host.media_client().unwrap();
     let url = ClipUrl::from("https://media.example/media/5ec2e7-5ec2e7".to_owned());
     let error = media.fetch(&url).await.unwrap_err();
     assert!(matches!(error, MediaError::Denied(_)), "{error:?}");

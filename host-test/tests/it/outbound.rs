@@ -14,8 +14,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
-use mv_clip_host::outbound::policy::{Destination, Policy};
 use mv_clip_host::outbound::{Outbound, OutboundBuilder};
+use mv_clip_host::{OriginPattern, Policy};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 /// Far more than anything here takes: what is still not there by then never comes.
@@ -28,7 +28,7 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub(crate) fn allowing(destinations: &[String]) -> OutboundBuilder {
-    let parse = |text: &String| text.parse::<Destination>().unwrap();
+    let parse = |text: &String| text.parse::<OriginPattern>().unwrap();
     Outbound::builder().policy(destinations.iter().map(parse).collect::<Policy>())
 }
 

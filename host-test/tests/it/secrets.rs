@@ -6,15 +6,14 @@ use http::header::AUTHORIZATION;
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use meraki_mock::{MockConfig, Redirect, Scripted};
-use mv_clip_host::outbound::{ApiKey, KeyMode, Outbound};
-use mv_clip_host::{CallError, Clip, ClipRequest};
+use mv_clip_host::{ApiKey, CallError, Clip, ClipRequest, KeyMode};
 use tempfile::TempDir;
 use tokio::time::sleep;
 use tracing::Level;
 
 use crate::evidence;
 use crate::outbound::{allowing, request, tls};
-use crate::support::{Log, SERIAL, World, component_file, footage, load};
+use crate::support::{HOST, Log, SERIAL, World, component_file, footage, load, tenant};
 use crate::transfer::bucket::{Act, Bucket, SIGNATURE};
 use crate::transfer::destinations::forbidden;
 
@@ -24,14 +23,14 @@ fn token_of(clip: &Clip) -> &str {
 
 /// What the functions for many clips give.
 async fn many(world: &World) -> Vec<Clip> {
-    let (host, variables) = (&world.host, world.variables());
+    let (host, settings) = (&world.host, world.settings());
     let ClipRequest { end, .. } = footage(SERIAL);
     let serials = [SERIAL.to_owned(), "Q2XX-NONE-0000".to_owned()];
-    let range = host.get_range(variables, &footage(SERIAL)).await.unwrap();
-    let coverage = host.get_coverage(variables, &serials, &end, Some(60));
+    let range = host.get_range(settings, &footage(SERIAL)).await.unwrap();
+    let coverage = host.get_coverage(settings, &serials, &end, Some(60));
     let outcomes = range.into_iter().chain(coverage.await.unwrap());
     let clips = outcomes.filter_map(|outcome| outcome.outcome.ok());
-    let incident = host.get_incident(variables, SERIAL, &end, None, None);
+    let incident = host.get_incident(settings, SERIAL, &end, None, None);
     clips.chain([incident.await.unwrap()]).collect()
 }
 
@@ -75,12 +74,13 @@ async fn are_in_no_log_at_the_most_verbose_level() {
     let destination = bucket.url();
     let refused = world
         .host
-        .save_clip(world.variables(), &request, &destination);
+        .save_clip(world.settings(), &request, &destination);
     let refused = refused.await.unwrap_err();
 
     // Of its own, because a shut-down is for all that share a host.
-    let host = load(&component_file()).with_outbound(world.host.outbound().clone());
-    let cut = host.save_clip(world.variables(), &request, &destination);
+    let policy = world.host.policy().clone();
+    let host = tenant(load(&component_file()).tenant().policy(policy));
+    let cut = host.save_clip(world.settings(), &request, &destination);
     let shut_down = async {
         while bucket.puts().len() < 2 {
             sleep(Duration::from_millis(10)).await;
@@ -91,11 +91,11 @@ async fn are_in_no_log_at_the_most_verbose_level() {
     let cut = cut.unwrap_err();
     assert!(matches!(cut, CallError::ShuttingDown), "{cut:?}");
 
-    let instance = world.host.instance(world.variables()).await.unwrap();
+    let instance = world.host.instance(world.settings()).await.unwrap();
 
     let saved = world
         .host
-        .save_clip(world.variables(), &request, &destination);
+        .save_clip(world.settings(), &request, &destination);
     let saved = saved.await.unwrap();
     let many = many(&world).await;
     let folder = TempDir::new().unwrap();
@@ -134,43 +134,31 @@ async fn are_in_no_log_where_the_host_keeps_the_key() {
         };
         let world = World::with(config).await;
         let echo = format!("Bearer {key}");
-        let host = world.keeping(mode, Outbound::builder());
-        let hooks = host.outbound().hooks();
-        let settings = hooks.settings(world.variables());
-        assert!(settings.iter().all(|(_, value)| value != key));
+        let host = world.keeping(mode);
         world.mock.script([
             Scripted::Pass,
             Scripted::error(StatusCode::UNAUTHORIZED, &echo),
         ]);
         let request = footage(SERIAL);
-        host.request_clip(world.variables(), &request)
-            .await
-            .unwrap();
-        let echoed = host.request_clip(world.variables(), &request).await;
+        host.request_clip(world.settings(), &request).await.unwrap();
+        let echoed = host.request_clip(world.settings(), &request).await;
         let echoed = echoed.unwrap_err();
-        let instance = host.instance(world.variables()).await.unwrap();
-        let api = [world.origin().parse().unwrap()];
-        let kept = ApiKey::new(key, mode, api).unwrap();
-        let wrong = ApiKey::new("5ec2e7-0f-s0mebody\n", mode, []).unwrap_err();
-        let builder = Outbound::builder().key(kept.clone());
+        let instance = host.instance(world.settings()).await.unwrap();
+        let settings = world.settings();
+        let kept = ApiKey::new(key).unwrap();
+        let wrong = ApiKey::new("5ec2e7-0f-s0mebody\n").unwrap_err();
+        let builder = HOST.tenant().key(kept.clone(), mode);
         let panicked = std::panic::catch_unwind(|| panic!("{kept:?} {wrong:?}"));
         let panicked = *panicked.unwrap_err().downcast::<String>().unwrap();
         let built = builder.build().unwrap();
 
         let log = log.text();
         let all = format!(
-            "{log}{echoed}{echoed:?}{kept:?}{wrong}{wrong:?}{hooks:?}{instance:?}{built:?}{host:?}{panicked}"
+            "{log}{echoed}{echoed:?}{kept:?}{wrong}{wrong:?}{settings:?}{instance:?}{built:?}{host:?}{panicked}"
         );
         assert!(log.contains("127.0.0.1"), "nothing was logged");
         assert!(!all.contains(key), "{mode:?}: the API key is printed");
-        let placeholder = settings
-            .iter()
-            .find(|(name, _)| name == "MERAKI_DASHBOARD_API_KEY");
-        if let Some((_, placeholder)) = placeholder {
-            assert!(!all.contains(placeholder), "the placeholder is printed");
-        }
-        assert_eq!(placeholder.is_some(), mode == KeyMode::Placeholder);
-        // Nor those of the calls, which nobody here knows.
+        // Nor the placeholders of the calls, which nobody here knows.
         let longest = log.split(|c: char| !c.is_ascii_hexdigit());
         let longest = longest.map(str::len).max().unwrap_or(0);
         assert!(longest < 64, "a placeholder is logged");

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meraki_mock::MockConfig;
-use mv_clip_host::{CallError, ClipHost, Limits, Policy, Shutdown};
+use mv_clip_host::{CallError, Limits, Policy, Settings, Shutdown};
 use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::advance;
 
 use crate::guest;
 use crate::limits::watched;
 use crate::simulated::{Simulated, Stopped, at_once};
-use crate::support::{SERIAL, World, component_file, footage, load, outbound};
+use crate::support::{SERIAL, World, component_file, footage, load, tenant, try_load};
 use crate::transfer::bucket::{Act, Bucket};
 use crate::transfer::long_clip;
 
@@ -31,8 +31,8 @@ fn assert_shutting_down<T>(result: Result<T, CallError>) {
 /// A world whose host is its own, and can be shut down without the other tests.
 async fn world(config: MockConfig) -> World {
     let mut world = World::with(config).await;
-    let allowed = world.host.outbound().clone();
-    world.host = load(&component_file()).with_outbound(allowed);
+    let policy = world.host.policy().clone();
+    world.host = tenant(load(&component_file()).tenant().policy(policy));
     world
 }
 
@@ -44,7 +44,7 @@ async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_
         ..MockConfig::default()
     };
     let world = world(config).await;
-    let other = world.host.with_outbound(outbound(Policy::default()));
+    let other = tenant(world.host.tenant().policy(Policy::default()));
     let later = async {
         while world.mock.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -52,7 +52,11 @@ async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_
         let done = world.host.shut_down(LONG);
         let late = async {
             assert_shutting_down(world.get().await);
-            assert_shutting_down(other.request_clip(&[], &footage(SERIAL)).await);
+            assert_shutting_down(
+                other
+                    .request_clip(&Settings::default(), &footage(SERIAL))
+                    .await,
+            );
         };
         tokio::join!(done, late).0
     };
@@ -72,10 +76,10 @@ async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
         ..MockConfig::default()
     };
     let world = World::with(config).await.also(&bucket.origin());
-    let allowed = world.host.outbound().clone();
-    let host = load(&component_file()).with_outbound(allowed);
+    let policy = world.host.policy().clone();
+    let host = tenant(load(&component_file()).tenant().policy(policy));
     let (request, url) = (footage(SERIAL), bucket.url());
-    let saving = host.save_clip(world.variables(), &request, &url);
+    let saving = host.save_clip(world.settings(), &request, &url);
     let shutting_down = async {
         while bucket.puts().first().is_none_or(|put| put.body.is_empty()) {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -108,14 +112,11 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
     let grace = Duration::from_millis(200);
     watched(1, async move {
         let _time = Stopped::now();
-        let limits = Limits {
-            concurrent_calls: NonZeroU32::new(2).unwrap(),
-            ..Limits::default()
-        };
-        let host = ClipHost::new(&guest::obedient(), outbound(Policy::default()), limits).unwrap();
+        let limits = Limits::default().concurrent_calls(NonZeroU32::new(2).unwrap());
+        let host = try_load(&guest::obedient(), Policy::default(), limits).unwrap();
         let call = |order: &'static str| {
             let host = host.clone();
-            tokio::spawn(async move { host.get_clip(&[], order, "", "").await })
+            tokio::spawn(async move { host.get_clip(&Settings::default(), order, "", "").await })
         };
         let calls = ["spin", "wait", "answer", "spin"].map(call);
         // The first two start, the others wait.
@@ -135,8 +136,9 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
         let _time = Stopped::now();
         let limits = Limits::default();
         let never = guest::never_starts();
-        let host = ClipHost::new(&never, outbound(Policy::default()), limits).unwrap();
-        let starting = host.get_clip(&[], "", "", "");
+        let host = try_load(&never, Policy::default(), limits).unwrap();
+        let settings = Settings::default();
+        let starting = host.get_clip(&settings, "", "", "");
         let done = async { tokio::join!(starting, host.shut_down(grace), advance(2 * grace)) };
         let (result, done, ()) = at_once(done).await;
         assert_shutting_down(result);
@@ -181,8 +183,8 @@ async fn calls_on_many_threads_have_one_answer_each() {
 #[tokio::test(start_paused = true)]
 async fn an_instance_is_under_way_until_it_is_dropped_and_not_waited_for_for_ever() {
     let limits = Limits::default();
-    let host = ClipHost::new(&guest::obedient(), outbound(Policy::default()), limits).unwrap();
-    let mut instance = host.instance(&[]).await.unwrap();
+    let host = try_load(&guest::obedient(), Policy::default(), limits).unwrap();
+    let mut instance = host.instance(&Settings::default()).await.unwrap();
     let done = host.shut_down(Duration::from_millis(100)).await;
     assert_eq!(done, outcome(0, 0, 1));
     assert_shutting_down(instance.get_clip("answer", "", "").await);

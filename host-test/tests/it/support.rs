@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{MockConfig, MockMeraki};
-use mv_clip_host::media::{MediaClient, MediaError};
-use mv_clip_host::outbound::OutboundBuilder;
-use mv_clip_host::outbound::policy::Destination;
 use mv_clip_host::{
-    ApiKey, CallError, Clip, ClipError, ClipHost, ClipRequest, ClipUrl, CodeCache, Failure,
-    FailureKind, KeyMode, Limits, Outbound, Policy, RateLimiter, read_component,
+    ApiKey, CallError, Clip, ClipError, ClipHost, ClipHostBuilder, ClipRequest, ClipUrl, CodeCache,
+    Failure, FailureKind, KeyMode, Limits, LoadError, MediaError, Policy, RateLimiter, Setting,
+    Settings, Tenant,
 };
 use tokio::net::TcpSocket;
 use tokio::process::Command;
@@ -46,10 +44,7 @@ pub static HOST: LazyLock<ClipHost> = LazyLock::new(|| {
     let concurrent_calls = NonZeroU32::new(400).unwrap();
     load_with(
         &component_file(),
-        Limits {
-            concurrent_calls,
-            ..Limits::default()
-        },
+        Limits::default().concurrent_calls(concurrent_calls),
     )
 });
 
@@ -59,28 +54,33 @@ pub fn load(component: &Path) -> ClipHost {
 }
 
 fn load_with(component: &Path, limits: Limits) -> ClipHost {
-    let component = read_component(component).unwrap();
+    let component = std::fs::read(component).unwrap();
     let cache = CodeCache::at(CACHE.as_ref()).unwrap();
-    ClipHost::cached(&component, outbound(Policy::default()), limits, &cache).unwrap()
+    let builder = ClipHost::builder().limits(limits).cache(cache);
+    builder.load_bytes_blocking(&component).unwrap()
 }
 
-pub fn outbound(policy: Policy) -> Outbound {
-    Outbound::builder().policy(policy).build().unwrap()
+/// A host of its own for a guest.
+pub fn try_load(guest: &[u8], policy: Policy, limits: Limits) -> Result<ClipHost, LoadError> {
+    let builder = ClipHost::builder().policy(policy).limits(limits);
+    builder.load_bytes_blocking(guest)
 }
 
-/// A host that may send to these destinations.
-pub fn host(destinations: &[&str]) -> ClipHost {
-    let allowed = destinations
-        .iter()
-        .map(|form| form.parse::<Destination>().unwrap());
-    HOST.with_outbound(outbound(Policy::new(allowed)))
+/// A host that may send to these origins.
+pub fn host(origins: &[&str]) -> ClipHost {
+    let allowed = origins.iter().map(|form| form.parse().unwrap());
+    tenant(HOST.tenant().policy(Policy::new(allowed)))
+}
+
+pub fn tenant(builder: ClipHostBuilder<Tenant>) -> ClipHost {
+    builder.build().unwrap()
 }
 
 /// A mock, and a host that may reach it and nothing else.
 pub struct World {
     pub mock: MockMeraki,
     pub host: ClipHost,
-    variables: Vec<(String, String)>,
+    settings: Settings,
 }
 
 pub const SERIAL: &str = "Q2MV-MOCK-0001";
@@ -98,7 +98,7 @@ impl World {
         let world = Self {
             mock,
             host,
-            variables: Vec::new(),
+            settings: Settings::default(),
         };
         world
             .set("MERAKI_BASE_URL", &base_url)
@@ -106,32 +106,27 @@ impl World {
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        self.variables.retain(|(other, _)| other != name);
-        self.variables.push((name.to_owned(), value.to_owned()));
+        self.settings = self.settings.text(name.parse().unwrap(), value);
         self
     }
 
     /// Lets the host reach another origin beside the mock.
     pub fn also(mut self, origin: &str) -> Self {
-        self.host = host(&[&self.origin(), origin]);
+        let policy = Policy::new([self.origin().parse().unwrap()]);
+        let policy = policy.allow([origin.parse().unwrap()]);
+        self.host = tenant(HOST.tenant().policy(policy));
         self
     }
 
     /// The same host, whose requests to the API wait for their turn.
     pub fn limited(&self, limiter: &RateLimiter) -> ClipHost {
-        let policy = self.host.outbound().policy().clone();
-        let outbound = Outbound::builder().policy(policy);
-        let outbound = outbound.rate_limiter(limiter.clone()).build().unwrap();
-        self.host.with_outbound(outbound)
+        tenant(self.host.tenant().rate_limiter(limiter.clone()))
     }
 
     /// The same host, which keeps the key of the mock for its API.
-    pub fn keeping(&self, mode: KeyMode, builder: OutboundBuilder) -> ClipHost {
-        let api = [self.origin().parse().unwrap()];
-        let key = ApiKey::new(self.mock.key(), mode, api).unwrap();
-        let policy = self.host.outbound().policy().clone();
-        let outbound = builder.policy(policy).key(key).build().unwrap();
-        self.host.with_outbound(outbound)
+    pub fn keeping(&self, mode: KeyMode) -> ClipHost {
+        let key = ApiKey::new(self.mock.key()).unwrap();
+        tenant(self.host.tenant().key(key, mode))
     }
 
     /// Where the API and its clips are.
@@ -141,12 +136,18 @@ impl World {
     }
 
     pub fn unset(mut self, name: &str) -> Self {
-        self.variables.retain(|(other, _)| other != name);
+        self.settings = self.settings.without(name.parse().unwrap());
         self
     }
 
-    pub fn variables(&self) -> &[(String, String)] {
-        &self.variables
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The settings as environment variables.
+    pub fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let value = |setting: &Setting| Some((setting.name(), self.settings.get(*setting)?));
+        Setting::ALL.iter().filter_map(value)
     }
 
     /// Asks for footage that is long since available.
@@ -155,12 +156,12 @@ impl World {
     }
 
     pub async fn request(&self, request: &ClipRequest) -> Result<Clip, CallError> {
-        self.host.request_clip(&self.variables, request).await
+        self.host.request_clip(&self.settings, request).await
     }
 
     /// Fetches what is behind a URL of the guest's.
     pub async fn fetch(&self, url: &ClipUrl) -> Result<Vec<u8>, MediaError> {
-        let media = MediaClient::new(self.host.outbound()).unwrap();
+        let media = self.host.media_client().unwrap();
         media.fetch(url).await
     }
 
@@ -172,6 +173,13 @@ impl World {
             .map(|request| request.status.map(|status| status.as_u16()))
             .collect()
     }
+}
+
+/// How much memory the guest has before it grows, in bytes.
+pub async fn memory_at_rest(host: &ClipHost) -> usize {
+    let settings = Settings::default();
+    let refused = host.call(&settings).get_clip("none", "", "").await;
+    refused.report.peak_memory
 }
 
 /// Two minutes of footage, ten minutes old.

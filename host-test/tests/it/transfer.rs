@@ -32,7 +32,7 @@ async fn save(world: &World, destination: &str) -> Result<SavedClip, CallError> 
     let request = footage(SERIAL);
     world
         .host
-        .save_clip(world.variables(), &request, destination)
+        .save_clip(world.settings(), &request, destination)
         .await
 }
 

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::fmt;
 
 use crate::error::{Failure, FailureKind};
-use crate::text::printable;
+use crate::text::excerpt;
 use crate::url::Url;
 
 /// The media type of an MPEG transport stream (RFC 3555, section 4.2.9).
@@ -39,7 +39,7 @@ impl Destination {
         if let Some(field) = destination.unsendable() {
             return Err(invalid(&format!(
                 "was signed for the header field {}, which is not sent: sign it without that",
-                printable(&field)
+                excerpt(&field)
             )));
         }
         let content_type = destination.content_type();

@@ -1,33 +1,22 @@
-//! Which addresses may be connected to.
+//! Which addresses may be connected to, as the table at [`Policy`](super::policy::Policy) says.
 //!
-//! A policy allows names, and whoever runs the DNS of a name decides where it leads: to a
-//! database on a private network, to a router, to the service that hands out a cloud machine's
-//! credentials. So each address is judged again right before the connection is made:
-//!
-//! | how the policy names the host | addresses that may be connected to |
-//! | --- | --- |
-//! | a name | globally reachable unicast |
-//! | `localhost` | loopback, nothing else |
-//! | a literal address | that address, private ones included |
-//! | any of them | never: link-local, cloud metadata, multicast, unspecified, reserved |
-//!
-//! An IPv6 address with an IPv4 address in it (IPv4-mapped, IPv4-compatible, NAT64, 6to4) is
-//! judged by both.
+//! An IPv6 address with an IPv4 address in it (IPv4-mapped, IPv4-compatible, NAT64, 6to4) has to pass as both.
 //!
 //! The ranges are those of the IANA special-purpose address registries for
 //! [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry) and
 //! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry), the multicast ranges, and
-//! the fixed metadata addresses that large cloud providers document, or that cloud-init knows of them.
+//! the fixed metadata addresses that large cloud providers document, or that cloud-init knows.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
+use mv_clip_core::host::Host;
 
-use super::host::Host;
+use super::network::Network;
 
 /// How far a connection may go, which follows from how the policy names the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub(super) enum Reach {
     /// For a name: globally reachable unicast addresses.
     Global,
     /// For `localhost`: loopback addresses.
@@ -38,25 +27,29 @@ pub enum Reach {
 
 impl Reach {
     /// The reach of a host that the policy has allowed.
-    #[must_use]
-    pub fn of(host: &Host) -> Self {
+    pub(super) fn of(host: &Host) -> Self {
         match host {
             Host::Ip(_) => Self::Literal,
-            Host::Name(_) if host.is_localhost() => Self::Loopback,
-            Host::Name(_) => Self::Global,
+            Host::Domain(name) if name.is_localhost() => Self::Loopback,
+            Host::Domain(_) => Self::Global,
         }
     }
 
-    /// Decides whether `address` may be connected to.
+    /// Decides whether `address` may be connected to, where a name may also lead into `networks`.
     ///
     /// # Errors
     ///
     /// [`Prohibited`] names the address and its kind.
-    pub fn permits(self, address: IpAddr) -> Result<(), Prohibited> {
+    pub(super) fn permits(self, address: IpAddr, networks: &[Network]) -> Result<(), Prohibited> {
         let refused = match (classify(address), self) {
             (Class::Global, Self::Global | Self::Literal)
             | (Class::Loopback, Self::Loopback | Self::Literal)
             | (Class::Special(_), Self::Literal) => return Ok(()),
+            (Class::Special(_), Self::Global)
+                if networks.iter().any(|network| network.contains(address)) =>
+            {
+                return Ok(());
+            }
             (class, _) => class,
         };
         Err(Prohibited {
@@ -70,16 +63,17 @@ impl Reach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{address} ({kind}) may not be connected to: a name may lead only to public addresses, \
-     localhost only to loopback; to reach a private address, allow the address itself"
+     localhost only to loopback; to reach a private address, allow the address itself, or its network \
+     with Policy::allow_networks"
 )]
-pub struct Prohibited {
+pub(super) struct Prohibited {
     /// What was to be connected to.
-    pub address: IpAddr,
+    address: IpAddr,
     /// What kind of address it is, such as `private` or `link-local`.
-    pub kind: &'static str,
+    kind: &'static str,
 }
 
-/// What an address is, in the order of severity: of two judgements the greater one counts.
+/// What an address is, in the order of severity: of two classes the greater one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
     Global,
@@ -269,7 +263,7 @@ mod tests {
     }
 
     fn open(address: IpAddr) -> Open {
-        let permits = |reach: Reach| reach.permits(address).is_ok();
+        let permits = |reach: Reach| reach.permits(address, &[]).is_ok();
         match (
             permits(Reach::Global),
             permits(Reach::Loopback),
@@ -393,7 +387,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_the_address_is() {
         let prohibited = Reach::Global
-            .permits("10.0.0.1".parse().unwrap())
+            .permits("10.0.0.1".parse().unwrap(), &[])
             .unwrap_err();
         assert_eq!(prohibited.kind, "private");
         assert!(
@@ -401,5 +395,45 @@ mod tests {
                 .to_string()
                 .starts_with("10.0.0.1 (private) may not be ")
         );
+    }
+
+    #[test]
+    fn a_name_may_lead_into_networks_that_are_allowed_but_never_to_metadata() {
+        let networks = ["10.0.0.0/8", "169.254.0.0/16", "127.0.0.0/8", "fd00::/8"];
+        let networks = networks.map(|network| network.parse().unwrap());
+        let everything = ["0.0.0.0/0", "::/0"].map(|network| network.parse().unwrap());
+        for (address, within, by_everything) in [
+            ("10.1.2.3", true, true),
+            ("fd12:3456::1", true, true),
+            ("192.168.1.1", false, true),
+            // Mapped: the network is one of IPv4.
+            ("::ffff:10.1.2.3", false, true),
+            ("127.0.0.1", false, false),
+            ("::1", false, false),
+            ("169.254.169.254", false, false),
+            ("169.254.1.1", false, false),
+            ("fd00:ec2::254", false, false),
+            ("100.100.100.200", false, false),
+            ("168.63.129.16", false, false),
+            ("::ffff:169.254.169.254", false, false),
+            ("fe80::1", false, false),
+            ("0.0.0.0", false, false),
+            ("224.0.0.1", false, false),
+        ] {
+            let address = address.parse().unwrap();
+            let permits = |reach: Reach, networks| reach.permits(address, networks).is_ok();
+            assert_eq!(permits(Reach::Global, &networks), within, "{address}");
+            assert_eq!(
+                permits(Reach::Global, &everything),
+                by_everything,
+                "{address}"
+            );
+            let is_loopback = address.is_loopback();
+            assert_eq!(
+                permits(Reach::Loopback, &everything),
+                is_loopback,
+                "{address}"
+            );
+        }
     }
 }

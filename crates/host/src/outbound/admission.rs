@@ -7,20 +7,25 @@ use tracing::debug;
 use wasmtime_wasi_http::Error;
 
 use super::key::CallKey;
-use super::policy::{Denied, Origin, Policy};
+use super::origin::{Origin, OriginError};
+use super::policy::{Denied, Policy};
 
 /// Where the request may go.
 pub(super) fn admit<B>(policy: &Policy, request: &Request<B>) -> Result<Origin, Error> {
     // A tunnel would lead to where no policy sees.
     if request.method() == Method::CONNECT {
-        debug!("outbound request denied: CONNECT");
+        debug!("http.request.method" = "CONNECT", "request denied");
         return Err(Error::HttpRequestDenied);
     }
     policy.allows(request.uri()).map_err(|denied| {
-        debug!(method = %request.method(), %denied, "outbound request denied");
+        debug!("http.request.method" = %request.method(), %denied, "request denied");
         match denied {
-            Denied::NotListed(_) | Denied::Scheme | Denied::Userinfo => Error::HttpRequestDenied,
-            Denied::Port | Denied::Host(_) => Error::HttpRequestUriInvalid,
+            Denied::NotListed(_) | Denied::Origin(OriginError::Scheme | OriginError::Userinfo) => {
+                Error::HttpRequestDenied
+            }
+            Denied::Origin(OriginError::Port | OriginError::Host(_)) => {
+                Error::HttpRequestUriInvalid
+            }
         }
     })
 }
@@ -32,13 +37,13 @@ pub(super) fn put_key<'a, B>(
     origin: &Origin,
 ) -> Result<Option<&'a str>, Error> {
     let put = key.put_into(request, origin).map_err(|misuse| {
-        debug!(%origin, %misuse, "outbound request denied");
+        debug!(%origin, %misuse, "request denied");
         Error::HttpRequestDenied
     })?;
     Ok(put.then(|| key.secret()))
 }
 
-/// Writes the origin into the request as the policy understood it, so that what was judged is
+/// Writes the origin into the request as the policy understood it, so that what was checked is
 /// what is connected to, what TLS verifies and what the pool looks for.
 pub(super) fn canonical<B>(mut request: Request<B>, origin: &Origin) -> Result<Request<B>, Error> {
     let path = request.uri().path_and_query().cloned();
@@ -59,8 +64,11 @@ pub(super) fn canonical<B>(mut request: Request<B>, origin: &Origin) -> Result<R
 mod tests {
     use http::header::AUTHORIZATION;
 
-    use super::super::key::{ApiKey, KeyMode};
+    use std::sync::Arc;
+
+    use super::super::key::{KeptKey, KeyMode};
     use super::*;
+    use crate::api_key::ApiKey;
 
     const KEY: &str = "5ec2e7-key";
     const CLIP: &str = "https://API.meraki.com:443/api/v1/devices/Q2XX-ABCD-1234/camera/clip?t=1";
@@ -105,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_says_what_was_judged_and_nothing_else() {
+    fn a_request_says_what_was_checked_and_nothing_else() {
         let origin = admitted(Method::GET, CLIP).unwrap();
         let cases = [
             (
@@ -129,8 +137,9 @@ mod tests {
 
     #[test]
     fn the_secret_is_told_where_it_was_put_and_misuse_is_denied() {
-        let api = ["https://*.meraki.com".parse().unwrap()];
-        let key = CallKey::new(ApiKey::new(KEY, KeyMode::Injection, api).unwrap());
+        let policy = Arc::new(Policy::new(["https://*.meraki.com".parse().unwrap()]));
+        let key = KeptKey::new(ApiKey::new(KEY).unwrap(), KeyMode::Injection, policy);
+        let key = CallKey::new(key.unwrap());
         let put = |request: &mut Request<()>| {
             let origin = Origin::of(request.uri()).unwrap();
             put_key(&key, request, &origin)

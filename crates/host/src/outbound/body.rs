@@ -11,8 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::CaptureConnection;
 use tokio::time::{Instant, Sleep, sleep};
+use tracing::Span;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use super::traffic::Traffic;
 use super::{client, error};
 
 /// When a request last moved on: it got a connection, or that took a piece of its body.
@@ -47,14 +49,16 @@ impl Progress {
 pub(super) struct SentBody {
     body: WasiBody,
     progress: Progress,
+    traffic: Arc<Traffic>,
 }
 
 impl SentBody {
-    pub(super) fn watch(body: WasiBody) -> (Self, Progress) {
+    pub(super) fn watch(body: WasiBody, traffic: Arc<Traffic>) -> (Self, Progress) {
         let progress = Progress::start();
         let sent = Self {
             body,
             progress: progress.clone(),
+            traffic,
         };
         (sent, progress)
     }
@@ -70,6 +74,9 @@ impl Body for SentBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         self.progress.moved();
+        if let Some(data) = frame.as_ref().and_then(data) {
+            self.traffic.sent(data.len());
+        }
         Poll::Ready(frame)
     }
 
@@ -80,6 +87,10 @@ impl Body for SentBody {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+fn data(frame: &Result<Frame<Bytes>, Error>) -> Option<&Bytes> {
+    frame.as_ref().ok()?.data_ref()
 }
 
 /// A request's body that has no end once its store is gone: wasmtime ends it as if the guest had.
@@ -127,10 +138,19 @@ pub(super) struct TimedBody {
     limit: Duration,
     timer: Pin<Box<Sleep>>,
     waiting: bool,
+    traffic: Arc<Traffic>,
+    /// The request's, for whoever reads the body is in another one or in none.
+    span: Span,
 }
 
 impl TimedBody {
-    pub(super) fn new(incoming: Incoming, connection: CaptureConnection, limit: Duration) -> Self {
+    /// Belongs to the current span.
+    pub(super) fn new(
+        incoming: Incoming,
+        connection: CaptureConnection,
+        limit: Duration,
+        traffic: Arc<Traffic>,
+    ) -> Self {
         let timer = Box::pin(sleep(limit));
         Self {
             incoming,
@@ -138,6 +158,8 @@ impl TimedBody {
             limit,
             timer,
             waiting: false,
+            traffic,
+            span: Span::current(),
         }
     }
 }
@@ -152,7 +174,12 @@ impl Body for TimedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) {
             self.waiting = false;
-            return Poll::Ready(frame.map(|frame| frame.map_err(|error| error::of_body(&error))));
+            let of_body = |error| self.span.in_scope(|| error::of_body(&error));
+            let frame = frame.map(|frame| frame.map_err(of_body));
+            if let Some(data) = frame.as_ref().and_then(data) {
+                self.traffic.received(data.len());
+            }
+            return Poll::Ready(frame);
         }
         if !self.waiting {
             // `Sleep::reset` would need a sum that overflows for a limit of years.

@@ -2,7 +2,6 @@
 
 use std::future::{Future, ready};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 use wasmtime_wasi_http::WasiBody;
 
-use super::resolve::{BoxError, CheckedResolver, ConnectFailure, Resolve, check_literal};
+use super::resolve::{BoxError, CheckedResolver, ConnectFailure, check_literal};
 
 /// Shorter than the 60 s or more that common servers and load balancers keep idle connections,
 /// so that it is this side that closes them, and a request seldom meets one closed just then.
@@ -43,10 +42,10 @@ pub(super) type PooledClient = Client<Connector, WasiBody>;
 /// the guest to repeat: its rules know what is safe, and its attempts are counted.
 pub(super) fn pooled(
     tls: ClientConfig,
-    resolve: Arc<dyn Resolve>,
+    resolver: CheckedResolver,
     max_connect: Duration,
 ) -> PooledClient {
-    let mut tcp = HttpConnector::new_with_resolver(CheckedResolver::new(resolve));
+    let mut tcp = HttpConnector::new_with_resolver(resolver);
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     // Shared out among the addresses of a name, so that a dead one leaves time for the next.

@@ -7,14 +7,22 @@ use std::error::Error as StdError;
 use std::io;
 
 use hyper_util::client::legacy;
-use tracing::debug;
+use tracing::{debug, warn};
 use wasmtime_wasi_http::Error;
 
 use super::resolve::ConnectFailure;
 
 /// For a request that got no response.
 pub(super) fn of_request(error: &legacy::Error) -> Error {
-    debug!(cause = innermost(error), "outbound request failed");
+    debug!(cause = innermost(error), "request failed");
+    if let Some(ConnectFailure::Prohibited(prohibited)) =
+        causes(error).find_map(<dyn StdError>::downcast_ref)
+    {
+        // The error code of `wasi:http` does not carry the address, and users need it to find the cause.
+        warn!(
+            "{prohibited}. If the host is a public one, check the DNS server, the VPN and the proxy of this machine"
+        );
+    }
     match classify(error) {
         Some(known) => known,
         None if error.is_connect() => Error::DestinationUnavailable,
@@ -24,7 +32,7 @@ pub(super) fn of_request(error: &legacy::Error) -> Error {
 
 /// For a response whose body broke off.
 pub(super) fn of_body(error: &hyper::Error) -> Error {
-    debug!(cause = innermost(error), "outbound response broke off");
+    debug!(cause = innermost(error), "response broke off");
     let ended = |cause: &(dyn StdError + 'static)| {
         cause
             .downcast_ref::<io::Error>()

@@ -1,103 +1,79 @@
-//! The API key in the hands of the host, so that the guest never holds it.
+//! The API key in the host, so that the guest never has it.
 //!
 //! | mode | the guest has | the host |
 //! | --- | --- | --- |
-//! | none: no [`ApiKey`] | the key, as a setting | passes on what the guest sends |
+//! | none: no key in the host | the key, as a setting | passes on what the guest sends |
 //! | [`KeyMode::Injection`] | nothing | adds `Authorization` to a request for a clip |
 //! | [`KeyMode::Placeholder`] | a token, another one in each call | puts the key in its place |
 //!
-//! Either way the key goes to the given destinations alone, wherever a redirect may lead a guest, and
+//! The key goes to the API's origins alone, wherever a redirect may lead a guest, and
 //! for the one operation that the component is for: `GET …/devices/{serial}/camera/clip`. So a guest
 //! can do nothing else with it, and clips that are on a host of the API's are fetched without. Of the
 //! guest's other fields only `Accept` and `User-Agent` go along. A reply that repeats the key reaches the
 //! guest with stars in its place.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use memchr::memmem;
 use rand::RngCore;
 
-use super::policy::{Destination, Origin, Policy};
-
-/// The setting in which the component looks for the key.
-pub(crate) const VARIABLE: &str = "MERAKI_DASHBOARD_API_KEY";
+use super::origin::Origin;
+use super::policy::Policy;
+use crate::api_key::ApiKey;
+use crate::setting::Setting;
+use crate::settings::Settings;
 
 const SCHEME: &str = "Bearer ";
 
-/// How a guest comes to send the key without having it.
+/// How requests get the API key that the host keeps.
+///
+/// In both modes the key goes to the origins of the API ([`Policy::new`], [`Policy::meraki`]) alone, and only
+/// with the component's one operation, `GET …/devices/{serial}/camera/clip`. A reply that repeats the key
+/// reaches the guest with stars in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyMode {
-    /// The host adds `Authorization` to each request for a clip to the API's destinations. A request in
-    /// which the guest sets that field itself is denied, wherever it goes.
+    /// The guest has no key, and the host adds `Authorization` to its requests. A request in
+    /// which the guest sets that field itself is denied, wherever it goes. The default choice.
     Injection,
-    /// The guest gets a random token in place of the key, which is worth nothing outside of its call.
-    /// The host swaps it for the key in `Authorization` of a request for a clip to the API's
-    /// destinations. A request that has the token elsewhere in its URI or fields, or takes it to another
-    /// host or another operation, is denied.
+    /// The guest gets a random token in place of the key, which is worthless outside of its call.
+    /// The host replaces it by the key in `Authorization`. A request that has the token elsewhere in its URI or
+    /// fields, or takes it to another host or another operation, is denied. For a guest that insists on a key.
     Placeholder,
 }
 
-/// An API key that the host keeps, for [`OutboundBuilder::key`](super::OutboundBuilder::key).
-///
-/// `Debug` does not print the key.
-///
-/// ```
-/// use mv_clip_host::outbound::{ApiKey, KeyMode, Outbound, Policy};
-/// use mv_clip_host::outbound::policy::Destination;
-///
-/// let meraki: Destination = "https://*.meraki.com".parse()?;
-/// let key = ApiKey::new("0123456789abcdef", KeyMode::Placeholder, [meraki.clone()])?;
-/// let outbound = Outbound::builder().policy(Policy::new([meraki])).key(key).build()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// The key that the host keeps, and how requests get it. Cloning is cheap.
 #[derive(Clone)]
-pub struct ApiKey {
-    key: String,
+pub(super) struct KeptKey {
+    key: ApiKey,
     /// The value of `Authorization`.
     authorization: HeaderValue,
     mode: KeyMode,
-    destinations: Policy,
+    policy: Arc<Policy>,
 }
 
-/// Why a text is no API key. The text is not repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an API key is one or more visible ASCII characters, without spaces or line ends")]
-pub struct ApiKeyError;
-
-impl ApiKey {
-    /// Keeps `key` for the API's `destinations`. They may get the key; whether they may be reached is the
-    /// policy's to say.
-    ///
-    /// # Errors
-    ///
-    /// [`ApiKeyError`] if `key` is empty or has other characters than visible ASCII.
-    pub fn new(
-        key: &str,
-        mode: KeyMode,
-        destinations: impl IntoIterator<Item = Destination>,
-    ) -> Result<Self, ApiKeyError> {
-        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(ApiKeyError);
-        }
-        let bearer = HeaderValue::try_from(format!("{SCHEME}{key}"));
-        let mut authorization = bearer.map_err(|_| ApiKeyError)?;
+impl KeptKey {
+    /// For the API's origins in `policy`. None if the key cannot be in a header, which [`ApiKey`] excludes.
+    pub(super) fn new(key: ApiKey, mode: KeyMode, policy: Arc<Policy>) -> Option<Self> {
+        let bearer = format!("{SCHEME}{}", key.expose());
+        let mut authorization = HeaderValue::try_from(bearer).ok()?;
         authorization.set_sensitive(true);
-        Ok(Self {
-            key: key.to_owned(),
+        Some(Self {
+            key,
             authorization,
             mode,
-            destinations: Policy::new(destinations),
+            policy,
         })
     }
 }
 
-impl fmt::Debug for ApiKey {
+impl fmt::Debug for KeptKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiKey")
+        f.debug_struct("KeptKey")
             .field("mode", &self.mode)
-            .field("destinations", &self.destinations)
             .finish_non_exhaustive()
     }
 }
@@ -115,12 +91,12 @@ pub(super) enum Misuse {
 
 /// The key of one call.
 pub(super) struct CallKey {
-    key: ApiKey,
+    key: KeptKey,
     placeholder: Option<String>,
 }
 
 impl CallKey {
-    pub(super) fn new(key: ApiKey) -> Self {
+    pub(super) fn new(key: KeptKey) -> Self {
         let placeholder = match key.mode {
             KeyMode::Injection => None,
             KeyMode::Placeholder => {
@@ -132,13 +108,14 @@ impl CallKey {
         Self { key, placeholder }
     }
 
-    /// The guest's settings: with the placeholder, where there is one, and without a key in any case.
-    pub(super) fn settings(&self, given: &[(String, String)]) -> Vec<(String, String)> {
-        let others = given.iter().filter(|(name, _)| name != VARIABLE).cloned();
-        let placeholder = self.placeholder.clone();
-        others
-            .chain(placeholder.map(|token| (VARIABLE.to_owned(), token)))
-            .collect()
+    /// The guest's variables: with the placeholder, if there is one, and never with a key.
+    pub(super) fn variables<'a>(
+        &'a self,
+        settings: &'a Settings,
+    ) -> impl Iterator<Item = (Setting, &'a str)> {
+        let others = settings.iter().filter(|(name, _)| *name != Setting::ApiKey);
+        let placeholder = self.placeholder.as_deref();
+        others.chain(placeholder.map(|token| (Setting::ApiKey, token)))
     }
 
     /// Puts the key into a request where it belongs, and says whether it did.
@@ -147,8 +124,8 @@ impl CallKey {
         request: &mut Request<B>,
         origin: &Origin,
     ) -> Result<bool, Misuse> {
-        let to_api = self.key.destinations.covers(origin)
-            && is_operation(request.method(), request.uri().path());
+        let to_api =
+            self.key.policy.is_api(origin) && is_operation(request.method(), request.uri().path());
         let headers = request.headers();
         let wanted = match &self.placeholder {
             None if headers.contains_key(AUTHORIZATION) => return Err(Misuse::OwnAuthorization),
@@ -171,7 +148,7 @@ impl CallKey {
 
     /// What must not come back.
     pub(super) fn secret(&self) -> &str {
-        &self.key.key
+        self.key.key.expose()
     }
 }
 

@@ -1,4 +1,4 @@
-//! One organisation's pace, over all calls.
+//! The request limit of one organisation, over all calls.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -12,52 +12,48 @@ use governor::{Quota, RateLimiter as Governor};
 use mv_clip_core::rate::RateLimit;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
-use tracing::debug;
 
-/// Keeps all that is asked of the API for one organisation below its [`RateLimit`], which Meraki
-/// counts over all calls and applications together. A call paces itself, but knows of no other call.
+/// Keeps all requests of one organisation to the API below its [`RateLimit`]. Meraki counts them over all
+/// calls and applications together, and a call that limits itself knows of no other call.
 ///
-/// Make one for each organisation and give it to the [`Outbound`](super::Outbound) of its calls by
-/// [`OutboundBuilder::rate_limiter`](super::OutboundBuilder::rate_limiter). Cloning is cheap and shares
-/// the budget, so that several outbounds, hosts and calls of one organisation keep to it together:
+/// Make one for each organisation and give it to the hosts of its calls, by
+/// [`ClipHostBuilder::rate_limiter`](crate::ClipHostBuilder::rate_limiter). Clones share the budget:
 ///
 /// ```
-/// use mv_clip_host::{Outbound, RateLimit, RateLimiter};
+/// use mv_clip_host::{ClipHost, RateLimit, RateLimiter};
 ///
 /// let limiter = RateLimiter::new(RateLimit::default());
-/// let one = Outbound::builder().rate_limiter(limiter.clone()).build()?;
-/// let other = Outbound::builder().rate_limiter(limiter).build()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let one = ClipHost::builder().rate_limiter(limiter.clone());
+/// let other = ClipHost::builder().rate_limiter(limiter);
 /// ```
 ///
 /// # What waits
 ///
-/// Requests with an `Authorization` field, because those are the ones that Meraki counts: the API key
+/// Requests with an `Authorization` field, because Meraki counts those: the API key
 /// goes to the API and its shards, and nowhere else. What is sent to a media host or to the destination
-/// of `save-clip` has none, and never waits. (So where something behind this host adds the key, such as a
-/// proxy, that has to keep to the limit.) What the policy denies uses up nothing.
+/// of `save_clip` has none, and never waits. (If something behind this host adds the key, such as a
+/// proxy, that has to keep the limit.) A request that the policy denies does not count.
 ///
 /// # How they wait
 ///
-/// In the order in which they came, before a connection is looked for: no timeout of
-/// [`Timeouts`](super::Timeouts) has begun. Calls take turns: of each, one request is in the queue, and its
-/// others wait behind that. So a call of many requests, greedy or hostile, does not hold up another one.
-/// The guest's own time runs, and a request that it gives up leaves the queue and uses up nothing. An
-/// attempt lasts 30 s unless `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` says otherwise, so with the default limit
-/// 300 calls can queue before the last of them time out and begin anew. A call that waits goes on holding one of its host's
-/// [`Limits::concurrent_calls`](crate::Limits::concurrent_calls), which organisations may share.
+/// In the order of their arrival, and before the [`Timeouts`](crate::Timeouts) of the request start. Of each
+/// call one request is in the queue, and its other requests wait behind that. So a call of many requests does
+/// not hold up another call. The guest's own time runs, and a request that it gives up leaves the queue and
+/// does not count. An attempt lasts 30 s unless `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` says otherwise, so with the
+/// default limit 300 calls can queue before the last of them time out and begin anew. A call that waits counts
+/// for its host's [`Limits::concurrent_calls`](crate::Limits::concurrent_calls), which organisations may share.
 ///
-/// Of the burst a fifth, rounded up, stays unused: Meraki counts requests as they arrive, and one that
+/// A fifth of the burst, rounded up, stays unused: Meraki counts requests as they arrive, and one that
 /// makes a connection first takes longer than those that follow it. With the default limit they may
 /// catch up by 200 ms before one of them is refused. A burst of 1 has nothing to spare.
 ///
 /// # What it does not know
 ///
-/// Other programs that ask for the same organisation. Give it what they leave: a smaller [`RateLimit`].
-/// It does not slow down after a 429 either, because the guest does so for its own call. Holding back all
-/// calls for the time of `Retry-After` was tried on 100 calls beside another client that sent 8 requests
-/// a second: they took twice as long and more of them failed, since whoever pauses leaves the budget to
-/// whoever does not.
+/// Other programs that send requests for the same organisation. Give it what they leave: a smaller
+/// [`RateLimit`]. It does not slow down after a 429 either, because the guest does so for its own call. Holding
+/// back all calls for the time of `Retry-After` was tried on 100 calls beside another client that sent 8
+/// requests a second: they took twice as long and more of them failed, because a client that pauses leaves the
+/// budget to one that does not.
 #[derive(Clone)]
 pub struct RateLimiter {
     shared: Arc<Shared>,
@@ -87,18 +83,16 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until one more request may be sent. [`Outbound`](super::Outbound) does so by itself; what
-    /// an embedder asks of the API otherwise, for the same organisation, waits here too.
+    /// Waits until one more request may be sent. A host does so by itself. Call it before requests of your own to
+    /// the API for the same organisation.
     ///
     /// Dropping the future gives up the place in the queue. Once it is done, the request is counted.
-    pub async fn turn(&self) {
-        let started = Instant::now();
+    pub async fn until_ready(&self) {
         let Shared { next, bucket, .. } = &*self.shared;
         let _next = next.lock().await;
         while let Err(early) = bucket.check() {
             sleep(early.wait_time_from(bucket.clock().now())).await;
         }
-        debug!(waited = ?started.elapsed(), "request within the rate limit");
     }
 }
 
@@ -229,15 +223,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_comes_while_a_turn_is_free_does_not_push_in() {
         let limiter = RateLimiter::new(limit(20, 1));
-        limiter.turn().await;
+        limiter.until_ready().await;
         let waiting = limiter.clone();
-        let waiting = tokio::spawn(async move { waiting.turn().await });
+        let waiting = tokio::spawn(async move { waiting.until_ready().await });
         tokio::task::yield_now().await;
         // It is late: the one that waits could go, and has not noticed yet.
         let mut late = pin!(advance(80 * MILLISECOND));
         let context = &mut Context::from_waker(Waker::noop());
         assert!(late.as_mut().poll(context).is_pending());
-        let mut pushing_in = pin!(limiter.turn());
+        let mut pushing_in = pin!(limiter.until_ready());
         assert!(pushing_in.as_mut().poll(context).is_pending());
         assert!(!waiting.is_finished());
         waiting.await.unwrap();
@@ -246,13 +240,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_gives_up_uses_up_nothing() {
         let limiter = RateLimiter::new(limit(2, 1));
-        limiter.turn().await;
+        limiter.until_ready().await;
         let started = Instant::now();
         // The first of them is next in the queue, the others wait behind it.
-        let give_up = || timeout(50 * MILLISECOND, limiter.turn());
+        let give_up = || timeout(50 * MILLISECOND, limiter.until_ready());
         let (first, second, third) = tokio::join!(give_up(), give_up(), give_up());
         assert!(first.is_err() && second.is_err() && third.is_err());
-        limiter.turn().await;
+        limiter.until_ready().await;
         let waited = milliseconds(started);
         assert!((500..=501).contains(&waited), "{waited}");
     }
@@ -263,7 +257,7 @@ mod tests {
         let limiter = RateLimiter::new(limit(10, 10));
         let started = Instant::now();
         for expected in [0, 0, 0, 0, 0, 0, 0, 0, 100, 200, 300] {
-            limiter.turn().await;
+            limiter.until_ready().await;
             let found = milliseconds(started);
             assert!((expected..=expected + 1).contains(&found), "{found}");
         }

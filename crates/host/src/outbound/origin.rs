@@ -4,12 +4,12 @@ use std::fmt;
 
 use http::Uri;
 use http::uri::Scheme;
-
-use super::host::{Host, HostError};
-use super::policy::Denied;
+use mv_clip_core::host::{Host, HostError};
 
 /// Scheme, host and port of a request, in canonical form. Nothing secret is in it: a request's
 /// path, query and headers are not.
+///
+/// `Display` writes it as a URL without a path: `https://api.meraki.com`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: Scheme,
@@ -17,20 +17,38 @@ pub struct Origin {
     port: u16,
 }
 
+/// Why a URI has no [`Origin`] that any policy could allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// The scheme is neither `http` nor `https`.
+    #[error("only http and https requests are sent")]
+    Scheme,
+    /// The authority has an `@`.
+    #[error("a request's URI must not carry user information: send credentials in a header")]
+    Userinfo,
+    /// The port is not a number from 1 to 65535.
+    #[error("the port of a request's URI must be a number from 1 to 65535")]
+    Port,
+    /// The host is neither a name nor an address.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
 impl Origin {
     /// Takes the origin of an absolute URI.
-    pub(super) fn of(uri: &Uri) -> Result<Self, Denied> {
-        let authority = uri.authority().ok_or(Denied::Host(HostError::Missing))?;
+    pub(super) fn of(uri: &Uri) -> Result<Self, OriginError> {
+        let authority = uri.authority().ok_or(HostError::Empty)?;
         let scheme = uri
             .scheme_str()
             .and_then(web_scheme)
-            .ok_or(Denied::Scheme)?;
+            .ok_or(OriginError::Scheme)?;
         if authority.as_str().contains('@') {
-            return Err(Denied::Userinfo);
+            return Err(OriginError::Userinfo);
         }
         // `Authority::port` is `None` for a number out of range, too: it must not become 443.
         let port = match split_port(authority.as_str()).1 {
-            Some(port) => parse_port(port).ok_or(Denied::Port)?,
+            Some(port) => parse_port(port).ok_or(OriginError::Port)?,
             None => default_port(&scheme),
         };
         Ok(Self {
@@ -46,9 +64,7 @@ impl Origin {
         &self.scheme
     }
 
-    /// The name or address, in canonical form.
-    #[must_use]
-    pub fn host(&self) -> &Host {
+    pub(super) fn host(&self) -> &Host {
         &self.host
     }
 

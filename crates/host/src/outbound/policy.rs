@@ -1,136 +1,195 @@
-//! Which destinations a guest may send requests to.
-//!
-//! A [`Policy`] is a list of [`Destination`]s. It denies by default: what is on the list may be
-//! reached, everything else may not, and **an empty list allows nothing**.
-//!
-//! | destination | what it allows |
-//! | --- | --- |
-//! | `https://api.meraki.com` | that name over TLS, on port 443 |
-//! | `https://api.meraki.com:8443` | the same on port 8443 only |
-//! | `http://api.meraki.com` | that name in plain text, on port 80 |
-//! | `https://*.meraki.com` | every name under `meraki.com`, at any depth; not `meraki.com` itself |
-//! | `http://127.0.0.1:8080` | that address; written so, it may be a private one |
-//! | `http://[::1]:8080` | the same for IPv6; brackets are needed |
-//! | `http://localhost:8080` | this machine, by its one reserved name |
-//!
-//! The rules at the edges:
-//!
-//! - **Scheme and port are part of a destination.** `https://api.meraki.com` allows neither plain
-//!   text nor another port. Without a port it is the scheme's: 443 or 80.
-//! - **Whole labels are compared, never parts of them.** `https://*.meraki.com` does not allow
-//!   `notmeraki.com` or `meraki.com.example.net`.
-//! - **Case and one trailing dot do not count**, as in DNS: `API.Meraki.com.` is `api.meraki.com`.
-//! - **`*.` stands at the front, once, over a domain of two labels or more.** `https://*` and
-//!   `https://*.com` are errors: that would be no policy. It never matches an address.
-//! - **Addresses are compared by value**: `[0:0:0:0:0:0:0:1]` is `[::1]`. Other notations of IPv4
-//!   (`127.1`, `0x7f000001`) are refused, in destinations as in requests, and an IPv4-mapped IPv6
-//!   address is not the IPv4 address in it.
-//! - **A destination is an origin.** One `/` at the end is accepted; a path, a query or a
-//!   fragment is an error, because nothing would enforce it.
-//! - **User information is refused** in destinations and in requests: in
-//!   `https://api.meraki.com@example.net` the host is `example.net`.
-//!
-//! The policy judges names. Which addresses a name may then lead to is a second question, which
-//! [`address`](super::address) answers for each connection: a name on this list that resolves to
-//! a private network is refused all the same.
-//!
-//! # Example
-//!
-//! ```
-//! use mv_clip_host::outbound::policy::{Denied, Destination, Policy};
-//!
-//! let policy: Policy = ["https://*.meraki.com", "http://127.0.0.1:8080"]
-//!     .into_iter()
-//!     .map(str::parse::<Destination>)
-//!     .collect::<Result<_, _>>()?;
-//!
-//! let shard = "https://n7.meraki.com/api/v1".parse::<http::Uri>()?;
-//! assert_eq!(policy.allows(&shard)?.to_string(), "https://n7.meraki.com");
-//!
-//! let lookalike = "https://n7.notmeraki.com/api/v1".parse::<http::Uri>()?;
-//! assert!(matches!(policy.allows(&lookalike), Err(Denied::NotListed(_))));
-//!
-//! assert!(Policy::default().allows(&shard).is_err());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! What a guest may send requests to.
 
 use http::Uri;
+use mv_clip_core::host::Host;
 
-pub use super::destination::{Destination, DestinationError};
-use super::host::HostError;
-pub use super::origin::Origin;
+use super::network::Network;
+use super::origin::{Origin, OriginError};
+use super::pattern::OriginPattern;
+
+/// The origins that a guest may send requests to. What is not on the list is denied, and the policy of
+/// [`Policy::default`] allows nothing.
+///
+/// ```
+/// use mv_clip_host::Policy;
+///
+/// // The API and the media hosts of Meraki, and a bucket for `save_clip`.
+/// let policy = Policy::meraki().allow(["https://footage.s3.eu-central-1.amazonaws.com".parse()?]);
+/// # Ok::<(), mv_clip_host::OriginPatternError>(())
+/// ```
+///
+/// # How an origin is written
+///
+/// | [`OriginPattern`] | what it allows |
+/// | --- | --- |
+/// | `https://api.meraki.com` | that name over TLS, on port 443 |
+/// | `https://api.meraki.com:8443` | the same on port 8443 only |
+/// | `http://api.meraki.com` | that name in plain text, on port 80 |
+/// | `https://*.meraki.com` | every name under `meraki.com`, at any depth; not `meraki.com` itself |
+/// | `http://127.0.0.1:8080` | that address; written so, it may be a private one |
+/// | `http://[::1]:8080` | the same for IPv6; brackets are needed |
+/// | `http://localhost:8080` | this machine, by its one reserved name |
+///
+/// - **Scheme and port are part of an origin.** `https://api.meraki.com` allows neither plain text nor another
+///   port. Without a port it is the scheme's: 443 or 80.
+/// - **Whole labels are compared, never parts of them.** `https://*.meraki.com` does not allow
+///   `notmeraki.com` or `meraki.com.example.net`.
+/// - **Case and one trailing dot do not count**, as in DNS: `API.Meraki.com.` is `api.meraki.com`.
+/// - **`*.` stands at the front, once, over a domain of two labels or more.** `https://*` and
+///   `https://*.com` are errors. It never matches an address.
+/// - **Addresses are compared by value**: `[0:0:0:0:0:0:0:1]` is `[::1]`. Other notations of IPv4
+///   (`127.1`, `0x7f000001`) are refused, in patterns as in requests, and an IPv4-mapped IPv6
+///   address is not the IPv4 address in it.
+/// - **One `/` at the end is accepted**; a path, a query or a fragment is an error, because nothing
+///   would enforce it.
+/// - **User information is refused** in patterns and in requests: in
+///   `https://api.meraki.com@example.net` the host is `example.net`.
+///
+/// # Where a name may lead
+///
+/// The owner of a DNS zone decides where its names lead: to a database on a private network, to a router, to
+/// the service that hands out a cloud machine's credentials. So each address is checked right before the
+/// connection is made:
+///
+/// | how the policy names the host | addresses that may be connected to |
+/// | --- | --- |
+/// | a name | globally reachable unicast, and [`Policy::allow_networks`] |
+/// | `localhost` | loopback, nothing else |
+/// | a literal address | that address, private ones included |
+/// | any of them | never: link-local, cloud metadata, multicast, unspecified, reserved |
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    api: Vec<OriginPattern>,
+    others: Vec<OriginPattern>,
+    networks: Vec<Network>,
+}
 
 /// Why a request may not be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Denied {
-    /// No [`Destination`] of the policy covers this origin.
-    #[error("{0} is not an allowed destination: add it to the outbound policy if it should be")]
+    /// The policy does not allow this origin.
+    #[error("{0} is not an allowed origin: add it to the outbound policy if it should be")]
     NotListed(Box<Origin>),
-    /// Another scheme than `http` and `https`, or none.
-    #[error("only http and https requests are sent")]
-    Scheme,
-    /// The authority has an `@`.
-    #[error("a request's URI must not carry user information: send credentials in a header")]
-    Userinfo,
-    /// Not a number from 1 to 65535.
-    #[error("the port of a request's URI must be a number from 1 to 65535")]
-    Port,
-    /// The host is neither a name nor an address.
+    /// No policy could allow the URI.
     #[error(transparent)]
-    Host(#[from] HostError),
+    Origin(#[from] OriginError),
 }
 
-/// The destinations that may be reached. Its default allows none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    destinations: Vec<Destination>,
-}
+/// The domains of Meraki's regions: an API redirects to shards below these, and clips are there too.
+const MERAKI: [&str; 5] = [
+    "https://*.meraki.com",
+    "https://*.meraki.ca",
+    "https://*.meraki.cn",
+    "https://*.meraki.in",
+    "https://*.gov-meraki.com",
+];
 
 impl Policy {
-    /// Allows these destinations and no other.
-    pub fn new(destinations: impl IntoIterator<Item = Destination>) -> Self {
+    /// Allows the origins of the API, and no other. A key that the host keeps
+    /// ([`ClipHostBuilder::key`](crate::ClipHostBuilder::key)) goes to these alone; add all other origins with
+    /// [`Policy::allow`].
+    pub fn new(api: impl IntoIterator<Item = OriginPattern>) -> Self {
         Self {
-            destinations: destinations.into_iter().collect(),
+            api: api.into_iter().collect(),
+            ..Self::default()
         }
     }
 
-    /// This policy, and all public servers with a name over https beside it.
+    /// Allows https to all names under Meraki's domains: `meraki.com`, `meraki.ca`, `meraki.cn`, `meraki.in` and
+    /// `gov-meraki.com`. The APIs of all regions are there, the shards that they redirect to, and the clips.
+    #[must_use]
+    pub fn meraki() -> Self {
+        let patterns = MERAKI.iter().filter_map(|pattern| pattern.parse().ok());
+        Self::new(patterns)
+    }
+
+    /// Also allows these origins, which never get the key that the host keeps: media hosts outside of
+    /// Meraki's domains, and destinations of `save_clip`.
+    #[must_use]
+    pub fn allow(mut self, others: impl IntoIterator<Item = OriginPattern>) -> Self {
+        self.others.extend(others);
+        self
+    }
+
+    /// Lets the names of this policy lead into these networks, although their addresses are private: for an
+    /// object store in the cluster, such as MinIO.
+    ///
+    /// This is for names that the policy lists. Link-local addresses, cloud metadata services, multicast and
+    /// loopback stay refused, whatever the networks contain. Other requests of the host, such as those of
+    /// [`MediaClient`](crate::MediaClient) to public media hosts, stay refused too.
+    ///
+    /// ```
+    /// use mv_clip_host::Policy;
+    ///
+    /// let policy = Policy::meraki()
+    ///     .allow(["https://minio.storage.svc.cluster.local:9000".parse()?])
+    ///     .allow_networks(["10.96.0.0/12".parse()?]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn allow_networks(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.networks.extend(networks);
+        self
+    }
+
+    /// This policy, and all public servers with a name over https.
     pub(crate) fn and_public(&self) -> Self {
-        let mut policy = self.clone();
-        policy.destinations.push(Destination::public());
-        policy
+        self.clone().allow([OriginPattern::public()])
     }
 
-    /// What is allowed, in the order given.
-    pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
-        self.destinations.iter()
+    /// What is allowed: the origins of the API first, each list in the order given.
+    pub fn origins(&self) -> impl Iterator<Item = &OriginPattern> {
+        self.api.iter().chain(&self.others)
     }
 
-    /// Decides about a request to `uri`, an absolute `http` or `https` URI, and gives its
-    /// canonical origin. Only scheme and authority count.
+    /// Decides about a request to `uri`, an absolute `http` or `https` URI, and gives its canonical origin. Only
+    /// scheme and authority count.
+    ///
+    /// ```
+    /// use mv_clip_host::{Denied, Policy};
+    ///
+    /// let shard = "https://n7.meraki.com/api/v1".parse::<http::Uri>()?;
+    /// assert_eq!(Policy::meraki().allows(&shard)?.to_string(), "https://n7.meraki.com");
+    ///
+    /// let lookalike = "https://n7.notmeraki.com/api/v1".parse::<http::Uri>()?;
+    /// assert!(matches!(Policy::meraki().allows(&lookalike), Err(Denied::NotListed(_))));
+    ///
+    /// assert!(Policy::default().allows(&shard).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Denied::NotListed`] if no destination covers it; the other cases of [`Denied`] if the URI
-    /// is one that no policy could allow.
+    /// [`Denied::NotListed`] if the policy does not allow the origin, [`Denied::Origin`] if the URI is one that
+    /// no policy could allow.
     pub fn allows(&self, uri: &Uri) -> Result<Origin, Denied> {
         let origin = Origin::of(uri)?;
-        if self.covers(&origin) {
+        if self.origins().any(|pattern| pattern.covers(&origin)) {
             Ok(origin)
         } else {
             Err(Denied::NotListed(Box::new(origin)))
         }
     }
 
-    pub(super) fn covers(&self, origin: &Origin) -> bool {
-        let covers = |destination: &Destination| destination.covers(origin);
-        self.destinations.iter().any(covers)
+    /// Whether this is an origin of the API, where a key that the host keeps may go.
+    pub(super) fn is_api(&self, origin: &Origin) -> bool {
+        self.api.iter().any(|pattern| pattern.covers(origin))
+    }
+
+    /// The networks that a host may lead into although they are private.
+    pub(super) fn networks(&self, host: &Host) -> &[Network] {
+        match self.origins().any(|pattern| pattern.names(host)) {
+            true => &self.networks,
+            false => &[],
+        }
     }
 }
 
-impl FromIterator<Destination> for Policy {
-    fn from_iter<I: IntoIterator<Item = Destination>>(destinations: I) -> Self {
-        Self::new(destinations)
+impl FromIterator<OriginPattern> for Policy {
+    /// As [`Policy::new`].
+    fn from_iter<I: IntoIterator<Item = OriginPattern>>(api: I) -> Self {
+        Self::new(api)
     }
 }
 

@@ -1,14 +1,17 @@
-use super::*;
+use mv_clip_core::host::HostError;
 
-fn policy(destinations: &[&str]) -> Policy {
-    destinations
+use super::*;
+use crate::outbound::pattern::OriginPatternError;
+
+fn policy(patterns: &[&str]) -> Policy {
+    patterns
         .iter()
-        .map(|text| text.parse::<Destination>().unwrap())
+        .map(|text| text.parse::<OriginPattern>().unwrap())
         .collect()
 }
 
 #[test]
-fn a_destination_is_written_in_one_way() {
+fn a_pattern_is_written_in_one_way() {
     let cases = [
         ("a name", "https://api.meraki.com", "https://api.meraki.com"),
         (
@@ -57,17 +60,17 @@ fn a_destination_is_written_in_one_way() {
         ("localhost", "http://localhost:1", "http://localhost:1"),
     ];
     for (case, text, canonical) in cases {
-        let destination: Destination = text
+        let pattern: OriginPattern = text
             .parse()
             .unwrap_or_else(|error| panic!("{case}: {error}"));
-        assert_eq!(destination.to_string(), canonical, "{case}");
-        assert_eq!(canonical.parse(), Ok(destination), "{case}, read again");
+        assert_eq!(pattern.to_string(), canonical, "{case}");
+        assert_eq!(canonical.parse(), Ok(pattern), "{case}, read again");
     }
 }
 
 #[test]
-fn what_is_no_destination_is_refused() {
-    use DestinationError as E;
+fn other_texts_are_no_pattern() {
+    use OriginPatternError as E;
     let cases = [
         ("nothing", "", E::Scheme),
         ("no scheme", "api.meraki.com", E::Scheme),
@@ -85,11 +88,11 @@ fn what_is_no_destination_is_refused() {
         ("a query", "https://api.meraki.com?x", E::NotAnOrigin),
         ("a fragment", "https://api.meraki.com#x", E::NotAnOrigin),
         ("a backslash", "https://api.meraki.com\\x", E::NotAnOrigin),
-        ("no host", "https://", E::Host(HostError::Missing)),
+        ("no host", "https://", E::Host(HostError::Empty)),
         (
             "a port without a host",
             "https://:443",
-            E::Host(HostError::Missing),
+            E::Host(HostError::Empty),
         ),
         ("an empty port", "https://api.meraki.com:", E::Port),
         ("port 0", "https://api.meraki.com:0", E::Port),
@@ -109,26 +112,26 @@ fn what_is_no_destination_is_refused() {
         (
             "a star over nothing",
             "https://*.",
-            E::Host(HostError::Missing),
+            E::Host(HostError::Empty),
         ),
         (
             "an address in short",
             "http://127.1",
-            E::Host(HostError::Numeric),
+            E::Host(HostError::InvalidIpv4),
         ),
         (
             "IPv6 without brackets",
             "http://::1",
-            E::Host(HostError::Name),
+            E::Host(HostError::InvalidDomain),
         ),
         (
             "a space",
             "https://api.meraki.com ",
-            E::Host(HostError::Name),
+            E::Host(HostError::InvalidDomain),
         ),
     ];
     for (case, text, error) in cases {
-        assert_eq!(text.parse::<Destination>(), Err(error), "{case}");
+        assert_eq!(text.parse::<OriginPattern>(), Err(error), "{case}");
     }
 }
 
@@ -189,8 +192,8 @@ fn what_is_covered_is_allowed() {
             "http://localhost:8080/",
         ),
     ];
-    for (case, destination, uri) in cases {
-        let allowed = policy(&[destination]).allows(&uri.parse().unwrap());
+    for (case, pattern, uri) in cases {
+        let allowed = policy(&[pattern]).allows(&uri.parse().unwrap());
         assert!(allowed.is_ok(), "{case}: {allowed:?}");
     }
 }
@@ -281,8 +284,8 @@ fn what_is_not_covered_is_denied() {
             "http://127.0.0.1/",
         ),
     ];
-    for (case, destination, uri) in cases {
-        let denied = policy(&[destination]).allows(&uri.parse().unwrap());
+    for (case, pattern, uri) in cases {
+        let denied = policy(&[pattern]).allows(&uri.parse().unwrap());
         assert!(
             matches!(denied, Err(Denied::NotListed(_))),
             "{case}: {denied:?}"
@@ -298,48 +301,64 @@ fn what_no_policy_could_allow_is_denied() {
         "http://127.0.0.1",
     ]);
     let cases = [
-        ("a user", "https://me@api.meraki.com/", Denied::Userinfo),
+        (
+            "a user",
+            "https://me@api.meraki.com/",
+            OriginError::Userinfo,
+        ),
         (
             "a host as the user",
             "https://api.meraki.com@evil.net/",
-            Denied::Userinfo,
+            OriginError::Userinfo,
         ),
         (
             "a password",
             "https://me:443@api.meraki.com/",
-            Denied::Userinfo,
+            OriginError::Userinfo,
         ),
-        ("another scheme", "ftp://api.meraki.com/", Denied::Scheme),
-        ("no host", "/api/v1", Denied::Host(HostError::Missing)),
-        ("port 65536", "https://api.meraki.com:65536/", Denied::Port),
+        (
+            "another scheme",
+            "ftp://api.meraki.com/",
+            OriginError::Scheme,
+        ),
+        ("no host", "/api/v1", OriginError::Host(HostError::Empty)),
+        (
+            "port 65536",
+            "https://api.meraki.com:65536/",
+            OriginError::Port,
+        ),
         (
             "port 65979, which is 443 in 16 bits",
             "https://api.meraki.com:65979/",
-            Denied::Port,
+            OriginError::Port,
         ),
-        ("an empty port", "https://api.meraki.com:/", Denied::Port),
+        (
+            "an empty port",
+            "https://api.meraki.com:/",
+            OriginError::Port,
+        ),
         (
             "an address in short",
             "http://127.1/",
-            Denied::Host(HostError::Numeric),
+            OriginError::Host(HostError::InvalidIpv4),
         ),
         (
             "a star",
             "https://*.meraki.com/",
-            Denied::Host(HostError::Name),
+            OriginError::Host(HostError::InvalidDomain),
         ),
     ];
     for (case, uri, denied) in cases {
         assert_eq!(
             everything.allows(&uri.parse().unwrap()),
-            Err(denied),
+            Err(Denied::Origin(denied)),
             "{case}"
         );
     }
 }
 
 #[test]
-fn any_of_several_destinations_suffices() {
+fn any_of_several_origins_suffices() {
     let policy = policy(&["https://api.meraki.com", "http://127.0.0.1:8080"]);
     assert!(
         policy
@@ -375,10 +394,7 @@ fn an_origin_has_a_port_unless_it_is_its_schemes() {
 #[test]
 fn a_policy_tells_what_it_allows_in_the_order_given() {
     let given = ["https://*.meraki.com", "http://127.0.0.1:8080"];
-    let told: Vec<_> = policy(&given)
-        .destinations()
-        .map(ToString::to_string)
-        .collect();
+    let told: Vec<_> = policy(&given).origins().map(ToString::to_string).collect();
     assert_eq!(told, given);
 }
 
@@ -390,7 +406,7 @@ fn a_denial_names_the_origin_and_nothing_else() {
     let message = Policy::default().allows(&uri).unwrap_err().to_string();
     assert_eq!(
         message,
-        "https://media.example.net is not an allowed destination: add it to the outbound policy \
+        "https://media.example.net is not an allowed origin: add it to the outbound policy \
          if it should be"
     );
 }
@@ -418,5 +434,53 @@ fn public_servers_are_names_over_https() {
             is_allowed,
             "{uri}"
         );
+    }
+}
+
+#[test]
+fn the_key_goes_to_the_api_alone() {
+    let policy =
+        policy(&["https://*.meraki.com"]).allow(["https://bucket.example".parse().unwrap()]);
+    for (uri, is_api) in [
+        ("https://n7.meraki.com/", true),
+        ("https://bucket.example/", false),
+        ("https://other.example/", false),
+    ] {
+        let origin = Origin::of(&uri.parse().unwrap()).unwrap();
+        assert_eq!(policy.is_api(&origin), is_api, "{uri}");
+    }
+}
+
+#[test]
+fn meraki_is_all_of_its_regions() {
+    let policy = Policy::meraki();
+    assert_eq!(policy.origins().count(), MERAKI.len());
+    for uri in [
+        "https://api.meraki.com/api/v1",
+        "https://spn49.meraki.com/clip",
+        "https://api.meraki.ca/api/v1",
+        "https://api.meraki.cn/api/v1",
+        "https://api.meraki.in/api/v1",
+        "https://api.gov-meraki.com/api/v1",
+    ] {
+        assert!(policy.allows(&uri.parse().unwrap()).is_ok(), "{uri}");
+    }
+}
+
+#[test]
+fn networks_are_open_to_the_names_of_the_policy_alone() {
+    let cluster = "10.0.0.0/8".parse().unwrap();
+    let policy = policy(&["https://minio.example", "https://*.lab.example"])
+        .allow_networks([cluster])
+        .and_public();
+    for (host, is_open) in [
+        ("minio.example", true),
+        ("a.lab.example", true),
+        ("lab.example", false),
+        ("media.example", false),
+        ("localhost", false),
+    ] {
+        let networks = policy.networks(&Host::parse(host).unwrap());
+        assert_eq!(!networks.is_empty(), is_open, "{host}");
     }
 }

@@ -9,19 +9,20 @@ use std::task::{Context, Poll};
 
 use http::Uri;
 use hyper_util::client::legacy::connect::dns::Name;
+use mv_clip_core::host::{Host, HostError};
 use tower_service::Service;
 
 use super::address::{Prohibited, Reach};
-use super::host::{Host, HostError};
+use super::network::Network;
+use super::policy::Policy;
 
 /// The addresses of one name, once they are known.
 pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
 /// Looks up names. [`SystemResolver`] does for most; an embedder with a resolver of its own
-/// implements this and passes it to
-/// [`OutboundBuilder::resolver`](super::OutboundBuilder::resolver).
+/// implements this and passes it to [`ClipHostBuilder::resolver`](crate::ClipHostBuilder::resolver).
 ///
-/// Whatever it answers is still judged by [`address`](super::address).
+/// Its answers are still checked: see [`Policy`](crate::Policy).
 pub trait Resolve: Send + Sync + 'static {
     /// Looks up all addresses of `name`, which is in lower case and has no trailing dot, in the
     /// order in which they should be tried. An error or an empty answer ends the request with
@@ -60,11 +61,12 @@ pub(super) enum ConnectFailure {
 #[derive(Clone)]
 pub(super) struct CheckedResolver {
     resolve: Arc<dyn Resolve>,
+    policy: Arc<Policy>,
 }
 
 impl CheckedResolver {
-    pub(super) fn new(resolve: Arc<dyn Resolve>) -> Self {
-        Self { resolve }
+    pub(super) fn new(resolve: Arc<dyn Resolve>, policy: Arc<Policy>) -> Self {
+        Self { resolve, policy }
     }
 }
 
@@ -78,18 +80,19 @@ impl Service<Name> for CheckedResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let reach = match Host::parse(name.as_str()) {
-            Ok(host) => Reach::of(&host),
+        let host = match Host::parse(name.as_str()) {
+            Ok(host) => host,
             Err(error) => {
                 let error = io::Error::new(io::ErrorKind::InvalidInput, error);
                 return Box::pin(ready(Err(ConnectFailure::Lookup(error))));
             }
         };
         let lookup = self.resolve.resolve(name.as_str());
+        let policy = Arc::clone(&self.policy);
         Box::pin(async move {
             let found = lookup.await.map_err(ConnectFailure::Lookup)?;
             // The connector replaces port 0 by the port of the request.
-            let permitted = permitted(&found, reach)?
+            let permitted = permitted(&found, Reach::of(&host), policy.networks(&host))?
                 .into_iter()
                 .map(|ip| SocketAddr::new(ip, 0));
             Ok(permitted.collect::<Vec<_>>().into_iter())
@@ -100,23 +103,27 @@ impl Service<Name> for CheckedResolver {
 /// What a connector ends with.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Judges an address in the URI itself, which [`CheckedResolver`] never sees.
+/// Checks an address in the URI itself, which [`CheckedResolver`] never sees.
 pub(super) fn check_literal(destination: &Uri) -> Result<(), BoxError> {
-    let host = Host::parse(destination.host().ok_or(HostError::Missing)?)?;
-    if let Host::Ip(address) = host {
-        Reach::of(&host)
-            .permits(address)
+    let host = Host::parse(destination.host().ok_or(HostError::Empty)?)?;
+    if let Some(address) = host.ip() {
+        Reach::Literal
+            .permits(address, &[])
             .map_err(ConnectFailure::from)?;
     }
     Ok(())
 }
 
 /// Leaves out the addresses that may not be connected to.
-fn permitted(found: &[IpAddr], reach: Reach) -> Result<Vec<IpAddr>, ConnectFailure> {
+fn permitted(
+    found: &[IpAddr],
+    reach: Reach,
+    networks: &[Network],
+) -> Result<Vec<IpAddr>, ConnectFailure> {
     let mut permitted = Vec::new();
     let mut prohibited = None;
     for address in found {
-        match reach.permits(*address) {
+        match reach.permits(*address, networks) {
             Ok(()) => permitted.push(*address),
             Err(error) => prohibited = Some(error),
         }
@@ -137,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_in_the_uri_is_judged_and_a_name_is_left_to_the_resolver() {
+    fn an_address_in_the_uri_is_checked_and_a_name_is_left_to_the_resolver() {
         let check = |uri: &str| check_literal(&uri.parse().unwrap());
         for uri in [
             "http://127.0.0.1:8080/",
@@ -162,8 +169,8 @@ mod tests {
             );
         }
         for (uri, expected) in [
-            ("/", HostError::Missing),
-            ("http://127.1/", HostError::Numeric),
+            ("/", HostError::Empty),
+            ("http://127.1/", HostError::InvalidIpv4),
         ] {
             let error = check(uri).unwrap_err();
             assert_eq!(error.downcast_ref(), Some(&expected), "{uri}");
@@ -173,23 +180,52 @@ mod tests {
     #[test]
     fn prohibited_addresses_are_left_out_in_order() {
         let found = addresses(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700::1111"]);
-        let global = permitted(&found, Reach::Global).unwrap();
+        let global = permitted(&found, Reach::Global, &[]).unwrap();
         assert_eq!(global, addresses(&["8.8.8.8", "2606:4700::1111"]));
-        let local = permitted(&found, Reach::Loopback).unwrap();
+        let local = permitted(&found, Reach::Loopback, &[]).unwrap();
         assert_eq!(local, addresses(&["::1"]));
     }
 
     #[test]
     fn nothing_left_is_told_apart_from_nothing_found() {
-        let private = permitted(&addresses(&["10.0.0.1"]), Reach::Global);
+        let private = permitted(&addresses(&["10.0.0.1"]), Reach::Global, &[]);
         assert!(
             matches!(private, Err(ConnectFailure::Prohibited(_))),
             "{private:?}"
         );
-        let nothing = permitted(&[], Reach::Global);
+        let nothing = permitted(&[], Reach::Global, &[]);
         assert!(
             matches!(nothing, Err(ConnectFailure::Lookup(_))),
             "{nothing:?}"
+        );
+    }
+
+    struct Fixed(Vec<IpAddr>);
+
+    impl Resolve for Fixed {
+        fn resolve(&self, _: &str) -> Lookup {
+            Box::pin(ready(Ok(self.0.clone())))
+        }
+    }
+
+    /// The connector connects to what this gives, and to nothing else.
+    #[tokio::test]
+    async fn a_listed_name_leads_into_an_allowed_network_and_no_other_name_does() {
+        let found = addresses(&["10.1.2.3", "169.254.169.254", "192.168.0.1", "127.0.0.1"]);
+        let policy = Policy::new(["https://minio.example".parse().unwrap()])
+            .allow_networks(["10.0.0.0/8".parse().unwrap()])
+            .and_public();
+        let mut resolver = CheckedResolver::new(Arc::new(Fixed(found)), Arc::new(policy));
+        let minio = resolver
+            .call("minio.example".parse().unwrap())
+            .await
+            .unwrap();
+        let minio: Vec<_> = minio.map(|socket| socket.ip()).collect();
+        assert_eq!(minio, addresses(&["10.1.2.3"]));
+        let media = resolver.call("media.example".parse().unwrap()).await;
+        assert!(
+            matches!(media, Err(ConnectFailure::Prohibited(_))),
+            "{media:?}"
         );
     }
 }

@@ -8,11 +8,19 @@ use wasmtime_wasi_http::RequestOptions;
 /// default transport (RUSTSEC-2026-0320).
 const MIN: Duration = Duration::from_millis(1);
 
-/// The longest waits that the host grants. A guest may ask for shorter ones through its
-/// `request-options`, never for longer ones; without a wish it gets these.
+/// The longest waits that the host grants for a request. A guest may ask for shorter ones, never for longer
+/// ones; without a wish it gets these.
 ///
 /// Any value is accepted; one below 1 ms counts as 1 ms, in the guest's wishes too.
+///
+/// ```
+/// use std::time::Duration;
+/// use mv_clip_host::Timeouts;
+///
+/// let timeouts = Timeouts::default().first_byte(Duration::from_secs(20));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timeouts {
     /// From the request to a connection ready for it: look-up, TCP and TLS. 10 s by default.
     pub connect: Duration,
@@ -36,6 +44,27 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
+    /// Sets [`connect`](Timeouts#structfield.connect).
+    #[must_use]
+    pub fn connect(self, connect: Duration) -> Self {
+        Self { connect, ..self }
+    }
+
+    /// Sets [`first_byte`](Timeouts#structfield.first_byte).
+    #[must_use]
+    pub fn first_byte(self, first_byte: Duration) -> Self {
+        Self { first_byte, ..self }
+    }
+
+    /// Sets [`between_bytes`](Timeouts#structfield.between_bytes).
+    #[must_use]
+    pub fn between_bytes(self, between_bytes: Duration) -> Self {
+        Self {
+            between_bytes,
+            ..self
+        }
+    }
+
     /// The limits of one request.
     pub(super) fn limit(self, wishes: Option<RequestOptions>) -> Self {
         let wishes = wishes.unwrap_or_default();

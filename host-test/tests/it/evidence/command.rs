@@ -22,7 +22,7 @@ fn command(world: &World, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
-        .envs(world.variables().iter().cloned())
+        .envs(world.variables())
         .env("MV_CLIP_COMPONENT", component_file())
         .env("MV_CLIP_CACHE", CACHE)
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -158,6 +158,57 @@ async fn a_coverage_with_transient_failures_alone_exits_with_75() {
     assert!(words(&output.stdout).starts_with("1 clip in "));
 }
 
+#[tokio::test]
+async fn equal_failures_are_one_line_and_all_are_in_the_manifest() {
+    let config = MockConfig::default();
+    let world = World::with(config).await.set("MV_CLIP_MAX_ATTEMPTS", "1");
+    let busy = Scripted::error(StatusCode::SERVICE_UNAVAILABLE, "Try again");
+    world.mock.script(vec![busy; 12]);
+    let folder = folder();
+    let (out, start, end) = (folder.path().to_str().unwrap(), ago(80), ago(20));
+    let arguments = [
+        "range", SERIAL, "--start", &start, "--end", &end, "--out", out,
+    ];
+    let output = run(&world, &arguments).await;
+    assert_eq!(output.status.code(), Some(75), "{output:?}");
+    let error = words(&output.stderr);
+    assert!(
+        error.starts_with(&format!("error: 12 clips of {SERIAL} between ")),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 1, "{error}");
+    let manifest = std::fs::read(folder.path().join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["failures"].as_array().unwrap().len(), 12);
+}
+
+#[tokio::test]
+async fn a_manifest_that_cannot_be_read_is_an_error_about_reading() {
+    let world = World::new().await;
+    let whole = r#"{"format":1,"updated_at":"2026-03-12T14:30:00.000Z","files":[],"failures":[]}"#;
+    let contents = [&whole[..40], "", "[]", &whole.replace(":1,", ":2,")];
+    for contents in contents.map(Some).into_iter().chain([None]) {
+        let folder = folder();
+        let path = folder.path().join("manifest.json");
+        match contents {
+            Some(contents) => std::fs::write(&path, contents).unwrap(),
+            None => std::fs::create_dir(&path).unwrap(),
+        }
+        let verified = run(&world, &["verify", folder.path().to_str().unwrap()]).await;
+        assert_eq!(verified.status.code(), Some(1));
+        let error = words(&verified.stderr);
+        let expected = match contents {
+            Some(_) => "is damaged, or from another version",
+            None => "cannot read",
+        };
+        assert!(error.contains(expected), "{error}");
+        assert!(
+            !error.contains("writ") && !error.contains("space"),
+            "{error}"
+        );
+    }
+}
+
 /// A limit on the size of files does what a full disk does: it refuses the end of a write.
 #[tokio::test]
 async fn a_full_disk_leaves_only_what_is_continued() {
@@ -227,7 +278,7 @@ async fn without_ffmpeg_that_is_said_and_the_next_run_makes_up_for_it() {
     assert!(words(&output.stderr).starts_with("note: ffmpeg is not installed"));
     assert_eq!(json(&output)["files"][0]["mp4"], Value::Null);
     let report = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
-    assert!(report.contains("No MP4 beside this clip") && !report.contains("<video"));
+    assert!(report.contains("This clip has no MP4") && !report.contains("<video"));
 
     let output = run(&world, &arguments).await;
     assert_eq!(media_statuses(&world), [Some(200)]);
@@ -252,7 +303,7 @@ async fn ctrl_c_leaves_only_what_is_continued() {
     assert_eq!(output.status.code(), Some(130));
     let error = words(&output.stderr);
     assert!(
-        error.contains("run the same command again to continue"),
+        error.contains("run the same command again to resume"),
         "{error}"
     );
     let left = names(folder.path());

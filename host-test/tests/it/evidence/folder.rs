@@ -90,6 +90,6 @@ async fn a_manifest_that_points_out_of_the_folder_is_not_followed() {
         std::fs::write(&path, manifest.replacen(name, &out, 1)).unwrap();
     });
     let found = found.await;
-    let kinds: Vec<_> = found.iter().map(|(_, what)| what.name()).collect();
+    let kinds: Vec<_> = found.iter().map(|(_, what)| what.kind()).collect();
     assert_eq!(kinds, ["outside", "extra"]);
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use meraki_mock::MockConfig;
-use mv_clip_host::{ClipHost, ClipRequest, Limits, Policy};
+use mv_clip_host::{ClipRequest, Limits, Policy};
 
 use crate::simulated::Simulated;
-use crate::support::{SERIAL, World, component_file, footage, outbound};
+use crate::support::{SERIAL, World, component_file, footage, try_load};
 use crate::transfer::bucket::Bucket;
 
 /// What docs/SECURITY.md says to those whose guests are strangers.
@@ -14,17 +14,13 @@ use crate::transfer::bucket::Bucket;
 async fn a_clip_and_a_transfer_stay_within_a_fraction_of_the_limits() {
     let bucket = Bucket::new([]).await;
     let world = World::new().await;
-    let limits = Limits {
-        requests: 8,
-        resources: 32,
-        ..Limits::default()
-    };
+    let limits = Limits::default().requests(8).resources(32);
     let component = std::fs::read(component_file()).unwrap();
     let allowed = [world.origin(), bucket.origin()].map(|origin| origin.parse().unwrap());
-    let host = ClipHost::new(&component, outbound(Policy::new(allowed)), limits).unwrap();
-    let (variables, footage) = (world.variables(), footage(SERIAL));
-    host.request_clip(variables, &footage).await.unwrap();
-    let saved = host.save_clip(variables, &footage, &bucket.url()).await;
+    let host = try_load(&component, Policy::new(allowed), limits).unwrap();
+    let (settings, footage) = (world.settings(), footage(SERIAL));
+    host.request_clip(settings, &footage).await.unwrap();
+    let saved = host.save_clip(settings, &footage, &bucket.url()).await;
     assert!(saved.unwrap().bytes > 0);
 }
 
@@ -42,14 +38,10 @@ async fn the_largest_range_stays_within_the_limits() {
     let world = world
         .set("MV_CLIP_REQUESTS_PER_SECOND", "100")
         .set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "60");
-    let limits = Limits {
-        requests: 288,
-        resources: 1_200,
-        ..Limits::default()
-    };
+    let limits = Limits::default().requests(288).resources(1_200);
     let component = std::fs::read(component_file()).unwrap();
     let policy = Policy::new([world.origin().parse().unwrap()]);
-    let host = ClipHost::new(&component, outbound(policy), limits).unwrap();
+    let host = try_load(&component, policy, limits).unwrap();
     let end = chrono::Utc::now() - chrono::TimeDelta::hours(1);
     let text = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339();
     let day = ClipRequest {
@@ -57,10 +49,47 @@ async fn the_largest_range_stays_within_the_limits() {
         end: text(end),
         ..footage(SERIAL)
     };
-    let outcomes = host.get_range(world.variables(), &day).await.unwrap();
+    let outcomes = host.get_range(world.settings(), &day).await.unwrap();
     assert_eq!(outcomes.len(), 288);
     let failed = outcomes.iter().find(|outcome| outcome.outcome.is_err());
     assert!(failed.is_none(), "{failed:?}");
     assert_eq!(world.mock.requests().len(), 288, "some were tried again");
-    assert_eq!(world.mock.most_at_once(), 288);
+    assert_eq!(world.mock.max_concurrency(), 288);
+}
+
+/// The table at `Limits`.
+#[tokio::test]
+async fn a_preset_suffices_for_its_functions() {
+    let bucket = Bucket::new([]).await;
+    let world = World::new().await;
+    let component = std::fs::read(component_file()).unwrap();
+    let settings = &world.settings().clone().requests_per_second(100);
+    let host = |limits| {
+        let allowed = [world.origin(), bucket.origin()].map(|origin| origin.parse().unwrap());
+        try_load(&component, Policy::new(allowed), limits).unwrap()
+    };
+    let one = footage(SERIAL);
+    for limits in [Limits::one_clip(), Limits::transfer()] {
+        let host = host(limits);
+        let reply = host.call(settings).request_clip(&one).await;
+        eprintln!("one clip: {:?}", reply.report);
+        reply.result.unwrap();
+        let incident = host.get_incident(settings, SERIAL, &one.start, None, None);
+        incident.await.unwrap();
+    }
+    let reply = host(Limits::transfer())
+        .call(settings)
+        .save_clip(&one, &bucket.url())
+        .await;
+    eprintln!("transfer: {:?}", reply.report);
+    reply.result.unwrap();
+    let hour = chrono::Utc::now() - chrono::TimeDelta::hours(2);
+    let hour = ClipRequest {
+        start: hour.to_rfc3339(),
+        end: (hour + chrono::TimeDelta::hours(1)).to_rfc3339(),
+        ..one
+    };
+    let reply = host(Limits::batch()).call(settings).get_range(&hour).await;
+    eprintln!("batch: {:?}", reply.report);
+    assert_eq!(reply.result.unwrap().len(), 12);
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mv_clip_host::outbound::{Lookup, Resolve};
-use mv_clip_host::{ClipHost, Limit, Limits, Outbound, Policy};
+use mv_clip_host::{ClipHost, Limit, Limits, Policy};
+use mv_clip_host::{Lookup, Resolve};
 use tokio::io::AsyncWriteExt;
 
 use super::{hostile, limit, watched};
 use crate::guest;
 use crate::outbound::server::{Server, closed, read_head};
-use crate::support::outbound;
+use crate::support::try_load;
 
 /// Each would have a connection of its own, and a place in this server's memory.
 #[test]
@@ -35,12 +35,9 @@ fn requests_in_flight_are_limited_and_end_with_their_call() {
         })
         .await;
         let most = 20;
-        let limits = Limits {
-            requests: most,
-            ..Limits::default()
-        };
+        let limits = Limits::default().requests(most);
         let policy = Policy::new([server.origin().parse().unwrap()]);
-        let host = ClipHost::new(&guest::obedient(), outbound(policy), limits).unwrap();
+        let host = try_load(&guest::obedient(), policy, limits).unwrap();
         let (found, told) = limit(hostile(&host, "i", &server.address.to_string()).await);
         assert_eq!(found, Limit::Requests(most));
         assert!(
@@ -67,8 +64,9 @@ impl Resolve for Silent {
 /// Whose requests go nowhere, so that each is in flight for as long as its call.
 fn going_nowhere(limits: Limits) -> ClipHost {
     let policy = Policy::new(["http://*.example.com".parse().unwrap()]);
-    let outbound = Outbound::builder().policy(policy).resolver(Silent);
-    ClipHost::new(&guest::obedient(), outbound.build().unwrap(), limits).unwrap()
+    let builder = ClipHost::builder().policy(policy).resolver(Silent);
+    let builder = builder.limits(limits);
+    builder.load_bytes_blocking(&guest::obedient()).unwrap()
 }
 
 #[test]
@@ -84,11 +82,7 @@ fn as_many_requests_as_a_guest_likes_are_not_in_flight() {
 #[test]
 fn of_two_limits_the_one_that_was_passed_first_is_named() {
     watched(1, async {
-        let limits = Limits {
-            requests: 1,
-            resources: 64,
-            ..Limits::default()
-        };
+        let limits = Limits::default().requests(1).resources(64);
         let host = going_nowhere(limits);
         let (found, _) = limit(hostile(&host, "join", "camera.example.com").await);
         assert_eq!(found, Limit::Requests(1));

@@ -1,23 +1,20 @@
 //! What a guest takes up: in its own memory, in the host's, and before it runs.
 
-use mv_clip_host::{CallError, ClipHost, Limit, Limits, LoadError, Policy};
+use mv_clip_host::{CallError, Limit, Limits, LoadError, Policy, Settings};
 
 use super::{LONG, call, host, hostile, limit, watched};
-use crate::support::{is_alone, outbound};
+use crate::support::{is_alone, try_load};
 use crate::{HEAP, guest};
 
 #[tokio::test]
 async fn memory_grows_up_to_the_limit_and_no_further() {
-    let limits = Limits {
-        memory: 1 << 20,
-        ..Limits::default()
-    };
+    let limits = Limits::default().memory(1 << 20);
     let host = host(&guest::obedient(), limits);
-    let mut instance = host.instance(&[]).await.unwrap();
-    assert_eq!(instance.memory_growth(), 0);
-    instance.get_clip("grow", "", "").await.unwrap();
+    let mut instance = host.instance(&Settings::default()).await.unwrap();
     let page = 1 << 16;
-    assert_eq!(instance.memory_growth(), (1 << 20) - page);
+    assert_eq!(instance.peak_memory(), page);
+    instance.get_clip("grow", "", "").await.unwrap();
+    assert_eq!(instance.peak_memory(), 1 << 20);
 }
 
 /// What docs/SECURITY.md says of it, of requests that are not sent.
@@ -30,17 +27,14 @@ fn what_a_guest_can_make_the_host_hold_has_one_bound() {
             return;
         }
         let resources = 512;
-        let limits = Limits {
-            resources,
-            ..Limits::default()
-        };
-        let each = 9 * limits.fields + (192 << 10);
+        let limits = Limits::default().resources(resources);
+        let each = 9 * limits.header_bytes + (192 << 10);
         let most = resources * each;
         let host = host(&guest::obedient(), limits);
         assert_eq!(call(&host, "quiet").await.unwrap(), "u");
         let before = HEAP.allocated();
         // It holds what the guest has left until it is dropped.
-        let mut instance = host.instance(&[]).await.unwrap();
+        let mut instance = host.instance(&Settings::default()).await.unwrap();
         let error = instance.get_clip("fill", "", "").await.unwrap_err();
         let held = HEAP.allocated() - before;
         assert_eq!(limit(error).0, Limit::Resources(resources));
@@ -64,7 +58,7 @@ fn random_bytes_are_made_in_small_amounts() {
 #[test]
 fn a_component_of_too_many_or_too_large_parts_is_not_loaded() {
     let refused = |component: &[u8], limits| {
-        let loaded = ClipHost::new(component, outbound(Policy::default()), limits);
+        let loaded = try_load(component, Policy::default(), limits);
         match loaded {
             Err(LoadError::Component(error)) => format!("{error:#}"),
             other => panic!("{other:?}"),
@@ -80,10 +74,7 @@ fn a_component_of_too_many_or_too_large_parts_is_not_loaded() {
         eprintln!("{told}");
         assert!(told.contains(words), "{told}");
     }
-    let limits = Limits {
-        core_instances: 2,
-        ..Limits::default()
-    };
+    let limits = Limits::default().core_instances(2);
     let told = refused(&guest::obedient(), limits);
     assert!(told.contains("core module instances"), "{told}");
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use mv_clip_host::{CallError, ClipHost, Limits, Phase};
+use mv_clip_host::{CallError, ClipHost, Limits, Phase, Settings};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::advance;
 
@@ -19,11 +19,9 @@ const TICK: Duration = Duration::from_millis(1);
 const ONE_AT_A_TIME: NonZeroU32 = NonZeroU32::MIN;
 
 fn with_wall_time(guest: &[u8], concurrent_calls: NonZeroU32) -> ClipHost {
-    let limits = Limits {
-        wall_time: WALL_TIME,
-        concurrent_calls,
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .wall_time(WALL_TIME)
+        .concurrent_calls(concurrent_calls);
     host(guest, limits)
 }
 
@@ -78,8 +76,9 @@ fn a_guest_that_never_starts_is_stopped() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::never_starts(), ONE_AT_A_TIME);
+        let settings = Settings::default();
         let end = advance(WALL_TIME + TICK);
-        let (result, ()) = at_once(async { tokio::join!(host.instance(&[]), end) }).await;
+        let (result, ()) = at_once(async { tokio::join!(host.instance(&settings), end) }).await;
         assert_eq!(out_of_time(result), Phase::Starting);
     });
 }
@@ -89,7 +88,7 @@ fn calls_beyond_the_limit_wait_for_their_turn() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
-        let first = host.instance(&[]).await.unwrap();
+        let first = host.instance(&Settings::default()).await.unwrap();
         let second = started(&host, "answer").await;
         yield_now().await;
         assert!(!second.is_finished());
@@ -103,7 +102,7 @@ fn waiting_for_a_turn_is_within_the_wall_time() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
-        let first = host.instance(&[]).await.unwrap();
+        let first = host.instance(&Settings::default()).await.unwrap();
         let second = started(&host, "answer").await;
         advance(WALL_TIME + TICK).await;
         assert_eq!(out_of_time(at_once(second).await.unwrap()), Phase::Waiting);
@@ -118,7 +117,7 @@ fn the_wall_time_of_a_call_that_waited_is_no_longer() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
-        let first = host.instance(&[]).await.unwrap();
+        let first = host.instance(&Settings::default()).await.unwrap();
         let second = started(&host, "spin").await;
         let waited = WALL_TIME * 3 / 4;
         advance(waited).await;
@@ -136,7 +135,7 @@ fn the_wall_time_counts_from_the_instance() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
-        let mut instance = host.instance(&[]).await.unwrap();
+        let mut instance = host.instance(&Settings::default()).await.unwrap();
         // The caller's own time is what this is about.
         advance(WALL_TIME + TICK).await;
         let result = at_once(instance.get_clip("spin", "", "")).await;

@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use meraki_mock::Camera;
-use mv_clip_host::clip::kind_name;
 use mv_clip_host::{
-    CallError, Clip, ClipError, ClipHost, ClipOutcome, ClipRequest, Failure, FailureKind, SavedClip,
+    CallError, Clip, ClipError, ClipHost, ClipOutcome, ClipRequest, Failure, FailureKind,
+    SavedClip, Settings,
 };
 
 use super::traffic::Kind;
@@ -74,7 +74,7 @@ impl Outcome {
         match self {
             Self::Whole => "answered",
             Self::Part => "answered in part",
-            Self::Failed(kind) => kind_name(kind),
+            Self::Failed(kind) => kind.name(),
             Self::ShuttingDown => "shutting-down",
         }
     }
@@ -142,31 +142,26 @@ impl Call {
         }
     }
 
-    pub async fn make(
-        &self,
-        host: &ClipHost,
-        variables: &[(String, String)],
-        destination: &str,
-    ) -> Answer {
+    pub async fn make(&self, host: &ClipHost, settings: &Settings, destination: &str) -> Answer {
         let request = self.request();
         match self.kind {
             Kind::Incident | Kind::Recent => {
                 let at = text(self.start + TimeDelta::seconds(30));
-                let clip = host.get_incident(variables, &request.serial, &at, None, None);
+                let clip = host.get_incident(settings, &request.serial, &at, None, None);
                 Answer::Clip(clip.await)
             }
-            Kind::Range(_) => Answer::Clips(host.get_range(variables, &request).await),
+            Kind::Range(_) => Answer::Clips(host.get_range(settings, &request).await),
             Kind::Coverage(cameras) => {
                 let at = text(self.start + TimeDelta::seconds(60));
                 let serials = self.serials(cameras);
-                Answer::Clips(host.get_coverage(variables, &serials, &at, None).await)
+                Answer::Clips(host.get_coverage(settings, &serials, &at, None).await)
             }
-            Kind::Save => Answer::Saved(host.save_clip(variables, &request, destination).await),
+            Kind::Save => Answer::Saved(host.save_clip(settings, &request, destination).await),
             Kind::BadDestination => {
-                let saved = host.save_clip(variables, &request, "http://bucket.example/clip.ts");
+                let saved = host.save_clip(settings, &request, "http://bucket.example/clip.ts");
                 Answer::Saved(saved.await)
             }
-            _ => Answer::Clip(host.request_clip(variables, &request).await),
+            _ => Answer::Clip(host.request_clip(settings, &request).await),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meraki_mock::{Faults, MockConfig, MockMeraki};
-use mv_clip_host::{ClipHost, Outbound, Policy, RateLimit, RateLimiter};
+use mv_clip_host::{ClipHost, Policy, RateLimit, RateLimiter, Setting, Settings};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
@@ -13,7 +13,7 @@ use super::ledger::Ledger;
 use super::process::{Held, Least};
 use super::sink::Sink;
 use super::traffic::{Arrival, Kind};
-use crate::support::{component_file, load};
+use crate::support::{component_file, load, tenant};
 
 /// All rates are so many times as high: an hour takes three minutes. Waits inside the guest stay as they are, which
 /// is harder than real.
@@ -45,7 +45,7 @@ pub struct Day {
     pub late: usize,
     mock: MockMeraki,
     limiter: RateLimiter,
-    variables: Arc<[(String, String)]>,
+    settings: Settings,
     calls: JoinSet<Returned>,
     length: Duration,
     started: Instant,
@@ -81,15 +81,13 @@ impl Day {
         });
         let mock = mock.await.unwrap();
         let base_url = mock.base_url();
-        let variables = [
-            ("MERAKI_BASE_URL", base_url.as_str()),
-            ("MERAKI_DASHBOARD_API_KEY", mock.key()),
-            ("MV_CLIP_DEADLINE_SECONDS", DEADLINE_SECONDS),
-            ("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "2"),
-            ("MV_CLIP_LAG_SECONDS", "1"),
-            ("MV_CLIP_REQUESTS_PER_SECOND", "100"),
-        ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = Settings::default()
+            .base_url(base_url)
+            .text(Setting::ApiKey, mock.key())
+            .text(Setting::Deadline, DEADLINE_SECONDS)
+            .attempt_timeout(Duration::from_secs(2))
+            .lag(Duration::from_secs(1))
+            .requests_per_second(100);
         let started = Instant::now();
         let mut tick = interval(Duration::from_millis(5));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -103,7 +101,7 @@ impl Day {
             late: 0,
             mock,
             limiter: RateLimiter::new(limit),
-            variables: variables.into(),
+            settings,
             calls: JoinSet::new(),
             length,
             started,
@@ -117,10 +115,10 @@ impl Day {
         let base_url = self.mock.base_url();
         let api = base_url.trim_end_matches("/api/v1");
         let allowed = [api, &self.sink.origin()].map(|origin| origin.parse().unwrap());
-        let outbound = Outbound::builder().policy(Policy::new(allowed));
-        let outbound = outbound.rate_limiter(self.limiter.clone()).build();
         self.is_closing = false;
-        load(&component_file()).with_outbound(outbound.unwrap())
+        let host = load(&component_file());
+        let builder = host.tenant().policy(Policy::new(allowed));
+        tenant(builder.rate_limiter(self.limiter.clone()))
     }
 
     /// The host is told to shut down about now.
@@ -162,15 +160,13 @@ impl Day {
     fn make(&mut self, kind: Kind, host: &ClipHost) {
         let call = self.ledger.open(kind);
         let (host, sink, late) = (host.clone(), Arc::clone(&self.sink), self.is_closing);
-        let mut variables = self.variables.to_vec();
-        let attempts = call.most_attempts().to_string();
-        variables.push(("MV_CLIP_MAX_ATTEMPTS".into(), attempts));
+        let mut settings = self.settings.clone().max_attempts(call.most_attempts());
         if kind == Kind::Revoked {
-            variables.push(("MERAKI_DASHBOARD_API_KEY".into(), "revoked".into()));
+            settings = settings.text(Setting::ApiKey, "revoked");
         }
         self.calls.spawn(async move {
             let started = Instant::now();
-            let answer = call.make(&host, &variables, &sink.url(call.number)).await;
+            let answer = call.make(&host, &settings, &sink.url(call.number)).await;
             Returned {
                 number: call.number,
                 late,

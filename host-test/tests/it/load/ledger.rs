@@ -98,7 +98,7 @@ impl Ledger {
 
     /// Enters what reached the mock. Each request for the API is one of a call.
     pub fn requested(&mut self, request: &RecordedRequest) {
-        self.totals.mishaps += usize::from(request.mishap);
+        self.totals.mishaps += usize::from(request.random_fault);
         match request.target {
             Target::Api => {}
             Target::Media => {
@@ -109,7 +109,7 @@ impl Ledger {
         }
         self.totals.api += 1;
         self.instants.push(request.at);
-        let own = request.status.filter(|_| !request.mishap);
+        let own = request.status.filter(|_| !request.random_fault);
         assert_ne!(own, Some(StatusCode::TOO_MANY_REQUESTS), "{request:?}");
         let wanted = wanted(request);
         let number = self.recent.get(&wanted).copied();

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use mv_clip_host::outbound::{Lookup, Resolve};
+use mv_clip_host::{Lookup, Resolve};
 
 use super::cell::{Place, What};
 use super::site::{State, Turn};

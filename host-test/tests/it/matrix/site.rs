@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use mv_clip_host::outbound::Outbound;
-use mv_clip_host::outbound::policy::{Destination, Policy};
+use mv_clip_host::{ClipHost, Policy, Setting, Settings};
 use rcgen::{CertifiedKey, KeyPair};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -17,6 +16,7 @@ use super::listener::Listener;
 use super::resolver::{FAULTY, HEALTHY, Resolver};
 use super::{ATTEMPT, ATTEMPTS, server};
 use crate::outbound::tls;
+use crate::support::{HOST, tenant};
 
 const KEY: &str = "k3y-0f-the-matrix";
 const TOKEN: &str = "t0ken-of-the-clip";
@@ -173,32 +173,23 @@ impl Site {
         format!("https://localhost:{}", self.port)
     }
 
-    /// What leads here and nowhere else, with a pool of its own.
-    pub fn outbound(&self) -> Outbound {
-        let destination: Destination = self.origin().parse().unwrap();
-        let outbound = Outbound::builder()
-            .policy(Policy::new([destination]))
+    /// A host that may send here and nowhere else, with a pool of its own.
+    pub fn host(&self) -> ClipHost {
+        let builder = HOST
+            .tenant()
+            .policy(Policy::new([self.origin().parse().unwrap()]))
             .root_certificates(ROOT.as_path())
             .resolver(Resolver(Arc::clone(&self.state)));
-        outbound.build().unwrap()
+        tenant(builder)
     }
 
-    pub fn variables(&self) -> Vec<(String, String)> {
-        let base_url = format!("{}/api/v1", self.origin());
-        let deadline = self.state.cell.when.deadline().as_secs();
-        let variables = [
-            ("MERAKI_BASE_URL", base_url),
-            ("MERAKI_DASHBOARD_API_KEY", KEY.to_owned()),
-            ("MV_CLIP_DEADLINE_SECONDS", deadline.to_string()),
-            (
-                "MV_CLIP_ATTEMPT_TIMEOUT_SECONDS",
-                ATTEMPT.as_secs().to_string(),
-            ),
-            ("MV_CLIP_MAX_ATTEMPTS", ATTEMPTS.to_string()),
-            ("MV_CLIP_REQUESTS_PER_SECOND", "100".to_owned()),
-        ];
-        variables
-            .map(|(name, value)| (name.to_owned(), value))
-            .to_vec()
+    pub fn settings(&self) -> Settings {
+        Settings::default()
+            .base_url(format!("{}/api/v1", self.origin()))
+            .text(Setting::ApiKey, KEY)
+            .deadline(self.state.cell.when.deadline())
+            .attempt_timeout(ATTEMPT)
+            .max_attempts(ATTEMPTS)
+            .requests_per_second(100)
     }
 }

@@ -68,7 +68,7 @@ async fn what_is_left_of_a_script_is_named() {
     assert_eq!(unused.left, ["API: reply 502 Bad Gateway", "media: Silent"]);
     assert_eq!(
         unused.to_string(),
-        "the client made fewer requests than the script expects; not used: API: reply 502 Bad \
+        "the client made fewer requests than the script expects; unused: API: reply 502 Bad \
          Gateway, media: Silent. Correct the script, or find out why the client stopped"
     );
 }
@@ -111,8 +111,11 @@ async fn a_script_goes_first_and_what_it_leaves_goes_wrong_by_chance() {
     assert!(!join_all(faults).await.contains(&true));
 
     let requests = mock.take_requests();
-    let mishaps: Vec<_> = requests.iter().map(|request| request.mishap).collect();
-    assert_eq!(mishaps, [[false; 2].as_slice(), &[true; 60]].concat());
+    let random_faults: Vec<_> = requests
+        .iter()
+        .map(|request| request.random_fault)
+        .collect();
+    assert_eq!(random_faults, [[false; 2].as_slice(), &[true; 60]].concat());
     let with = |status: u16| {
         let statuses = requests.iter().filter_map(|request| request.status);
         statuses.filter(|found| *found == status).count()

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mv_clip_host::outbound::{Lookup, Resolve, Timeouts};
+use mv_clip_host::{Lookup, Resolve, Timeouts};
 use tokio::time::Instant;
 use tracing::Level;
 use wasmtime_wasi_http::Error;
@@ -72,10 +72,7 @@ async fn a_dead_address_leaves_time_for_the_next() {
             dead.local_addr().unwrap().ip(),
             server.address.ip(),
         ]))
-        .timeouts(Timeouts {
-            connect: limit,
-            ..Timeouts::default()
-        })
+        .timeouts(Timeouts::default().connect(limit))
         .build()
         .unwrap();
     let started = Instant::now();

@@ -9,7 +9,8 @@ use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use mv_clip_host::outbound::{Lookup, Outbound, Resolve, Timeouts};
+use mv_clip_host::outbound::Outbound;
+use mv_clip_host::{Lookup, Resolve, Timeouts};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep};
@@ -22,11 +23,12 @@ use crate::simulated::{STEP, Simulated};
 const SHORT: Duration = Duration::from_millis(300);
 
 /// Longer than a test lasts, so that only the limit under test can end it.
-const PATIENT: Timeouts = Timeouts {
-    connect: Duration::from_secs(600),
-    first_byte: Duration::from_secs(600),
-    between_bytes: Duration::from_secs(600),
-};
+fn patient() -> Timeouts {
+    Timeouts::default()
+        .connect(Duration::from_secs(600))
+        .first_byte(Duration::from_secs(600))
+        .between_bytes(Duration::from_secs(600))
+}
 
 fn to(server: &Server, timeouts: Timeouts) -> Outbound {
     let destinations = [server.origin(), server.origin().replace("http:", "https:")];
@@ -50,13 +52,7 @@ async fn silent() -> (Server, mpsc::UnboundedReceiver<()>) {
 async fn a_server_that_stays_silent_is_given_up() {
     let _time = Simulated::time();
     let (server, mut closings) = silent().await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            first_byte: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().first_byte(SHORT));
     let result = get(&outbound, &server.origin()).await;
     assert!(
         matches!(result, Err(Error::HttpResponseTimeout)),
@@ -77,10 +73,7 @@ fn slow_body() -> WasiBody {
 #[tokio::test]
 async fn time_in_which_the_body_is_sent_is_not_counted() {
     let _time = Simulated::time();
-    let timeouts = Timeouts {
-        first_byte: SHORT,
-        ..PATIENT
-    };
+    let timeouts = patient().first_byte(SHORT);
     let put = |server: &Server| Request::put(server.origin()).body(slow_body()).unwrap();
 
     let server = Server::start(|mut stream| async move {
@@ -109,13 +102,7 @@ async fn time_in_which_the_body_is_sent_is_not_counted() {
 async fn a_tls_handshake_that_stays_silent_is_given_up() {
     let _time = Simulated::time();
     let (server, mut closings) = silent().await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            connect: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().connect(SHORT));
     let result = get(&outbound, &server.origin().replace("http:", "https:")).await;
     assert!(
         matches!(result, Err(Error::ConnectionTimeout)),
@@ -133,7 +120,7 @@ async fn a_guest_may_wait_less_than_the_host_allows() {
         first_byte_timeout: Some(limit),
         between_bytes_timeout: Some(limit),
     };
-    let outbound = to(&server, PATIENT);
+    let outbound = to(&server, patient());
     let short = soon(outbound.send(request(&server.origin()), Some(options(SHORT)))).await;
     assert!(
         matches!(short, Err(Error::HttpResponseTimeout)),
@@ -159,13 +146,7 @@ async fn a_guest_may_wait_less_than_the_host_allows() {
 async fn a_guest_may_not_wait_longer_than_the_host_allows() {
     let _time = Simulated::time();
     let (server, _closings) = silent().await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            first_byte: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().first_byte(SHORT));
     let wish = RequestOptions {
         first_byte_timeout: Some(Duration::MAX),
         ..Default::default()
@@ -189,13 +170,7 @@ async fn a_header_section_that_never_ends_is_given_up() {
         }
     })
     .await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            first_byte: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().first_byte(SHORT));
     let result = get(&outbound, &server.origin()).await;
     assert!(
         matches!(result, Err(Error::HttpResponseTimeout)),
@@ -215,13 +190,7 @@ async fn a_body_that_stalls_is_given_up() {
         closed(&mut stream).await;
     })
     .await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            between_bytes: SHORT,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().between_bytes(SHORT));
     let mut body = get(&outbound, &server.origin()).await.unwrap().into_body();
     let part = soon(body.frame())
         .await
@@ -257,13 +226,7 @@ async fn time_in_which_the_guest_does_not_read_is_not_counted() {
         }
     });
     let server = server.await;
-    let outbound = to(
-        &server,
-        Timeouts {
-            between_bytes: limit,
-            ..PATIENT
-        },
-    );
+    let outbound = to(&server, patient().between_bytes(limit));
     let mut body = get(&outbound, &server.origin()).await.unwrap().into_body();
     for part in ["ab", "cd"] {
         // The reader's own time is what this is about.
@@ -312,7 +275,7 @@ async fn a_broken_reply_is_told_apart() {
     ];
     for (case, reply, expected) in cases {
         let server = Server::replying(reply).await;
-        let error = get(&to(&server, PATIENT), &server.origin())
+        let error = get(&to(&server, patient()), &server.origin())
             .await
             .unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{case}");
@@ -338,7 +301,9 @@ async fn a_broken_body_is_told_apart() {
     ];
     for (case, reply, expected) in cases {
         let server = Server::replying(reply).await;
-        let response = get(&to(&server, PATIENT), &server.origin()).await.unwrap();
+        let response = get(&to(&server, patient()), &server.origin())
+            .await
+            .unwrap();
         let error = soon(response.into_body().collect()).await.unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{case}");
     }
@@ -352,7 +317,7 @@ async fn a_reset_ends_the_request() {
         stream.set_zero_linger().unwrap();
     })
     .await;
-    let result = get(&to(&server, PATIENT), &server.origin()).await;
+    let result = get(&to(&server, patient()), &server.origin()).await;
     assert!(
         matches!(result, Err(Error::ConnectionTerminated)),
         "{result:?}"
@@ -377,7 +342,7 @@ async fn a_reset_ends_the_body() {
         }
     });
     let server = server.await;
-    let mut body = get(&to(&server, PATIENT), &server.origin())
+    let mut body = get(&to(&server, patient()), &server.origin())
         .await
         .unwrap()
         .into_body();
@@ -420,13 +385,7 @@ async fn a_look_up_that_goes_wrong_is_a_dns_error_or_a_timeout() {
     ];
     for (case, resolver, expected) in cases {
         let outbound = allowing(std::slice::from_ref(&uri)).resolver(resolver);
-        let outbound = outbound
-            .timeouts(Timeouts {
-                connect: SHORT,
-                ..PATIENT
-            })
-            .build()
-            .unwrap();
+        let outbound = outbound.timeouts(patient().connect(SHORT)).build().unwrap();
         let error = get(&outbound, &uri).await.unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{case}");
     }

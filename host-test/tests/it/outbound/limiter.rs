@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
-use mv_clip_host::outbound::{Outbound, Timeouts};
-use mv_clip_host::{RateLimit, RateLimiter};
+use mv_clip_host::outbound::Outbound;
+use mv_clip_host::{RateLimit, RateLimiter, Timeouts};
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -23,11 +23,9 @@ fn slow(destination: String) -> Outbound {
         per_second: one,
         burst: one,
     };
-    let timeouts = Timeouts {
-        connect: SECOND / 10,
-        first_byte: SECOND / 2,
-        ..Timeouts::default()
-    };
+    let timeouts = Timeouts::default()
+        .connect(SECOND / 10)
+        .first_byte(SECOND / 2);
     let outbound = allowing(&[destination]).timeouts(timeouts);
     outbound
         .rate_limiter(RateLimiter::new(limit))

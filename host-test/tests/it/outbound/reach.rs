@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use http::header::HOST;
 use http::{HeaderValue, Method, Uri};
-use mv_clip_host::outbound::{Lookup, Resolve};
+use mv_clip_host::outbound::OutboundHooks;
+use mv_clip_host::{Lookup, Resolve};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use wasmtime_wasi_http::{Error, WasiHttpHooks};
@@ -167,7 +168,7 @@ async fn the_host_field_is_that_of_the_checked_uri() {
 async fn hooks_send_and_leave_the_host_field_to_the_client() {
     let (server, mut heads) = recording().await;
     let outbound = allowing(&[server.origin()]).build().unwrap();
-    let mut hooks = outbound.hooks();
+    let mut hooks = OutboundHooks::of(&outbound);
     assert!(!hooks.set_host_header());
 
     let processed = Box::new(std::future::ready(Ok(())));
@@ -239,14 +240,14 @@ async fn logs_tell_the_origin_and_the_outcome_but_no_secret() {
     let [sent, denied] = ours[..] else {
         panic!("two lines are expected: {ours:#?}")
     };
-    let port = format!("port={}", server.port());
+    let port = format!("server.port={}", server.port());
     let facts = [
         "DEBUG",
-        "method=GET",
-        "scheme=http",
-        "host=127.0.0.1",
+        "http.request.method=GET",
+        "url.scheme=http",
+        "server.address=127.0.0.1",
         &port,
-        "status=200",
+        "http.response.status_code=200",
     ];
     for part in facts {
         assert!(sent.contains(part), "{part}: {sent}");

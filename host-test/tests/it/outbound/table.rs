@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::header::LOCATION;
-use mv_clip_host::outbound::{Lookup, Resolve};
+use mv_clip_host::{Lookup, Resolve};
 use wasmtime_wasi_http::Error;
 
 use super::reach::Fixed;

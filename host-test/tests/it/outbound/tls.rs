@@ -13,7 +13,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use mv_clip_host::outbound::{Outbound, Timeouts, TlsError};
+use mv_clip_host::outbound::Outbound;
+use mv_clip_host::{Timeouts, TlsError};
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -95,10 +96,7 @@ pub(crate) fn origin(server: &Server) -> String {
 
 fn trusting(server: &Server, certified: &CertifiedKey<KeyPair>, test: &str) -> Outbound {
     let root = file(test, &certified.cert.pem());
-    let timeouts = Timeouts {
-        first_byte: Duration::from_secs(1),
-        ..Timeouts::default()
-    };
+    let timeouts = Timeouts::default().first_byte(Duration::from_secs(1));
     let outbound = allowing(&[origin(server)])
         .root_certificates(root)
         .timeouts(timeouts);
@@ -203,10 +201,7 @@ async fn a_connection_that_nobody_waits_for_is_given_up() {
     })
     .await;
     let root = file("given-up", &certified.cert.pem());
-    let timeouts = Timeouts {
-        connect: Duration::from_secs(3),
-        ..Timeouts::default()
-    };
+    let timeouts = Timeouts::default().connect(Duration::from_secs(3));
     let outbound = allowing(&[origin(&server)])
         .root_certificates(root)
         .timeouts(timeouts);

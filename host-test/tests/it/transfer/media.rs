@@ -14,7 +14,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use meraki_mock::{Authorization, CLIP, MockConfig, Point, Scripted, WireFault};
-use mv_clip_host::{FailureKind, Outbound, Policy};
+use mv_clip_host::{FailureKind, Policy};
 use tokio::time::{Instant, sleep};
 
 use super::bucket::Bucket;
@@ -22,7 +22,7 @@ use super::{long_clip, media_requests, save, sha256, world};
 use crate::outbound::server::Server;
 use crate::outbound::tls;
 use crate::simulated::{STEP, Simulated};
-use crate::support::{permanent, transient};
+use crate::support::{permanent, tenant, transient};
 
 fn scripted(status: u16, body: impl Into<Vec<u8>>) -> Scripted {
     let reply = Response::builder().status(status).body(body.into());
@@ -282,10 +282,8 @@ async fn a_destination_may_have_the_clip_before_the_media_host_ends_it() {
     let reply = format!(r#"{{"url": "{media}/clip"}}"#);
     world.mock.script([scripted(200, reply)]);
     let allowed = [world.origin(), bucket.origin(), media].map(|origin| origin.parse().unwrap());
-    let outbound = Outbound::builder()
-        .policy(Policy::new(allowed))
-        .root_certificates(tls::file("ended-late", &certified.cert.pem()));
-    world.host = world.host.with_outbound(outbound.build().unwrap());
+    let builder = world.host.tenant().policy(Policy::new(allowed));
+    world.host = tenant(builder.root_certificates_pem(certified.cert.pem()));
 
     let saved = save(&world, &bucket.url()).await.unwrap();
     assert_eq!(saved.sha256, sha256(CLIP));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use meraki_mock::MockConfig;
-use mv_clip_host::FailureKind;
+use mv_clip_host::{FailureKind, Reply};
 use rusty_s3::{Bucket as S3Bucket, Credentials, S3Action, UrlStyle};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::{long_clip, save, sha256};
-use crate::support::{SERIAL, World, footage, permanent};
+use crate::support::{SERIAL, World, footage, memory_at_rest, permanent};
 
 const KEY_ID: &str = "AKIAMVCLIPEXAMPLE";
 const SECRET: &str = "s3cret-0f-the-test";
@@ -81,11 +81,14 @@ async fn a_hundred_megabytes_in_constant_memory() {
         ..MockConfig::default()
     };
     let world = world(&s3, config).await;
-    let mut instance = world.host.instance(world.variables()).await.unwrap();
     let url = s3.presign("incident.ts", SECRET);
     let started = Instant::now();
-    let saved = instance.save_clip(&footage(SERIAL), &url).await.unwrap();
-    let (took, growth) = (started.elapsed(), instance.memory_growth());
+    let call = world.host.call(world.settings());
+    let Reply { result, report, .. } = call.save_clip(&footage(SERIAL), &url).await;
+    let (saved, took) = (result.unwrap(), started.elapsed());
+    let growth = report.peak_memory - memory_at_rest(&world.host).await;
+    assert!(report.bytes_sent >= saved.bytes && report.bytes_received >= saved.bytes);
+    assert_eq!(report.requests, 3, "the API, the media host, the bucket");
     eprintln!(
         "{} bytes in {took:?}, the guest grew by {growth} bytes",
         saved.bytes

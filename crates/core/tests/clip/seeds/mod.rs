@@ -4,6 +4,11 @@
 //! `MV_CLIP_SEED=7 cargo test -p mv-clip-core --test clip seeds -- --nocapture`. `MV_CLIP_SEEDS` sets the number of
 //! calls.
 
+#![expect(
+    clippy::disallowed_macros,
+    reason = "tests print for developers, through the test harness"
+)]
+
 mod clock;
 mod media;
 mod rules;

@@ -1,6 +1,8 @@
-//! Two functions of `wasi:http` that in wasmtime keep whatever a guest hands over, however long; here within a limit.
-//! A request's other parts have one: its fields [`Limits::fields`](crate::Limits::fields), its scheme and its path those
-//! of the crate `http`.
+//! Limits the method and the authority of a guest's requests.
+//!
+//! wasmtime keeps both however long they are, so two functions of `wasi:http` are replaced here. The other parts
+//! of a request have limits: its fields [`Limits::header_bytes`](crate::Limits::header_bytes), its scheme and its
+//! path those of the crate `http`.
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
@@ -12,8 +14,8 @@ use crate::store::State;
 type Request = Resource<OutgoingRequest>;
 type Done = Result<(Result<(), ()>,)>;
 
-/// Takes their places in a linker that has all of `wasi:http`.
-pub(crate) fn shadow(linker: &mut Linker<State>) -> Result<()> {
+/// Replaces them in a linker that has all of `wasi:http`.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance("wasi:http/types@0.2.12")?;
     types.func_wrap("[method]outgoing-request.set-method", set_method)?;
@@ -41,7 +43,7 @@ fn set_authority(
 
 /// The limit is that of fields, and so is the error beyond it.
 fn check(state: &State, text: &str) -> Result<()> {
-    match text.len() > state.meter.limits().fields {
+    match text.len() > state.meter.limits().header_bytes {
         true => Err(FieldMapError::TotalSizeTooBig.into()),
         false => Ok(()),
     }

@@ -1,12 +1,15 @@
 //! What a guest has in its memory.
 
+#![expect(
+    clippy::disallowed_macros,
+    reason = "tests print for developers, through the test harness"
+)]
+
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{MockConfig, MockMeraki};
 
 use self::component::{built, up_to_date};
-use super::*;
-use crate::outbound::key::VARIABLE;
-use crate::outbound::{ApiKey, KeyMode, Policy};
+use crate::{ApiKey, ClipHost, KeyMode, Limits, Policy, Settings};
 
 #[path = "../../../host-test/tests/component/mod.rs"]
 mod component;
@@ -43,21 +46,18 @@ async fn after_a_call(mode: Option<KeyMode>) -> Vec<u8> {
     };
     let mock = MockMeraki::start(config).await.unwrap();
     let base_url = mock.base_url();
-    let api = [base_url.trim_end_matches("/api/v1").parse().unwrap()];
-    let mut outbound = Outbound::builder().policy(Policy::new(api.clone()));
+    let api = base_url.trim_end_matches("/api/v1").parse().unwrap();
+    let mut builder = ClipHost::builder().policy(Policy::new([api]));
     if let Some(mode) = mode {
-        outbound = outbound.key(ApiKey::new(KEY, mode, api).unwrap());
+        builder = builder.key(ApiKey::new(KEY).unwrap(), mode);
     }
-    let limits = Limits {
-        core_instances: 4,
-        handover: 64 << 20,
-        ..Limits::default()
-    };
-    let host = ClipHost::new(&dumping(), outbound.build().unwrap(), limits).unwrap();
-    // Given in each mode: the host is to take it out.
-    let variables = [(VARIABLE, KEY), ("MERAKI_BASE_URL", &base_url)];
-    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut instance = host.instance(&variables).await.unwrap();
+    let limits = Limits::default().core_instances(4).hostcall_bytes(64 << 20);
+    let host = builder.limits(limits).load_bytes(dumping()).await.unwrap();
+    // Given in each mode: the host has to take it out.
+    let settings = Settings::default()
+        .api_key(&ApiKey::new(KEY).unwrap())
+        .base_url(base_url);
+    let mut instance = host.instance(&settings).await.unwrap();
     let end = Utc::now() - TimeDelta::minutes(10);
     let [start, end] = [end - TimeDelta::minutes(2), end]
         .map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true));

@@ -1,0 +1,151 @@
+//! The entries of a policy, and the grammar that they are written in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::uri::Scheme;
+use mv_clip_core::host::{Domain, Host, HostError};
+
+use super::origin::{Origin, default_port, parse_port, split_port, web_scheme, write_origin};
+
+/// One entry of a [`Policy`](crate::Policy): a scheme, a host or `*.` and a domain, and a port.
+///
+/// `FromStr` reads the forms of the table at [`Policy`](crate::Policy), and `Display` writes them, with the
+/// port left out where it is the scheme's.
+///
+/// ```
+/// use mv_clip_host::OriginPattern;
+///
+/// let pattern: OriginPattern = "https://*.Example.com:443".parse()?;
+/// assert_eq!(pattern.to_string(), "https://*.example.com");
+/// # Ok::<(), mv_clip_host::OriginPatternError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OriginPattern {
+    scheme: Scheme,
+    hosts: Hosts,
+    port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Hosts {
+    Only(Host),
+    /// The names under this domain, but not the domain.
+    Under(Domain),
+    /// Every name but `localhost`. It cannot be written: for guests that would be no policy.
+    AnyName,
+}
+
+/// Why a text is not an [`OriginPattern`]. The text itself is not repeated: somebody who pastes a
+/// whole URL may have pasted a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OriginPatternError {
+    /// The text does not start with `http://` or `https://`.
+    #[error("an allowed origin starts with https:// or http://, as in https://api.meraki.com")]
+    Scheme,
+    /// There is an `@`.
+    #[error("an allowed origin has no user information: leave out everything up to the @")]
+    Userinfo,
+    /// There is a path, a query or a fragment.
+    #[error("an allowed origin ends after its host and port: leave out the path, ? and #")]
+    NotAnOrigin,
+    /// The port is not a number from 1 to 65535.
+    #[error("a port is a number from 1 to 65535, as in http://127.0.0.1:8080")]
+    Port,
+    /// There is a `*` elsewhere than in a leading `*.`, or over less than two labels.
+    #[error(
+        "* stands only for whole names under a domain of two labels or more, as in \
+         https://*.meraki.com"
+    )]
+    Wildcard,
+    /// The host is neither a name nor an address.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+impl FromStr for OriginPattern {
+    type Err = OriginPatternError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (scheme, rest) = text.split_once("://").ok_or(OriginPatternError::Scheme)?;
+        let scheme = web_scheme(scheme).ok_or(OriginPatternError::Scheme)?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains('@') {
+            return Err(OriginPatternError::Userinfo);
+        }
+        if authority.contains(['/', '\\', '?', '#']) {
+            return Err(OriginPatternError::NotAnOrigin);
+        }
+        let (host, port) = split_port(authority);
+        let port = match port {
+            Some(port) => parse_port(port).ok_or(OriginPatternError::Port)?,
+            None => default_port(&scheme),
+        };
+        Ok(Self {
+            scheme,
+            hosts: parse_hosts(host)?,
+            port,
+        })
+    }
+}
+
+impl fmt::Display for OriginPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.hosts {
+            Hosts::Only(host) => write_origin(f, &self.scheme, host, self.port),
+            Hosts::Under(domain) => {
+                write_origin(f, &self.scheme, &format_args!("*.{domain}"), self.port)
+            }
+            Hosts::AnyName => write_origin(f, &self.scheme, &"*", self.port),
+        }
+    }
+}
+
+impl OriginPattern {
+    /// Every public server that has a name and a certificate, on https's own port: for the host's own requests.
+    pub(super) fn public() -> Self {
+        Self {
+            scheme: Scheme::HTTPS,
+            hosts: Hosts::AnyName,
+            port: default_port(&Scheme::HTTPS),
+        }
+    }
+
+    pub(super) fn covers(&self, origin: &Origin) -> bool {
+        self.scheme == *origin.scheme()
+            && self.port == origin.port()
+            && self.hosts.cover(origin.host())
+    }
+
+    /// Whether the entry names this host, over any scheme and port. [`OriginPattern::public`] names none.
+    pub(super) fn names(&self, host: &Host) -> bool {
+        self.hosts != Hosts::AnyName && self.hosts.cover(host)
+    }
+}
+
+impl Hosts {
+    fn cover(&self, host: &Host) -> bool {
+        match self {
+            Self::Only(only) => only == host,
+            Self::Under(domain) => host.is_under(domain),
+            Self::AnyName => host.domain().is_some_and(|name| !name.is_localhost()),
+        }
+    }
+}
+
+fn parse_hosts(text: &str) -> Result<Hosts, OriginPatternError> {
+    let Some(domain) = text.strip_prefix("*.") else {
+        if text.contains('*') {
+            return Err(OriginPatternError::Wildcard);
+        }
+        return Ok(Hosts::Only(Host::parse(text)?));
+    };
+    if domain.contains('*') {
+        return Err(OriginPatternError::Wildcard);
+    }
+    match Host::parse(domain)? {
+        Host::Domain(name) if name.labels() > 1 => Ok(Hosts::Under(name)),
+        _ => Err(OriginPatternError::Wildcard),
+    }
+}

@@ -1,0 +1,46 @@
+//! The options that several commands share.
+
+use std::path::PathBuf;
+
+/// The environment variable with the path of the component.
+const COMPONENT: &str = "MV_CLIP_COMPONENT";
+
+/// The environment variable with the folder of compiled components.
+const CACHE: &str = "MV_CLIP_CACHE";
+
+/// The component to run.
+#[derive(clap::Args)]
+pub(super) struct ComponentFile {
+    /// The component to run (`cargo xtask build` makes it)
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = COMPONENT,
+        default_value = "target/component/mv-clip.wasm"
+    )]
+    pub(super) component: PathBuf,
+
+    /// A private folder for compiled components, which makes later runs start faster [default: mv-clip in
+    /// the user's cache folder]
+    #[arg(long, value_name = "DIR", env = CACHE)]
+    pub(super) cache: Option<PathBuf>,
+}
+
+/// Who holds the API key while the component runs.
+#[derive(clap::Args)]
+pub(super) struct KeyHolder {
+    /// How the component gets MERAKI_DASHBOARD_API_KEY
+    #[arg(long, value_enum, value_name = "MODE", default_value_t)]
+    pub(super) key_mode: KeyOption,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+pub(super) enum KeyOption {
+    /// The component gets the key as a setting
+    #[default]
+    Environment,
+    /// The component gets a random token, which the host replaces by the key in requests to the API
+    Placeholder,
+    /// The component gets nothing; the host adds the key to requests to the API
+    Injection,
+}

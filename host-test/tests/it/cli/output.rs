@@ -1,0 +1,181 @@
+//! What is printed, and the exit code if it cannot be printed.
+
+use std::fs::{File, OpenOptions};
+use std::process::{Output, Stdio};
+
+use tokio::process::Command;
+
+use super::{World, command, error, get_command};
+use crate::support::SERIAL;
+
+fn full() -> Stdio {
+    OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap()
+        .into()
+}
+
+/// A pipe whose reader has gone away.
+fn closed_pipe() -> Stdio {
+    let (_, writer) = std::io::pipe().unwrap();
+    writer.into()
+}
+
+/// Unlike `Command::output`, which replaces both by pipes.
+async fn output(mut command: Command, stdout: Stdio, stderr: Stdio) -> Output {
+    let child = command
+        .stdout(stdout)
+        .stderr(stderr)
+        .kill_on_drop(true)
+        .spawn();
+    child.unwrap().wait_with_output().await.unwrap()
+}
+
+/// Commands that print to standard output and succeed, with their arguments.
+const SUCCEED: [&[&str]; 6] = [
+    &["inspect"],
+    &["inspect", "--json"],
+    &["demo"],
+    &["--help"],
+    &["get", "--help"],
+    &["--version"],
+];
+
+/// Runs with and without `--json`.
+async fn get_codes(stdout: fn() -> Stdio) -> Vec<(Option<i32>, String)> {
+    let world = World::new().await;
+    let mut results = Vec::new();
+    for options in [[].as_slice(), &["--json"]] {
+        let get = get_command(&world, SERIAL, options);
+        let output = output(get, stdout(), Stdio::piped()).await;
+        results.push((output.status.code(), error(&output)));
+    }
+    results
+}
+
+#[tokio::test]
+async fn standard_output_that_cannot_be_written_is_a_failure() {
+    let read_only: fn() -> Stdio = || File::open("/dev/null").unwrap().into();
+    for stdout in [full, read_only] {
+        let world = World::new().await;
+        let mut results = get_codes(stdout).await;
+        for arguments in SUCCEED {
+            let command = command(&world, arguments);
+            let output = output(command, stdout(), Stdio::piped()).await;
+            results.push((output.status.code(), error(&output)));
+        }
+        for (code, error) in results {
+            assert_eq!(code, Some(1), "{error}");
+            assert!(error.contains("cannot write to standard output"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mock_that_cannot_print_its_url_ends() {
+    let world = World::new().await;
+    for options in [[].as_slice(), &["--json"]] {
+        let arguments = [&["mock", "--listen", "127.0.0.1:0"], options].concat();
+        let mock = command(&world, &arguments);
+        let output = output(mock, full(), Stdio::piped()).await;
+        assert_eq!(output.status.code(), Some(1), "{}", error(&output));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_has_gone_away_is_no_error() {
+    let world = World::new().await;
+    let mut results = get_codes(closed_pipe).await;
+    for arguments in SUCCEED {
+        let command = command(&world, arguments);
+        let output = output(command, closed_pipe(), Stdio::piped()).await;
+        results.push((output.status.code(), error(&output)));
+    }
+    for result in results {
+        assert_eq!(result, (Some(0), String::new()));
+    }
+}
+
+#[tokio::test]
+async fn standard_error_that_cannot_be_written_changes_nothing() {
+    for stderr in [full, closed_pipe] {
+        let world = World::new().await;
+        for (serial, options, expected) in [
+            (SERIAL, &["-vv"], 0),
+            ("Q2XX-NONE-0000", &["-vv"], 1),
+            (SERIAL, &["--no-such-option"], 2),
+        ] {
+            let get = get_command(&world, serial, options);
+            let output = output(get, Stdio::piped(), stderr()).await;
+            assert_eq!(output.status.code(), Some(expected));
+        }
+        let verify = command(&world, &["verify", "/no/such/folder"]);
+        let output = output(verify, Stdio::piped(), stderr()).await;
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+/// Sets the title of a terminal, clears it, and reorders text.
+const EVIL: &str = "a\u{1b}]0;t\u{7}\u{1b}[2J\r\u{9b}1A\u{202e}b\u{2066}\u{200f}\u{61c}\u{2028}c";
+
+#[track_caller]
+fn assert_neutral(bytes: &[u8], contains: &str) {
+    let text = str::from_utf8(bytes).unwrap();
+    let is_allowed = |c| c == '\n' || mv_clip_core::text::is_printable(c);
+    assert!(text.chars().all(is_allowed), "{text:?}");
+    assert!(text.contains(contains), "{text:?}");
+}
+
+#[tokio::test]
+async fn text_from_outside_does_not_steer_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(EVIL);
+    let evil = path.to_str().unwrap();
+    let world = World::new().await;
+    let run = async |arguments: &[&str]| command(&world, arguments).output().await.unwrap();
+
+    // The name of a file in an error, in usage, and in help.
+    let output = run(&["inspect", "--component", evil]).await;
+    assert_neutral(&output.stderr, "b\u{fffd}");
+    // Of these, clap removes escape sequences itself.
+    let output = run(&["inspect", EVIL]).await;
+    assert_neutral(&output.stderr, "b\u{fffd}");
+    let mut help = command(&world, &["get", "--help"]);
+    let output = help.env("MV_CLIP_CACHE", EVIL).output().await.unwrap();
+    assert_neutral(&output.stdout, "b\u{fffd}");
+
+    // A file that a folder should not have.
+    let manifest =
+        r#"{"format":1,"updated_at":"2026-03-12T14:30:00.000Z","files":[],"failures":[]}"#;
+    std::fs::write(folder.path().join("manifest.json"), manifest).unwrap();
+    std::fs::write(&path, "").unwrap();
+    let verify = ["verify", folder.path().to_str().unwrap(), "--json"];
+    let output = run(&verify[..2]).await;
+    assert_neutral(&output.stderr, "c: is not in the manifest");
+    let output = run(&verify).await;
+    assert_neutral(&output.stdout, r"a\u001b]0;t\u0007");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["differences"][0]["name"], EVIL);
+
+    // The log: a cache that is not a folder is a warning.
+    let mut get = get_command(&world, SERIAL, &["--cache", evil]);
+    let output = get.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+    // tracing escapes some of it itself.
+    assert_neutral(&output.stderr, "1A\u{fffd}b\u{fffd}");
+
+    // A setting in standard output.
+    let mut demo = command(&world, &["demo", SERIAL]);
+    let output = demo.env("MERAKI_BASE_URL", EVIL).output().await.unwrap();
+    assert_neutral(&output.stdout, "a\u{fffd}]0;t");
+}
+
+#[tokio::test]
+async fn lines_of_a_message_do_not_pass_for_messages() {
+    let world = World::new().await;
+    let name = "x\nerror: forged";
+    let output = command(&world, &["inspect", "--component", name]).output();
+    let error = error(&output.await.unwrap());
+    assert!(error.contains("x\n  error: forged"), "{error}");
+}
