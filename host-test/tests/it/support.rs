@@ -16,8 +16,9 @@ use mv_clip_host::{
 use tokio::net::TcpSocket;
 use tokio::process::Command;
 use tokio::time::timeout;
-use tracing::Level;
 use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, Level};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
@@ -246,6 +247,10 @@ impl Log {
     /// Collects until the guard is dropped, without wasmtime's own account of the guest's calls, of which the
     /// crate's documentation warns.
     pub fn collect(&self, level: Level) -> DefaultGuard {
+        // While there is one subscriber alone, tracing asks that of the current thread whether an event matters to
+        // anybody. On a thread of another test that is none, and the event would be off for all.
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&SECOND);
         let targets = Targets::new()
             .with_default(level)
             .with_target("wasmtime_wasi", LevelFilter::OFF);
