@@ -1,4 +1,4 @@
-//! The crate's values as the contract's records. Named alike on both sides, on purpose.
+//! Conversion of `mv-clip-core`'s types to the records of `wit/clips.wit`, which have the same names.
 
 use mv_clip_core::api::Clip;
 use mv_clip_core::error::{ClipError, Failure, FailureKind};

@@ -1,12 +1,13 @@
-//! Many clips at once.
+//! The interface `events`: many clips at once.
 
 use mv_clip_core::api::Clip;
-use mv_clip_core::error::{ClipError, Failure};
+use mv_clip_core::error::ClipError;
 use mv_clip_core::events::{Coverage, coverage, incident, range};
 use mv_clip_core::request::{ClipRequest, Window};
 
+use crate::bindings::Component;
 use crate::bindings::exports::meraki_mv::clips::{events, types};
-use crate::{Component, one, permanent, start};
+use crate::call::{get_one, permanent, start};
 
 impl events::Guest for Component {
     fn get_range(request: types::ClipRequest) -> Result<Vec<types::ClipOutcome>, types::ClipError> {
@@ -17,10 +18,9 @@ impl events::Guest for Component {
             request.imager_id,
         );
         let requests = requests.map_err(permanent)?;
-        let asked = requests.clone();
-        let results = many(requests.into_iter().map(Ok).collect())?;
+        let results = start()?.get_all(requests.iter().cloned().map(Ok).collect());
         let outcome = |(request, result): (&ClipRequest, _)| outcome(request.into(), result);
-        Ok(asked.iter().zip(results).map(outcome).collect())
+        Ok(requests.iter().zip(results).map(outcome).collect())
     }
 
     fn get_incident(
@@ -30,9 +30,13 @@ impl events::Guest for Component {
         post_roll_seconds: Option<u32>,
     ) -> Result<types::Clip, types::ClipError> {
         let request = incident(&serial, &at, pre_roll_seconds, post_roll_seconds);
-        Ok(one(request)?.into())
+        Ok(get_one(request)?.into())
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "each index is that of a request, and each request has a result"
+    )]
     fn get_coverage(
         serials: Vec<String>,
         at: String,
@@ -41,33 +45,22 @@ impl events::Guest for Component {
         let Coverage {
             window,
             requests,
-            answers,
+            request_indices,
         } = coverage(&serials, &at, duration_seconds).map_err(permanent)?;
-        let asked: Vec<_> = requests
-            .iter()
-            .map(|request| request.as_ref().ok().cloned())
-            .collect();
-        let results = many(requests)?;
-        let answer = |(serial, answer): (String, usize)| {
-            let result = results.get(answer)?.clone();
-            let request = match asked.get(answer)? {
-                Some(request) => request.into(),
-                None => refused_request(serial, window),
+        let results = start()?.get_all(requests.clone());
+        let outcome = |(serial, index): (String, usize)| {
+            let request = match &requests[index] {
+                Ok(request) => request.into(),
+                Err(_) => request_as_given(serial, window),
             };
-            Some(outcome(request, result))
+            outcome(request, results[index].clone())
         };
         Ok(serials
             .into_iter()
-            .zip(answers)
-            .filter_map(answer)
+            .zip(request_indices)
+            .map(outcome)
             .collect())
     }
-}
-
-fn many(
-    requests: Vec<Result<ClipRequest, Failure>>,
-) -> Result<Vec<Result<Clip, ClipError>>, types::ClipError> {
-    Ok(start()?.get_all(requests))
 }
 
 impl From<&ClipRequest> for types::ClipRequest {
@@ -79,13 +72,13 @@ impl From<&ClipRequest> for types::ClipRequest {
         } = request;
         Self {
             imager_id: *imager_id,
-            ..refused_request(serial.to_string(), *window)
+            ..request_as_given(serial.to_string(), *window)
         }
     }
 }
 
-/// A request whose serial was refused, as it was given.
-fn refused_request(serial: String, window: Window) -> types::ClipRequest {
+/// A request with a serial number that may be invalid.
+fn request_as_given(serial: String, window: Window) -> types::ClipRequest {
     types::ClipRequest {
         serial,
         start: window.start().to_string(),
@@ -94,7 +87,6 @@ fn refused_request(serial: String, window: Window) -> types::ClipRequest {
     }
 }
 
-/// What one of several clips came to, as the contract has it.
 fn outcome(request: types::ClipRequest, result: Result<Clip, ClipError>) -> types::ClipOutcome {
     let outcome = result.map(Into::into).map_err(Into::into);
     types::ClipOutcome { request, outcome }

@@ -1,11 +1,11 @@
-//! A camera and a window, one to a line: what is accepted, and what the caller is told otherwise.
+//! A serial number and two times, one per line: which are accepted, and the errors for the others.
 
 use mv_clip_core::error::FailureKind;
 use mv_clip_core::request::{ClipRequest, Serial, Window};
 use mv_clip_core::time::Timestamp;
 
+use crate::message::assert_printable;
 use crate::reference;
-use crate::words::assert_fit;
 
 /// Checks a text of three lines: serial, start, end.
 pub fn check(text: &str) {
@@ -18,7 +18,7 @@ pub fn check(text: &str) {
     match ClipRequest::parse(serial, start, end, None) {
         Ok(ClipRequest { window, .. }) => {
             let length = window.end().since(window.start());
-            assert!(Window::SHORTEST <= length && length <= Window::LONGEST);
+            assert!(Window::MIN_LENGTH <= length && length <= Window::MAX_LENGTH);
         }
         Err(failure) => {
             let expected = if Serial::parse(serial).is_err() {
@@ -29,7 +29,7 @@ pub fn check(text: &str) {
                 FailureKind::InvalidWindow
             };
             assert_eq!(failure.kind, expected);
-            assert_fit(&failure.message);
+            assert_printable(&failure.message);
         }
     }
 }

@@ -1,17 +1,17 @@
-//! A whole call for one clip, against a server that answers anything.
+//! A whole call for one clip, with a server that may send any response.
 
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use mv_clip_core::api::TransportError;
 use mv_clip_core::fetch::{Fetch, Step};
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
+use mv_clip_core::transport::TransportError;
 
-use crate::sees::{assert_safe, browser, may_have_key};
+use crate::browser::{assert_safe, browser, may_have_key};
+use crate::message::{KEY, TOKEN, assert_printable};
 use crate::server::Exchange;
-use crate::words::{KEY, TOKEN, assert_fit};
 
 /// A call.
 #[derive(Arbitrary, Debug)]
@@ -22,14 +22,14 @@ pub struct Call {
     timeout: u8,
     lag: u8,
     random: u64,
-    /// What the server does, again from the first after the last.
+    /// The server's responses, in a cycle.
     exchanges: Vec<Exchange>,
 }
 
-/// Checks that a call keeps its bounds and its secrets.
+/// Checks that a call keeps its limits and does not print secrets.
 pub fn check(call: Call) {
-    let tells_token = |exchange: &Exchange| exchange.outcome.tells_token();
-    if call.exchanges.iter().any(tells_token) {
+    let leaks_token = |exchange: &Exchange| exchange.outcome.leaks_token();
+    if call.exchanges.iter().any(leaks_token) {
         return;
     }
     let base = match call.is_meraki {
@@ -57,7 +57,7 @@ pub fn check(call: Call) {
 
     let mut fetch = match Fetch::new(&settings, request, started) {
         Ok(fetch) => fetch,
-        Err(error) => return assert_fit(&error.failure().message),
+        Err(error) => return assert_printable(&error.failure().message),
     };
     let deadline = Duration::from_secs(deadline);
     let (mut now, mut sent) = (Duration::ZERO, 0);
@@ -71,20 +71,20 @@ pub fn check(call: Call) {
             }
             Step::Send(request) => {
                 sent += 1;
-                assert!(now < request.give_up_at && request.give_up_at <= deadline);
+                assert!(now < request.attempt_deadline && request.attempt_deadline <= deadline);
                 assert_safe(request.url.expose());
                 assert!(may_have_key(&browser(base), &browser(request.url.expose())));
                 let exchange = exchanges.next();
                 let takes = exchange.map_or(0, |exchange| u64::from(exchange.takes) * 50);
-                let reply = exchange.and_then(|exchange| exchange.outcome.reply());
+                let response = exchange.and_then(|exchange| exchange.outcome.response());
                 let at = now + Duration::from_millis(takes);
-                let outcome = match reply {
-                    Some(outcome) if at < request.give_up_at => {
+                let outcome = match response {
+                    Some(outcome) if at < request.attempt_deadline => {
                         now = at;
                         outcome
                     }
                     _ => {
-                        now = request.give_up_at;
+                        now = request.attempt_deadline;
                         Err(TransportError::TimedOut)
                     }
                 };
@@ -98,13 +98,13 @@ pub fn check(call: Call) {
             }
             Step::Done(Err(error)) => {
                 let failure = error.failure();
-                assert_fit(&failure.message);
+                assert_printable(&failure.message);
                 let printed = format!("{failure:?}");
                 assert!(!printed.contains(KEY) && !printed.contains(TOKEN));
                 assert!(failure.attempts <= attempts);
                 assert_ne!(failure.retry_after_seconds, Some(0));
                 assert!(now <= deadline);
-                // An attempt is a request and three redirects at most.
+                // An attempt is a request and at most three redirects.
                 assert!(sent <= attempts * 4);
                 return;
             }

@@ -1,5 +1,5 @@
-//! Where a clip is saved: what is accepted, what goes with it, and that a destination which repeats its
-//! own URL does not get it into a message.
+//! Destinations: which are accepted, the header fields for them, and that no message contains the URL, even if the
+//! destination repeats it in its response.
 
 use mv_clip_core::api::{Clip, ClipUrl};
 use mv_clip_core::error::{ClipError, FailureKind};
@@ -8,8 +8,8 @@ use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
 use mv_clip_core::transfer::{Destination, PutError, Step, Transfer};
 
-use crate::sees::assert_sendable;
-use crate::words::assert_fit;
+use crate::browser::assert_sendable;
+use crate::message::assert_printable;
 
 /// Checks a destination.
 pub fn check(text: &str) {
@@ -17,7 +17,7 @@ pub fn check(text: &str) {
         Ok(destination) => destination,
         Err(failure) => {
             assert_eq!(failure.kind, FailureKind::InvalidDestination);
-            assert_fit(&failure.message);
+            assert_printable(&failure.message);
             return;
         }
     };
@@ -50,7 +50,7 @@ pub fn check(text: &str) {
                 let is_sent = headers
                     .iter()
                     .any(|(name, _)| field.eq_ignore_ascii_case(name));
-                // A list that is encoded is none here.
+                // A percent-encoded list is not decoded here.
                 let is_given = ["host", "content-length"]
                     .iter()
                     .any(|name| field.eq_ignore_ascii_case(name));
@@ -61,7 +61,7 @@ pub fn check(text: &str) {
             }
         }
     }
-    // What stands in brackets looks as if it were hidden.
+    // Text in parentheses looks redacted.
     for (_, secret) in secrets
         .iter()
         .filter(|(_, secret)| secret.len() >= 8 && !secret.contains(['(', ')']))
@@ -69,11 +69,11 @@ pub fn check(text: &str) {
         let shown = refused(destination.clone(), secret);
         let hidden = refused(destination.clone(), "(hidden)");
         assert_eq!(shown, hidden);
-        assert_fit(&shown);
+        assert_printable(&shown);
     }
 }
 
-/// The segments of the path, and the values of the parameters with their names.
+/// The segments of the path, and the parameters of the query with their names.
 fn secrets<'a>(path: &'a str, url: &'a str) -> Vec<(&'a str, &'a str)> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let values = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -83,7 +83,7 @@ fn secrets<'a>(path: &'a str, url: &'a str) -> Vec<(&'a str, &'a str)> {
         .collect()
 }
 
-/// What a caller is told where the destination refuses the clip with these words.
+/// The message of the error if the destination rejects the clip with this body.
 fn refused(destination: Destination, words: &str) -> String {
     let settings = Settings::from_variables::<&str, &str>([]).unwrap();
     let (start, end) = ("2026-03-12T14:30:00Z", "2026-03-12T14:32:00Z");
@@ -97,12 +97,12 @@ fn refused(destination: Destination, words: &str) -> String {
     let mut transfer = Transfer::new(&settings, started, clip, destination).unwrap();
     let now = Default::default();
     assert!(matches!(transfer.resume(now), Step::Get(_)));
-    let refused = PutError::Refused {
+    let refused = PutError::Status {
         status: 403,
         retry_after: None,
         body: words.as_bytes().to_vec(),
     };
-    match transfer.stored(now, Err(refused), || 0) {
+    match transfer.receive_outcome(now, Err(refused), || 0) {
         Step::Done(Err(ClipError::Permanent(failure))) => failure.message,
         step => panic!("{step:?}"),
     }

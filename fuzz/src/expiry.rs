@@ -1,21 +1,22 @@
-//! `expiry`: prose with an instant in it.
+//! `expiry`: a sentence with a time in it.
 
-use mv_clip_core::api::{self, Reply};
+use mv_clip_core::api;
 use mv_clip_core::time::Timestamp;
+use mv_clip_core::transport::Response;
 
 use crate::reference;
 
-/// Checks the prose of a reply.
+/// Checks the sentence of a response.
 pub fn check(prose: &str) {
     let body = serde_json::json!({ "url": "https://h/x", "expiry": prose }).to_string();
-    let reply = Reply {
+    let response = Response {
         status: 200,
         location: None,
         retry_after: None,
         request_id: None,
         body: Ok(body.into_bytes()),
     };
-    let (url, expires_at) = api::read(&reply).unwrap();
+    let (url, expires_at) = api::parse(&response).unwrap();
     assert_eq!(url.expose(), "https://h/x");
 
     let words = prose.split([' ', '\t', '\n', '\r', '\u{c}']);

@@ -1,21 +1,21 @@
-//! What has to hold whatever is read: for a fuzzer to contradict (`cargo xtask fuzz`), and for the
-//! inputs in `seeds` to hold on to (`cargo test`, without a fuzzer).
+//! Properties that hold for any input.
 //!
-//! Each module has one function `check`, which panics where something does not hold. `targets` hands
-//! them to libFuzzer.
+//! Each module of a target has a function `check`, which panics if a property does not hold. The programs in
+//! `targets` give it to libFuzzer, and `cargo test --no-default-features` replays the inputs in `seeds` without a
+//! fuzzer.
 
 pub mod arguments;
+mod browser;
 pub mod call;
 pub mod destination;
 pub mod expiry;
-pub mod footage;
+mod message;
 pub mod mpegts;
 pub mod pieces;
 pub mod redirect;
 mod reference;
-pub mod reply;
+pub mod response;
 pub mod retry_after;
-mod sees;
 mod server;
+pub mod stream;
 pub mod transfer;
-mod words;

@@ -1,9 +1,9 @@
-//! The harness's own look at a clip, as it is in the harness, which takes minutes to compile.
+//! The crate `mv-clip-mpegts`: what it finds in a clip.
 
-use mv_clip_mpegts::{Checker, NotMpegTs, Summary, check as check_whole};
 use crate::pieces::Pieces;
+use mv_clip_mpegts::{Checker, NotMpegTs, Summary, check as check_whole};
 
-/// Checks that what is found in a clip does not depend on how it is cut, and is in it.
+/// Checks that the result does not depend on the size of the pieces, and that it fits the bytes.
 pub fn check(pieces: Pieces<'_>) {
     let bytes = pieces.bytes;
     let seen = see(pieces.cut());
@@ -21,11 +21,11 @@ pub fn check(pieces: Pieces<'_>) {
                     .iter()
                     .all(|program| !program.streams.is_empty())
             );
-            // A reference every 5 s at most, in each packet at most.
+            // At most one clock reference per packet, and at most 5 s between two.
             assert!(summary.duration.as_secs() <= 5 * summary.packets as u64);
             assert_eq!(seen, Ok(summary));
         }
-        // The first piece may be too short to tell a page.
+        // The first piece may be too short to recognize a web page.
         Err(NotMpegTs::HtmlPage) => {
             assert!(matches!(
                 seen,

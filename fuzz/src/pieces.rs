@@ -1,26 +1,26 @@
-//! Bytes, and how they are cut.
+//! Bytes in pieces.
 
 use arbitrary::Arbitrary;
 
-/// Bytes that come in pieces.
+/// Bytes that arrive in pieces.
 #[derive(Arbitrary, Debug)]
 pub struct Pieces<'a> {
-    /// What was said of their length.
+    /// The announced length.
     pub(crate) announced: Announced,
-    /// The lengths of the pieces, again from the first after the last.
+    /// The sizes of the pieces, in a cycle.
     sizes: [u16; 3],
-    /// All of them.
+    /// All bytes.
     pub(crate) bytes: &'a [u8],
 }
 
-/// A length that is announced.
+/// An announced length.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) enum Announced {
     /// None.
     Nothing,
-    /// The true one.
+    /// The true length.
     Truth,
-    /// Another, most likely.
+    /// Any length.
     Length(u16),
 }
 

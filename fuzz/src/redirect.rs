@@ -1,12 +1,12 @@
-//! Where redirects lead, hop by hop: never with the key to a foreign host, and never out of TLS.
+//! Redirects, one after the other: the API key never goes to a foreign host, and https never becomes http.
 
-use mv_clip_core::redirect::{MAX_REDIRECTS, RedirectError, media_target, target};
+use mv_clip_core::redirect::{MAX_REDIRECTS, RedirectError, api_target, media_target};
 use mv_clip_core::settings::Settings;
 use mv_clip_core::url::Url;
 
-use crate::sees::{assert_sendable, browser, may_have_key};
+use crate::browser::{assert_sendable, browser, may_have_key};
 
-/// Checks a text of lines: the base URL, then a `Location` for each hop.
+/// Checks a text of lines: the base URL, then one `Location` for each redirect.
 pub fn check(text: &str) {
     let mut lines = text.lines();
     let base = lines.next().unwrap_or_default();
@@ -16,17 +16,17 @@ pub fn check(text: &str) {
     let base = settings.base_url;
     assert_sendable(&base);
     let locations: Vec<_> = lines.take(5).collect();
-    follow(&base, &locations, |asked, location, followed| {
-        let url = target(&base, asked, Some(location), followed)?;
+    follow(&base, &locations, |from, location, followed| {
+        let url = api_target(&base, from, Some(location), followed)?;
         assert!(may_have_key(
             &browser(base.expose()),
             &browser(url.expose())
         ));
         Ok(url)
     });
-    follow(&base, &locations, |asked, location, followed| {
-        let url = media_target(asked, Some(location), followed)?;
-        assert!(url.is_https() || !asked.is_https());
+    follow(&base, &locations, |from, location, followed| {
+        let url = media_target(from, Some(location), followed)?;
+        assert!(url.is_https() || !from.is_https());
         Ok(url)
     });
 }
@@ -34,19 +34,19 @@ pub fn check(text: &str) {
 fn follow(
     base: &Url,
     locations: &[&str],
-    judge: impl Fn(&Url, &str, u32) -> Result<Url, RedirectError>,
+    target: impl Fn(&Url, &str, u32) -> Result<Url, RedirectError>,
 ) {
-    let mut asked = base.clone();
+    let mut current = base.clone();
     for (location, followed) in locations.iter().zip(0..) {
-        match judge(&asked, location, followed) {
+        match target(&current, location, followed) {
             Ok(url) => {
                 assert!(followed < MAX_REDIRECTS);
                 assert_sendable(&url);
                 if !location.to_ascii_lowercase().contains("xn--") {
-                    let expected = browser(asked.expose()).join(location).unwrap();
+                    let expected = browser(current.expose()).join(location).unwrap();
                     assert_eq!(expected.origin(), browser(url.expose()).origin());
                 }
-                asked = url;
+                current = url;
             }
             Err(
                 RedirectError::Insecure(host)
@@ -64,6 +64,7 @@ fn follow(
                 assert!(followed >= MAX_REDIRECTS);
                 return;
             }
+            Err(error) => panic!("{error}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Readings of our own to compare with: naive, and by other means than the crate's.
+//! A second, naive parser of times to compare with.
 
 use std::ops::Range;
 
@@ -47,7 +47,7 @@ pub(crate) fn unix_ms(text: &str) -> Option<i64> {
     };
     let is_date = (1..=12).contains(&month) && (1..=days(year, month)).contains(&day);
     (is_date && hour < 24 && minute < 60 && second < 60).then_some(())?;
-    // The years and months before this one, counted one by one.
+    // The years and months before this one.
     let years: i64 = (0..year)
         .map(|y| (1..=12).map(|m| days(y, m)).sum::<i64>())
         .sum();
@@ -60,7 +60,7 @@ pub(crate) fn unix_ms(text: &str) -> Option<i64> {
         .then_some(unix_ms)
 }
 
-/// From the first day of the year 0.
+/// The days since the first day of the year 0.
 const DAYS_TO_1970: i64 = 719_528;
 
 fn days(year: i64, month: i64) -> i64 {

@@ -1,4 +1,4 @@
-//! `Retry-After`: how long a server asks to be left alone.
+//! The header `Retry-After`.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use chrono::{NaiveDateTime, Timelike};
 use mv_clip_core::retry::retry_after;
 use mv_clip_core::time::Timestamp;
 
-/// As RFC 9110, section 5.6.7, writes a date: the form that is sent, and two that are obsolete.
+/// The forms of a date in RFC 9110, section 5.6.7: the current one, and two that are obsolete.
 const FORMS: [&str; 3] = [
     "%a, %d %b %Y %H:%M:%S GMT",
     "%A, %d-%b-%y %H:%M:%S GMT",
@@ -52,8 +52,8 @@ fn check_at(value: &str, now: u64) {
                 wait.is_none_or(|wait| wait == expected),
                 "{wait:?}, not {expected:?}"
             );
-            // chrono also takes numbers of fewer digits; what it writes itself is the exact form. A
-            // leap second (over 10^9 ns) is no date to httpdate.
+            // chrono also accepts numbers with fewer digits; what it writes itself is the exact form.
+            // httpdate rejects leap seconds (more than 10^9 ns).
             let is_exact = date.format(form).to_string() == trimmed;
             let is_exact = is_exact && seconds >= 0 && date.nanosecond() < 1_000_000_000;
             assert!(wait.is_some() || !is_exact);

@@ -1,18 +1,19 @@
-//! What servers may answer.
+//! The responses of servers.
 
 use arbitrary::Arbitrary;
-use mv_clip_core::api::{self, Reply, TransportError};
+use mv_clip_core::api;
+use mv_clip_core::transport::{Response, TransportError};
 
-use crate::words::{KEY, TOKEN};
+use crate::message::{KEY, TOKEN};
 
-/// A text of a server, which may repeat what it was sent.
+/// A server's text, which may contain what it received.
 #[derive(Arbitrary, Clone, Debug)]
 pub(crate) enum Text {
     /// Any text.
     Any(String),
-    /// The key, somewhere.
+    /// Text with the API key.
     Key(String, String),
-    /// Of those that mean something.
+    /// Text that has a meaning.
     Known(u8),
 }
 
@@ -44,7 +45,7 @@ impl Text {
         }
     }
 
-    /// The text where a URL of a clip stands, with a token.
+    /// The text as a clip's URL, with the token.
     pub(crate) fn write_url(&self) -> String {
         match self {
             Self::Known(index) => URLS[usize::from(*index) % URLS.len()].replace("TOKEN", TOKEN),
@@ -52,13 +53,13 @@ impl Text {
         }
     }
 
-    /// Whether a server came upon the token by itself, and not where it belongs.
+    /// Whether the fuzzer wrote the token itself.
     pub(crate) fn has_token(&self) -> bool {
         self.write().contains(TOKEN)
     }
 }
 
-/// Good ones, and some that are refused.
+/// Some are accepted and some are not.
 const URLS: [&str; 8] = [
     "https://spn49.meraki.com/stream/TOKEN",
     "https://spn49.meraki.com/stream?token=TOKEN&x",
@@ -70,7 +71,7 @@ const URLS: [&str; 8] = [
     "//spn49.meraki.com:99999/TOKEN",
 ];
 
-/// What becomes of a request, and how long that takes, in units of 50 ms.
+/// The outcome of a request, and its duration in units of 50 ms.
 #[derive(Arbitrary, Clone, Debug)]
 pub(crate) struct Exchange {
     pub(crate) takes: u8,
@@ -102,7 +103,7 @@ pub(crate) enum Outcome {
     Silence,
 }
 
-/// Every kind.
+/// One of all errors.
 pub(crate) fn failure(which: u8) -> TransportError {
     let all = [
         TransportError::Connection("refused"),
@@ -114,14 +115,14 @@ pub(crate) fn failure(which: u8) -> TransportError {
     all[usize::from(which) % all.len()]
 }
 
-/// A status of three digits.
+/// A status of three digits, made from any number.
 pub(crate) fn status(any: u16) -> u16 {
     100 + any % 500
 }
 
 impl Outcome {
-    /// Whether the token stands where it is no secret: a server may say in public what it likes.
-    pub(crate) fn tells_token(&self) -> bool {
+    /// Whether the token is in a place that is not secret.
+    pub(crate) fn leaks_token(&self) -> bool {
         let any = |texts: &[&Option<Text>]| texts.iter().copied().flatten().any(Text::has_token);
         match self {
             Self::Clip {
@@ -138,9 +139,9 @@ impl Outcome {
             } => errors.iter().any(Text::has_token) || any(&[retry_after, request_id]),
             Self::Other { body, .. } => {
                 let errors = self
-                    .reply()
+                    .response()
                     .and_then(Result::ok)
-                    .map(|reply| api::errors(&reply));
+                    .map(|response| api::errors(&response));
                 let mut errors = errors.into_iter().flatten();
                 errors.any(|error| error.contains(TOKEN))
                     || String::from_utf8_lossy(body).contains(TOKEN)
@@ -149,10 +150,10 @@ impl Outcome {
         }
     }
 
-    /// What the API answers, if it does.
-    pub(crate) fn reply(&self) -> Option<Result<Reply, TransportError>> {
+    /// The API's response, if there is one.
+    pub(crate) fn response(&self) -> Option<Result<Response, TransportError>> {
         let write = |text: &Option<Text>| text.as_ref().map(Text::write);
-        let reply = |status, body: String| Reply {
+        let response = |status, body: String| Response {
             status,
             location: None,
             retry_after: None,
@@ -166,16 +167,16 @@ impl Outcome {
                 request_id,
             } => {
                 let body = serde_json::json!({ "url": url.write_url(), "expiry": write(expiry) });
-                Reply {
+                Response {
                     request_id: write(request_id),
-                    ..reply(200, body.to_string())
+                    ..response(200, body.to_string())
                 }
             }
             Self::Redirect { status, location } => {
                 let status = [301, 302, 303, 307, 308][usize::from(*status) % 5];
-                Reply {
+                Response {
                     location: write(location),
-                    ..reply(status, String::new())
+                    ..response(status, String::new())
                 }
             }
             Self::Refused {
@@ -186,15 +187,15 @@ impl Outcome {
             } => {
                 let errors: Vec<_> = errors.iter().map(Text::write).collect();
                 let body = serde_json::json!({ "errors": errors });
-                Reply {
+                Response {
                     retry_after: write(retry_after),
                     request_id: write(request_id),
-                    ..reply(self::status(*status), body.to_string())
+                    ..response(self::status(*status), body.to_string())
                 }
             }
-            Self::Other { status, body } => Reply {
+            Self::Other { status, body } => Response {
                 body: Ok(body.clone()),
-                ..reply(self::status(*status), String::new())
+                ..response(self::status(*status), String::new())
             },
             Self::Failed(which) => return Some(Err(failure(*which))),
             Self::Silence => return None,

@@ -1,24 +1,25 @@
-//! A whole transfer of one clip, between a media host and a destination that answer anything.
+//! A whole transfer of one clip, with a media host and a destination that may send any response.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
-use mv_clip_core::api::{Clip, ClipUrl, TransportError};
+use mv_clip_core::api::{Clip, ClipUrl};
 use mv_clip_core::error::FailureKind;
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
-use mv_clip_core::transfer::{Destination, Footage, Head, PutError, Side, Step, Transfer};
+use mv_clip_core::transfer::{Destination, Head, Peer, PutError, Step, StreamChecker, Transfer};
+use mv_clip_core::transport::TransportError;
 
-use crate::sees::assert_sendable;
+use crate::browser::assert_sendable;
+use crate::message::{KEY, TOKEN, assert_printable};
 use crate::server::{Exchange, Outcome, Text, failure, status};
-use crate::words::{KEY, TOKEN, assert_fit};
 
 const DEADLINE: Duration = Duration::from_secs(120);
 const ATTEMPTS: u32 = 5;
 const DESTINATION: &str = "https://b.s3.amazonaws.com/f00tage.ts?X-Amz-Signature=0123456789abcdef";
-/// What is secret in it.
+/// The secrets in it.
 const SECRETS: [&str; 2] = ["f00tage.ts", "0123456789abcdef"];
 
 /// A transfer.
@@ -26,20 +27,20 @@ const SECRETS: [&str; 2] = ["f00tage.ts", "0123456789abcdef"];
 pub struct Saving {
     url: Text,
     random: u64,
-    /// What the media host does, and then the destination, again from the first after the last.
+    /// The responses of the media host and of the destination, each in a cycle.
     media: Vec<Exchange>,
     destination: Vec<Exchange>,
 }
 
-/// Checks that a transfer keeps its bounds and its secrets.
+/// Checks that a transfer keeps its limits and does not print secrets.
 pub fn check(saving: Saving) {
-    // Its URL is known to the destination alone: a media host cannot be named after it. Nor can a host be
-    // named after the token of a clip.
+    // Only the destination knows its URL, so no media host has a name with it. No host has a name with a clip's
+    // token either.
     let known = format!("{:?}{:?}", saving.url, saving.media);
     let mut exchanges = saving.media.iter().chain(&saving.destination);
     if SECRETS.iter().any(|secret| known.contains(secret))
         || saving.url.has_token()
-        || exchanges.any(|exchange| exchange.outcome.tells_token())
+        || exchanges.any(|exchange| exchange.outcome.leaks_token())
     {
         return;
     }
@@ -61,7 +62,7 @@ pub fn check(saving: Saving) {
         Err(error) => {
             assert_eq!(error.failure().kind, FailureKind::BadResponse);
             assert_secret(error.failure());
-            return assert_fit(&error.failure().message);
+            return assert_printable(&error.failure().message);
         }
     };
     let (mut media, mut store) = (
@@ -79,15 +80,15 @@ pub fn check(saving: Saving) {
             }
             Step::Get(get) => {
                 gets += 1;
-                assert!(now < get.give_up_at && get.give_up_at <= DEADLINE);
+                assert!(now < get.attempt_deadline && get.attempt_deadline <= DEADLINE);
                 assert_sendable(&get.url);
-                let head = head(media.next(), &mut now, get.give_up_at);
-                transfer.fetched(now, head, || saving.random)
+                let head = head(media.next(), &mut now, get.attempt_deadline);
+                transfer.receive_head(now, head, || saving.random)
             }
             Step::Put(put) => {
-                assert!(now < put.give_up_at && put.give_up_at <= DEADLINE);
-                let outcome = stored(store.next(), &mut now, put.give_up_at);
-                transfer.stored(now, outcome, || saving.random)
+                assert!(now < put.attempt_deadline && put.attempt_deadline <= DEADLINE);
+                let outcome = stored(store.next(), &mut now, put.attempt_deadline);
+                transfer.receive_outcome(now, outcome, || saving.random)
             }
             Step::Done(Ok(saved)) => {
                 assert_eq!(saved.digest.bytes, 188);
@@ -96,7 +97,7 @@ pub fn check(saving: Saving) {
             }
             Step::Done(Err(error)) => {
                 let failure = error.failure();
-                assert_fit(&failure.message);
+                assert_printable(&failure.message);
                 assert_secret(failure);
                 assert!(failure.attempts <= ATTEMPTS);
                 assert_ne!(failure.retry_after_seconds, Some(0));
@@ -108,7 +109,7 @@ pub fn check(saving: Saving) {
     assert!(gets <= ATTEMPTS * 4);
 }
 
-/// Neither the URL of the clip nor that of the destination is printed, nor is the key.
+/// The output contains neither URL nor API key.
 #[track_caller]
 fn assert_secret(what: &impl Debug) {
     let printed = format!("{what:?}");
@@ -116,7 +117,7 @@ fn assert_secret(what: &impl Debug) {
     assert_eq!(secrets.find(|secret| printed.contains(secret)), None);
 }
 
-/// Lets the time pass that an exchange takes, and says whether it comes to an end by then.
+/// Advances the clock by the duration of an exchange, and returns its outcome if it ends before `until`.
 fn pass(exchange: Option<&Exchange>, now: &mut Duration, until: Duration) -> Option<Outcome> {
     let at = exchange.map(|exchange| *now + Duration::from_millis(u64::from(exchange.takes) * 50));
     let in_time = at.filter(|at| *at < until);
@@ -140,16 +141,18 @@ fn head(
         }
     )
     .then_some(188);
-    let reply = outcome.reply().unwrap_or(Err(TransportError::TimedOut))?;
-    // Where a redirect leads there is the clip, most often.
+    let response = outcome
+        .response()
+        .unwrap_or(Err(TransportError::TimedOut))?;
+    // Most redirects lead to the clip.
     let location = match &outcome {
         Outcome::Redirect { location, .. } => location.as_ref().map(Text::write_url),
         _ => None,
     };
     Ok(Head {
-        status: reply.status,
+        status: response.status,
         location,
-        retry_after: reply.retry_after,
+        retry_after: response.retry_after,
         length,
     })
 }
@@ -159,16 +162,16 @@ fn stored(
     now: &mut Duration,
     until: Duration,
 ) -> Result<mv_clip_core::transfer::Digest, PutError> {
-    let timed_out = PutError::NoReply(Side::Destination, TransportError::TimedOut);
-    let mut footage = Footage::new(None);
+    let timed_out = PutError::Transport(Peer::Destination, TransportError::TimedOut);
+    let mut checker = StreamChecker::new(None);
     match pass(exchange, now, until) {
         None | Some(Outcome::Silence) => Err(timed_out),
-        Some(Outcome::Clip { .. }) => footage
+        Some(Outcome::Clip { .. }) => checker
             .push(&[b'G'; 188])
-            .and_then(|()| footage.finish())
-            .map_err(PutError::NotFootage),
-        Some(Outcome::Redirect { .. }) => Err(footage.finish().unwrap_err().into()),
-        Some(Outcome::Failed(which)) => Err(PutError::NoReply(Side::Media, failure(which))),
+            .and_then(|()| checker.finish())
+            .map_err(PutError::Stream),
+        Some(Outcome::Redirect { .. }) => Err(checker.finish().unwrap_err().into()),
+        Some(Outcome::Failed(which)) => Err(PutError::Transport(Peer::Media, failure(which))),
         Some(Outcome::Refused {
             status,
             errors,
@@ -176,13 +179,13 @@ fn stored(
             ..
         }) => {
             let words: Vec<_> = errors.iter().map(Text::write).collect();
-            Err(PutError::Refused {
+            Err(PutError::Status {
                 status: self::status(status),
                 retry_after: retry_after.as_ref().map(Text::write),
                 body: words.join(DESTINATION).into_bytes(),
             })
         }
-        Some(Outcome::Other { status, body }) => Err(PutError::Refused {
+        Some(Outcome::Other { status, body }) => Err(PutError::Status {
             status: self::status(status),
             retry_after: None,
             body,

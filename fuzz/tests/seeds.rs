@@ -1,14 +1,14 @@
-//! What holds for the inputs in `seeds`, without a fuzzer: for each target, what libFuzzer would be given.
+//! Replays the inputs in `seeds` without a fuzzer: each is given to its target as libFuzzer gives it.
 
 use std::fs;
 use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
 use mv_clip_fuzz::{
-    arguments, call, destination, expiry, footage, mpegts, redirect, reply, retry_after, transfer,
+    arguments, call, destination, expiry, mpegts, redirect, response, retry_after, stream, transfer,
 };
 
-/// Hands each input of a target to its check.
+/// Gives each input of a target to its check.
 fn replay<'a, T: Arbitrary<'a>>(target: &str, check: fn(T)) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("seeds")
@@ -18,7 +18,7 @@ fn replay<'a, T: Arbitrary<'a>>(target: &str, check: fn(T)) {
     let mut count = 0;
     for file in files {
         let file = file.unwrap().path();
-        // A panic in the check is told with this.
+        // So that the output of a failed check names the input.
         println!("{}", file.display());
         let bytes: &'a [u8] = fs::read(&file).unwrap().leak();
         check(T::arbitrary_take_rest(Unstructured::new(bytes)).unwrap());
@@ -37,5 +37,5 @@ macro_rules! replay {
 }
 
 replay! {
-    arguments call destination expiry footage mpegts redirect reply retry_after transfer
+    arguments call destination expiry mpegts redirect response retry_after stream transfer
 }

@@ -1,44 +1,39 @@
-//! One exchange with Meraki's API in plain values: a request out, a reply in, a clip or a refusal.
-//!
-//! The operation is `clipDeviceCamera` of Meraki's API v1: `GET /devices/{serial}/camera/clip`.
+//! The operation `clipDeviceCamera` of Meraki's API v1, `GET /devices/{serial}/camera/clip`: its URL, and what
+//! a response means.
 
 use std::fmt;
-use std::time::Duration;
 
+use crate::api_error::{ApiError, InvalidBody};
 use crate::json;
-use crate::refusal::{Refusal, Unusable};
 use crate::request::ClipRequest;
-use crate::settings::ApiKey;
 use crate::time::Timestamp;
+use crate::transport::Response;
 use crate::url::{Url, UrlError};
 
-/// The largest reply body that is read, in bytes: 1 MiB. A real one takes a few hundred bytes.
-pub const MAX_BODY: usize = 1 << 20;
-
-/// What a caller gets.
+/// A clip that can be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clip {
-    /// What was asked for.
+    /// The request that it is for.
     pub request: ClipRequest,
-    /// Where the clip is.
+    /// The temporary URL of the video.
     pub url: ClipUrl,
-    /// When the URL stops working, where Meraki says so.
+    /// When the URL expires, if Meraki says so.
     pub expires_at: Option<Timestamp>,
-    /// The `X-Request-Id` of the reply.
+    /// The header `X-Request-Id` of the response.
     pub request_id: Option<String>,
 }
 
-/// Where a clip is. Whoever has the URL has the video, so `Debug` does not print it.
+/// The temporary URL of a clip. Whoever has it has the video, so `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClipUrl(String);
 
 impl ClipUrl {
-    /// Takes a URL that is safe to hand out: an origin that [`Url`] takes, and behind it any visible
-    /// ASCII. Path and query are the media server's own, and stricter than it we need not be.
+    /// Parses a URL that is safe to return to a caller: an origin that [`Url`] accepts, followed by visible
+    /// ASCII characters. The media host alone reads path and query, so they need not follow RFC 3986.
     ///
     /// # Errors
     ///
-    /// Those of [`Url::parse`], for the origin, and [`UrlError::Malformed`] for other characters.
+    /// Those of [`Url::parse`] for the origin, and [`UrlError::Malformed`] for other characters.
     pub fn parse(text: String) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Malformed)?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -49,12 +44,12 @@ impl ClipUrl {
         }
     }
 
-    /// The URL itself: for the caller, never for a message.
+    /// The URL. Do not put it into a message or a log.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The URL itself, taken out.
+    /// The URL. Do not put it into a message or a log.
     pub fn into_string(self) -> String {
         self.0
     }
@@ -66,64 +61,13 @@ impl fmt::Debug for ClipUrl {
     }
 }
 
-/// A GET request to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// Where to.
-    pub url: Url,
-    /// The key for the `Authorization` header.
-    pub api_key: Option<ApiKey>,
-    /// When to give up, body included, counted from the start of the call.
-    pub give_up_at: Duration,
-}
-
-/// What came back. `Debug` shows neither location nor body, which may hold a clip's URL.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The status code.
-    pub status: u16,
-    /// The header `Location`.
-    pub location: Option<String>,
-    /// The header `Retry-After`.
-    pub retry_after: Option<String>,
-    /// The header `X-Request-Id`.
-    pub request_id: Option<String>,
-    /// The whole body, or why it cannot be had. That of a redirect is not read.
-    pub body: Result<Vec<u8>, TransportError>,
-}
-
-impl fmt::Debug for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply")
-            .field("status", &self.status)
-            .field("retry_after", &self.retry_after)
-            .field("request_id", &self.request_id)
-            .field("body", &self.body.as_ref().map(Vec::len))
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why there is no reply, or no whole one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransportError {
-    /// No address, no connection, or a connection that broke; the text says which.
-    Connection(&'static str),
-    /// The server's TLS certificate is not trusted.
-    Certificate,
-    /// No full reply by [`Request::give_up_at`], or by a timeout of the host.
-    TimedOut,
-    /// The host does not let this component send this request.
-    Denied,
-    /// The body is larger than [`MAX_BODY`], or than the host allows.
-    TooLarge,
-}
-
-/// Where a clip is asked for.
+/// The URL of the request for a clip.
 ///
 /// # Errors
 ///
-/// None that a parsed base URL and request can bring about.
-pub fn clip_url(base: &Url, request: &ClipRequest) -> Result<Url, UrlError> {
+/// [`UrlError`] if path and query are not a URL together with `base`. A base URL that
+/// [`Settings`](crate::settings::Settings) accepts never causes it.
+pub fn request_url(base: &Url, request: &ClipRequest) -> Result<Url, UrlError> {
     let ClipRequest {
         serial,
         window,
@@ -141,42 +85,45 @@ pub fn clip_url(base: &Url, request: &ClipRequest) -> Result<Url, UrlError> {
     base.with_path(&path)
 }
 
-/// Finds the clip's URL, and its expiry, in a reply that is no redirect.
+/// Reads the clip's URL, and when it expires, from a response that is not a redirect.
 ///
 /// # Errors
 ///
-/// The refusal, for any status but 2xx and for a 2xx without a usable URL.
-pub fn read(reply: &Reply) -> Result<(ClipUrl, Option<Timestamp>), Refusal> {
-    if !(200..300).contains(&reply.status) {
-        return Err(match (reply.status, &reply.body) {
-            // The body decides between footage that may come and a request that is wrong.
-            (400, Err(error)) => Refusal::NoReply(*error),
-            (400, Ok(_)) if says_no_video(reply) => Refusal::NoVideo,
-            (status, _) => Refusal::Status(status),
+/// [`ApiError`] for any status but 2xx, and for a 2xx without a URL that [`ClipUrl`] accepts.
+pub fn parse(response: &Response) -> Result<(ClipUrl, Option<Timestamp>), ApiError> {
+    if !(200..300).contains(&response.status) {
+        return Err(match (response.status, &response.body) {
+            // The body tells footage that may still arrive from a request that is wrong.
+            (400, Err(error)) => ApiError::Transport(*error),
+            (400, Ok(_)) if says_no_video(response) => ApiError::NoVideo,
+            (status, _) => ApiError::Status(status),
         });
     }
-    let body = reply
+    let body = response
         .body
         .as_ref()
-        .map_err(|error| Refusal::NoReply(*error))?;
-    let members = json::members(body).ok_or(Refusal::Unusable(Unusable::NotJson))?;
-    let url = members.url.ok_or(Refusal::Unusable(Unusable::NoUrl))?;
-    let url = ClipUrl::parse(url).map_err(|error| Refusal::Unusable(Unusable::Url(error)))?;
-    // Meraki's document knows `url` alone; its SDK also names `expiry`, in prose.
-    Ok((url, members.expiry.and_then(|prose| instant_in(&prose))))
+        .map_err(|error| ApiError::Transport(*error))?;
+    let members = json::members(body).ok_or(ApiError::InvalidBody(InvalidBody::NotJson))?;
+    let url = members
+        .url
+        .ok_or(ApiError::InvalidBody(InvalidBody::NoUrl))?;
+    let url =
+        ClipUrl::parse(url).map_err(|error| ApiError::InvalidBody(InvalidBody::Url(error)))?;
+    // Meraki documents only `url`. Its SDK also has `expiry`, an English sentence.
+    Ok((url, members.expiry.and_then(|text| first_time_in(&text))))
 }
 
-/// The first RFC 3339 instant in a text such as "Access to the image will expire at
+/// The first RFC 3339 time in a text such as "Access to the image will expire at
 /// 2018-12-11T03:12:39Z."
-fn instant_in(text: &str) -> Option<Timestamp> {
+fn first_time_in(text: &str) -> Option<Timestamp> {
     text.split_ascii_whitespace()
         .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
         .find_map(|word| Timestamp::parse(word).ok())
 }
 
-/// What Meraki says about a refusal, in its own words: up to three errors.
-pub fn errors(reply: &Reply) -> Vec<String> {
-    let members = reply
+/// Meraki's own error messages in a response: up to three, not escaped.
+pub fn errors(response: &Response) -> Vec<String> {
+    let members = response
         .body
         .as_ref()
         .ok()
@@ -184,10 +131,10 @@ pub fn errors(reply: &Reply) -> Vec<String> {
     members.unwrap_or_default().errors
 }
 
-/// "No video for specified timestamp": for footage near live that is not uploaded yet, and for
-/// footage that there is not.
-fn says_no_video(reply: &Reply) -> bool {
-    errors(reply)
+/// Whether Meraki says "No video for specified timestamp": the footage is not uploaded yet, or does not
+/// exist.
+fn says_no_video(response: &Response) -> bool {
+    errors(response)
         .iter()
         .any(|error| error.to_ascii_lowercase().contains("no video"))
 }
@@ -195,9 +142,10 @@ fn says_no_video(reply: &Reply) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::TransportError;
 
-    fn reply(status: u16, body: &str) -> Reply {
-        Reply {
+    fn response(status: u16, body: &str) -> Response {
+        Response {
             status,
             location: None,
             retry_after: None,
@@ -208,13 +156,17 @@ mod tests {
 
     #[track_caller]
     fn clip(status: u16, body: &str) -> (String, Option<String>) {
-        let (url, expires_at) = read(&reply(status, body)).unwrap();
+        let (url, expires_at) = parse(&response(status, body)).unwrap();
         (url.into_string(), expires_at.map(|at| at.to_string()))
     }
 
     #[track_caller]
-    fn refused(status: u16, body: &str, refusal: Refusal) {
-        assert_eq!(read(&reply(status, body)), Err(refusal), "{status} {body}");
+    fn fails(status: u16, body: &str, error: ApiError) {
+        assert_eq!(
+            parse(&response(status, body)),
+            Err(error),
+            "{status} {body}"
+        );
     }
 
     #[test]
@@ -229,10 +181,10 @@ mod tests {
         .unwrap();
         let plain = "https://api.meraki.com/api/v1/devices/Q2XX-ABCD-1234/camera/clip\
              ?startTimestamp=2026-03-12T14:30:00.000Z&endTimestamp=2026-03-12T14:32:00.250Z";
-        assert_eq!(clip_url(&base, &request).unwrap().expose(), plain);
+        assert_eq!(request_url(&base, &request).unwrap().expose(), plain);
         request.imager_id = Some(2);
         assert_eq!(
-            clip_url(&base, &request).unwrap().expose(),
+            request_url(&base, &request).unwrap().expose(),
             format!("{plain}&imagerId=2")
         );
     }
@@ -256,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_instant_of_the_expiry() {
+    fn the_first_time_in_the_expiry_counts() {
         let at = |expiry: &str| {
             clip(
                 200,
@@ -277,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_without_an_instant_is_none() {
+    fn an_expiry_without_a_time_is_none() {
         for expiry in [
             r#""soon""#,
             r#""""#,
@@ -293,26 +245,26 @@ mod tests {
     }
 
     #[test]
-    fn a_2xx_without_json_is_unusable() {
+    fn a_2xx_without_json_is_invalid() {
         for body in ["", "<html>ok</html>", "null", "[]", r#"{"url":"https"#] {
-            refused(200, body, Refusal::Unusable(Unusable::NotJson));
+            fails(200, body, ApiError::InvalidBody(InvalidBody::NotJson));
         }
     }
 
     #[test]
-    fn a_2xx_without_a_url_is_unusable() {
+    fn a_2xx_without_a_url_is_invalid() {
         for body in [
             "{}",
             r#"{"url":7}"#,
             r#"{"url":null}"#,
             r#"{"clip":{"url":"https://h/x"}}"#,
         ] {
-            refused(200, body, Refusal::Unusable(Unusable::NoUrl));
+            fails(200, body, ApiError::InvalidBody(InvalidBody::NoUrl));
         }
     }
 
     #[test]
-    fn a_2xx_without_a_safe_url_is_unusable() {
+    fn a_2xx_without_a_safe_url_is_invalid() {
         for (url, error) in [
             ("", UrlError::Malformed),
             ("/clip", UrlError::Malformed),
@@ -322,49 +274,49 @@ mod tests {
             ("https://u:p@h/x", UrlError::UserInfo),
         ] {
             let body = format!(r#"{{"url":"{url}"}}"#);
-            refused(200, &body, Refusal::Unusable(Unusable::Url(error)));
+            fails(200, &body, ApiError::InvalidBody(InvalidBody::Url(error)));
         }
     }
 
     #[test]
-    fn a_body_that_breaks_off_matters_only_where_it_is_needed() {
+    fn an_incomplete_body_is_an_error_only_if_it_is_needed() {
         let broken = |status, error| {
-            read(&Reply {
+            parse(&Response {
                 body: Err(error),
-                ..reply(status, "")
+                ..response(status, "")
             })
         };
         let gone = TransportError::Connection("gone");
-        assert_eq!(broken(200, gone), Err(Refusal::NoReply(gone)));
+        assert_eq!(broken(200, gone), Err(ApiError::Transport(gone)));
         assert_eq!(
             broken(200, TransportError::TimedOut),
-            Err(Refusal::NoReply(TransportError::TimedOut))
+            Err(ApiError::Transport(TransportError::TimedOut))
         );
-        assert_eq!(broken(400, gone), Err(Refusal::NoReply(gone)));
-        assert_eq!(broken(404, gone), Err(Refusal::Status(404)));
+        assert_eq!(broken(400, gone), Err(ApiError::Transport(gone)));
+        assert_eq!(broken(404, gone), Err(ApiError::Status(404)));
     }
 
     #[test]
-    fn no_video_is_told_from_other_bad_requests() {
-        refused(
+    fn no_video_differs_from_other_bad_requests() {
+        fails(
             400,
             r#"{"errors":["No video for specified timestamp"]}"#,
-            Refusal::NoVideo,
+            ApiError::NoVideo,
         );
-        refused(400, r#"{"errors":["x","no video"]}"#, Refusal::NoVideo);
-        refused(
+        fails(400, r#"{"errors":["x","no video"]}"#, ApiError::NoVideo);
+        fails(
             400,
             r#"{"errors":["Invalid timestamp format"]}"#,
-            Refusal::Status(400),
+            ApiError::Status(400),
         );
-        refused(400, "<html>No video</html>", Refusal::Status(400));
-        refused(404, r#"{"errors":["No video"]}"#, Refusal::Status(404));
+        fails(400, "<html>No video</html>", ApiError::Status(400));
+        fails(404, r#"{"errors":["No video"]}"#, ApiError::Status(404));
     }
 
     #[test]
-    fn errors_survive_any_body() {
-        let words = |body| errors(&reply(500, body));
-        assert_eq!(words(r#"{"errors":["a","b","c","d"]}"#), ["a", "b", "c"]);
+    fn any_body_can_be_read_for_errors() {
+        let messages = |body| errors(&response(500, body));
+        assert_eq!(messages(r#"{"errors":["a","b","c","d"]}"#), ["a", "b", "c"]);
         for body in [
             "",
             "<html>",
@@ -373,24 +325,13 @@ mod tests {
             r#"{"errors":[1]}"#,
             "\u{0}",
         ] {
-            assert_eq!(words(body), [""; 0], "{body:?}");
+            assert_eq!(messages(body), [""; 0], "{body:?}");
         }
     }
 
     #[test]
     fn debug_hides_the_clip_url() {
-        let mut reply = reply(200, r#"{"url":"https://h/t0ken"}"#);
-        reply.location = Some("https://h/t0ken".into());
-        let (url, _) = read(&reply).unwrap();
+        let (url, _) = parse(&response(200, r#"{"url":"https://h/t0ken"}"#)).unwrap();
         assert_eq!(format!("{url:?}"), "ClipUrl(hidden)");
-        assert_eq!(
-            format!("{reply:?}"),
-            "Reply { status: 200, retry_after: None, request_id: None, body: Ok(25), .. }"
-        );
-    }
-
-    #[test]
-    fn a_mebibyte_is_read_at_most() {
-        assert_eq!(MAX_BODY, 1_048_576);
     }
 }

@@ -1,32 +1,34 @@
-//! Many clips at once: sends are paced to the organisation's rate, replies are awaited together.
+//! [`Batch`]: getting many clips at once, as a state machine.
 //!
-//! Like [`Fetch`], a [`Batch`] says what to do next and never does it. Its driver sends what it is
-//! given, and reports each reply as it comes. The request limit is the organisation's, so a 429 to
-//! one clip holds back all of them.
+//! As [`Fetch`], a [`Batch`] decides and does no I/O. Its driver sends each request that it is given, and reports
+//! each response when it arrives. Requests are in flight together, but sent no faster than the organization's
+//! rate limit allows. Because that limit is the organization's, a 429 for one clip delays all of them.
 
 use std::time::Duration;
 
-use crate::api::{Clip, Reply, Request, TransportError};
+use crate::api::Clip;
 use crate::error::{ClipError, Failure};
 use crate::fetch::{self, Fetch};
 use crate::request::ClipRequest;
 use crate::settings::Settings;
 use crate::time::Timestamp;
+use crate::transport::{Request, Response, TransportError};
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Send this for the clip with this index, go on, and [`Batch::receive`] what comes back.
+    /// Send this request for the clip with this index, call [`Batch::resume`] again, and call
+    /// [`Batch::receive`] when there is an outcome.
     Send(usize, Request),
-    /// Nothing is to be sent until this long after the start of the call; a reply may come sooner.
+    /// There is nothing to send until this long after the start of the call; a response may arrive earlier.
     Wait(Duration),
-    /// Nothing is to be sent until a reply comes.
+    /// There is nothing to send until a response arrives.
     Await,
-    /// All clips have come to an end: [`Batch::into_results`].
-    Done,
+    /// The call is over. One result for each request, in the order of the requests.
+    Done(Vec<Result<Clip, ClipError>>),
 }
 
-/// The state of one call for many clips.
+/// The state of a call for many clips.
 #[derive(Debug)]
 pub struct Batch<'a> {
     settings: &'a Settings,
@@ -34,9 +36,10 @@ pub struct Batch<'a> {
     next_send: Duration,
 }
 
+/// The state of one clip.
 #[derive(Debug)]
 struct Slot<'a> {
-    /// None where the request was refused at the outset.
+    /// None if the request was an error from the start.
     fetch: Option<Fetch<'a>>,
     state: State,
 }
@@ -54,11 +57,22 @@ impl Slot<'_> {
     fn is_redirected(&self) -> bool {
         self.fetch.as_ref().is_some_and(Fetch::is_redirected)
     }
+
+    #[expect(
+        clippy::unreachable,
+        reason = "called when no clip is waiting or in flight"
+    )]
+    fn into_result(self) -> Result<Clip, ClipError> {
+        match self.state {
+            State::Done(result) => result,
+            State::Waiting(_) | State::InFlight => unreachable!(),
+        }
+    }
 }
 
 impl<'a> Batch<'a> {
-    /// Prepares a call that starts now, at `started`. A request that could not be parsed has its
-    /// outcome already, and leaves the others alone.
+    /// Prepares a call that starts now, at `started`. A request that is an error is not sent: the error is its
+    /// result. It does not affect the other requests.
     pub fn new(
         settings: &'a Settings,
         requests: impl IntoIterator<Item = Result<ClipRequest, Failure>>,
@@ -87,10 +101,10 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Goes on, `elapsed` after the start.
+    /// Gives the next step, `elapsed` after the start of the call. After [`Step::Done`] the batch is empty.
     pub fn resume(&mut self, elapsed: Duration) -> Step {
         while let Some((index, ready)) = self.first_waiting() {
-            // A redirect is part of its attempt: it is sent at once, and paid for afterwards.
+            // A redirect is part of its attempt: it is sent at once, and delays the next request instead.
             let redirected = self.slots.get(index).is_some_and(Slot::is_redirected);
             let paced = if redirected {
                 ready
@@ -102,45 +116,38 @@ impl<'a> Batch<'a> {
                 return Step::Wait(at);
             }
             if let Some(request) = self.advance(index, |fetch| fetch.resume(elapsed)) {
-                self.next_send = self.next_send.max(elapsed) + self.settings.gap;
+                self.next_send = self.next_send.max(elapsed) + self.settings.min_interval;
                 return Step::Send(index, request);
             }
         }
         let in_flight = |slot: &Slot<'_>| matches!(slot.state, State::InFlight);
         if self.slots.iter().any(in_flight) {
-            Step::Await
-        } else {
-            Step::Done
+            return Step::Await;
         }
+        let slots = std::mem::take(&mut self.slots).into_iter();
+        Step::Done(slots.map(Slot::into_result).collect())
     }
 
-    /// Takes what the request of the clip with this index came to, `elapsed` after the start.
-    /// `random` is that of [`Fetch::receive`].
+    /// Takes the outcome of the request for the clip with this index, `elapsed` after the start of the call.
+    /// `random` is as in [`Fetch::receive`].
     pub fn receive(
         &mut self,
         index: usize,
         elapsed: Duration,
-        outcome: Result<Reply, TransportError>,
+        outcome: Result<Response, TransportError>,
         random: impl FnOnce() -> u64,
     ) {
-        let limited = outcome.as_ref().is_ok_and(|reply| reply.status == 429);
+        let is_rate_limited = outcome
+            .as_ref()
+            .is_ok_and(|response| response.status == 429);
         self.advance(index, |fetch| fetch.receive(elapsed, outcome, random));
-        if limited {
-            self.hold_back(index, elapsed);
+        if is_rate_limited {
+            self.delay_all(index, elapsed);
         }
     }
 
-    /// The outcomes, in the order of the requests. A clip that is not done is left out; there is
-    /// none after [`Step::Done`].
-    pub fn into_results(self) -> impl Iterator<Item = Result<Clip, ClipError>> {
-        self.slots.into_iter().filter_map(|slot| match slot.state {
-            State::Done(result) => Some(result),
-            State::Waiting(_) | State::InFlight => None,
-        })
-    }
-
-    /// Of the clips that have something to send, the one that may send first. Redirects go before all
-    /// else, because their time runs.
+    /// Of the clips with something to send, the one that may send first. Redirects go first, because their
+    /// attempt is running.
     fn first_waiting(&self) -> Option<(usize, Duration)> {
         let waiting = self
             .slots
@@ -154,7 +161,7 @@ impl<'a> Batch<'a> {
         first.map(|(_, index, until)| (index, until))
     }
 
-    /// Moves one clip on, and hands out the request that it sends now, if it does.
+    /// Does one step for one clip, and returns the request to send now, if there is one.
     fn advance(
         &mut self,
         index: usize,
@@ -170,9 +177,9 @@ impl<'a> Batch<'a> {
         request
     }
 
-    /// Holds back all clips for as long as the one that met the limit has to wait. Where that is
-    /// longer than the deadline, those that wait end now, with the same failure.
-    fn hold_back(&mut self, index: usize, elapsed: Duration) {
+    /// Delays all clips for as long as the one with the 429 has to wait. If that is past the deadline, all
+    /// waiting clips fail now, with the same failure.
+    fn delay_all(&mut self, index: usize, elapsed: Duration) {
         match self.slots.get(index).map(|slot| &slot.state) {
             Some(State::Waiting(until)) => self.next_send = self.next_send.max(*until),
             Some(State::Done(Err(ClipError::Transient(failure)))) => {

@@ -1,8 +1,8 @@
-//! What a caller is told when there is no clip.
+//! [`ClipError`]: the error of a call.
 
 use std::fmt;
 
-/// Why there is no clip, sorted by whether the same call can succeed later.
+/// Why a call failed, and whether the same call can succeed later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClipError {
     /// The same call will fail again.
@@ -12,7 +12,7 @@ pub enum ClipError {
 }
 
 impl ClipError {
-    /// What went wrong, in either case.
+    /// The failure, permanent or transient.
     pub fn failure(&self) -> &Failure {
         match self {
             Self::Permanent(failure) | Self::Transient(failure) => failure,
@@ -28,25 +28,26 @@ impl fmt::Display for ClipError {
 
 impl std::error::Error for ClipError {}
 
-/// What went wrong. The fields are those of the record `failure` in `wit/clips.wit`.
+/// A failure. The fields are those of the record `failure` in `wit/clips.wit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The kind, for programs.
+    /// The kind, for programs to branch on.
     pub kind: FailureKind,
-    /// The words, for people.
+    /// One or two sentences for people, without secrets.
     pub message: String,
-    /// The HTTP status of the last reply.
+    /// The HTTP status of the response to the last attempt; none if there was no response.
     pub status: Option<u16>,
-    /// The `X-Request-Id` of Meraki's last reply.
+    /// The header `X-Request-Id` of Meraki's last response.
     pub request_id: Option<String>,
-    /// How often Meraki was asked, redirects not counted; in a transfer, how often that was tried.
+    /// The number of attempts, redirects not counted: to get the clip's URL, or, once there is one, to save the
+    /// clip. 0 if no request was sent.
     pub attempts: u32,
-    /// After how many seconds the same call may succeed.
+    /// After how many seconds the same call may succeed: at least 1. None if that is not known.
     pub retry_after_seconds: Option<u32>,
 }
 
 impl Failure {
-    /// A failure that was found before any request.
+    /// A failure before any request was sent.
     pub fn before_request(kind: FailureKind, message: String) -> Self {
         Self {
             kind,
@@ -67,7 +68,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The kinds of failure: the enum `failure-kind` in `wit/clips.wit`, which says what each means.
+/// The kinds of failure: the enum `failure-kind` in `wit/clips.wit`, which documents each.
 #[expect(
     missing_docs,
     reason = "documented in wit/clips.wit, where callers look"

@@ -1,4 +1,4 @@
-//! Calls for more than one clip: what they take, as requests for one clip each.
+//! Ranges, incidents and coverage: their arguments, as requests for one clip each.
 
 use std::time::Duration;
 
@@ -6,19 +6,23 @@ use crate::error::{Failure, FailureKind};
 use crate::request::{ClipRequest, Serial, Window, time};
 
 /// The longest range: 24 h.
-pub const LONGEST_RANGE: Duration = Duration::from_secs(86_400);
-/// The most cameras of one coverage, repeated ones included.
-pub const MOST_CAMERAS: usize = 100;
+pub const MAX_RANGE: Duration = Duration::from_secs(86_400);
+/// The most serial numbers in one coverage, duplicates included.
+pub const MAX_CAMERAS: usize = 100;
 
+/// Seconds before and after an incident.
 const DEFAULT_ROLL: u32 = 30;
+/// Seconds of one coverage.
 const DEFAULT_COVERAGE: u32 = 120;
 
-/// Cuts a range of 1 s to 24 h into windows that follow each other without a gap or an overlap: as
-/// few as there can be, and alike in length to the millisecond, so that none is too short.
+/// Splits a range of 1 s to 24 h into windows without gaps or overlaps. There are as few windows as possible, and
+/// their lengths differ by at most a millisecond, so that none is too short.
+///
+/// Arguments are as in [`ClipRequest::parse`].
 ///
 /// # Errors
 ///
-/// Those of [`ClipRequest::parse`], but for the longest window.
+/// As [`ClipRequest::parse`], but [`FailureKind::InvalidWindow`] for a range longer than 24 h instead of 300 s.
 pub fn range(
     serial: &str,
     start: &str,
@@ -28,14 +32,14 @@ pub fn range(
     let serial = Serial::parse(serial)?;
     let (start, end) = (time("start", start)?, time("end", end)?);
     let length = end.since(start);
-    if length <= Window::LONGEST {
+    if length <= Window::MAX_LENGTH {
         return Ok(vec![ClipRequest {
             serial,
             window: Window::new(start, end)?,
             imager_id,
         }]);
     }
-    if length > LONGEST_RANGE {
+    if length > MAX_RANGE {
         let message = format!(
             "the range is {} s long: at most 24 h; ask for ranges that follow each other \
              (start {start}, end {end}).",
@@ -43,7 +47,7 @@ pub fn range(
         );
         return Err(Failure::before_request(FailureKind::InvalidWindow, message));
     }
-    let count = u32::try_from(length.as_millis().div_ceil(Window::LONGEST.as_millis()));
+    let count = u32::try_from(length.as_millis().div_ceil(Window::MAX_LENGTH.as_millis()));
     let count = count.unwrap_or(u32::MAX);
     let cut = |index: u32| start + length * index / count;
     (0..count)
@@ -58,12 +62,12 @@ pub fn range(
         .collect()
 }
 
-/// The window around an incident: 30 s before and after it unless told otherwise, and 1 s to 300 s
-/// in all.
+/// The request for the window around an incident: from `pre_roll_seconds` before `at` to `post_roll_seconds` after
+/// it. Each defaults to 30 s, and together they are 1 s to 300 s. `at` is an RFC 3339 time with an offset.
 ///
 /// # Errors
 ///
-/// Those of [`ClipRequest::parse`].
+/// As [`ClipRequest::parse`].
 pub fn incident(
     serial: &str,
     at: &str,
@@ -81,32 +85,32 @@ pub fn incident(
     })
 }
 
-/// What is asked for one event and several cameras.
+/// The requests for one event and several cameras.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Coverage {
-    /// The window, the same for all.
+    /// The window of all requests.
     pub window: Window,
-    /// A request for each camera that is asked, once.
+    /// One request for each camera, or the failure for a serial number that cannot be used.
     pub requests: Vec<Result<ClipRequest, Failure>>,
-    /// For each argument, in order, which of the requests answers it.
-    pub answers: Vec<usize>,
+    /// For each serial number in the arguments, in order, the index of its request in `requests`.
+    pub request_indices: Vec<usize>,
 }
 
-/// One window for up to 100 cameras, with the event in its middle: 120 s long unless told otherwise.
-/// A serial that is refused leaves the others alone; one that comes twice is asked once.
+/// The requests for up to 100 cameras and one window with the event `at` in its middle. `duration_seconds` is 1 s to
+/// 300 s and defaults to 120 s. A serial number that cannot be used does not affect the others, and a camera that is
+/// named twice gets one request.
 ///
 /// # Errors
 ///
-/// Those of [`ClipRequest::parse`] for the window, and [`FailureKind::InvalidSerial`] for more than
-/// 100 cameras.
+/// As [`ClipRequest::parse`] for the window, and [`FailureKind::InvalidSerial`] for more than 100 serial numbers.
 pub fn coverage(
     serials: &[String],
     at: &str,
     duration_seconds: Option<u32>,
 ) -> Result<Coverage, Failure> {
-    if serials.len() > MOST_CAMERAS {
+    if serials.len() > MAX_CAMERAS {
         let message = format!(
-            "{} cameras are too many for one call: at most {MOST_CAMERAS}. Ask for them in parts.",
+            "{} cameras are too many for one call: at most {MAX_CAMERAS}. Ask for them in parts.",
             serials.len(),
         );
         return Err(Failure::before_request(FailureKind::InvalidSerial, message));
@@ -115,23 +119,23 @@ pub fn coverage(
     let length = Duration::from_secs(duration_seconds.unwrap_or(DEFAULT_COVERAGE).into());
     let start = at - length / 2;
     let window = Window::new(start, start + length)?;
-    let (mut requests, mut answers) = (Vec::new(), Vec::new());
+    let (mut requests, mut request_indices) = (Vec::new(), Vec::new());
     for serial in serials {
         let request = Serial::parse(serial).map(|serial| ClipRequest {
             serial,
             window,
             imager_id: None,
         });
-        let asked = requests.iter().position(|other| other == &request);
-        answers.push(asked.unwrap_or(requests.len()));
-        if asked.is_none() {
+        let index = requests.iter().position(|other| other == &request);
+        request_indices.push(index.unwrap_or(requests.len()));
+        if index.is_none() {
             requests.push(request);
         }
     }
     Ok(Coverage {
         window,
         requests,
-        answers,
+        request_indices,
     })
 }
 
@@ -154,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_millisecond_too_long_is_two_windows_of_which_none_is_short() {
+    fn a_millisecond_too_long_makes_two_equal_windows() {
         let windows = cut("2026-03-12T14:30:00Z", "2026-03-12T14:35:00.001Z");
         let middle = "2026-03-12T14:32:30.000Z".to_owned();
         assert_eq!(windows.len(), 2);
@@ -178,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_over_midnight_and_a_daylight_saving_change_is_cut_by_instants() {
+    fn a_range_is_split_in_utc() {
         // 29 March 2026, 02:00 in Berlin is 03:00: one hour by the clock, and none in between.
         let windows = cut("2026-03-29T01:55:00+01:00", "2026-03-29T03:05:00+02:00");
         assert_eq!(windows.len(), 2);
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_range_is_refused() {
+    fn a_bad_range_is_rejected() {
         for (start, end, kind) in [
             (
                 "2026-03-12T14:30:00Z",
@@ -231,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_has_the_rolls_that_are_asked_for() {
+    fn an_incident_has_the_requested_rolls() {
         let roll = |pre, post| incident(SERIAL, "2026-03-12T14:31:00Z", Some(pre), Some(post));
         let window = roll(0, 1).unwrap().window;
         assert_eq!(window.end().since(window.start()), Duration::from_secs(1));
@@ -267,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_that_comes_twice_is_asked_once() {
+    fn a_duplicate_camera_gets_one_request() {
         let names = serials(&[
             "Q2XX-ABCD-1234",
             "bad",
@@ -276,7 +280,7 @@ mod tests {
             "bad",
         ]);
         let coverage = coverage(&names, "2026-03-12T14:31:00Z", None).unwrap();
-        assert_eq!(coverage.answers, [0, 1, 0, 2, 1]);
+        assert_eq!(coverage.request_indices, [0, 1, 0, 2, 1]);
         assert_eq!(coverage.requests.len(), 3);
         assert!(coverage.requests[1].is_err());
     }

@@ -136,17 +136,9 @@ impl Domain {
     ///
     /// [`HostError`] says which rule the text breaks. An IP address is not a domain name.
     pub fn parse(text: &str) -> Result<Self, HostError> {
-        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-        if name.is_empty() {
-            return Err(HostError::Empty);
-        }
-        if name.len() > MAX_DOMAIN || !name.split('.').all(is_label) {
-            return Err(HostError::InvalidDomain);
-        }
-        if name.rsplit('.').next().is_some_and(is_number) {
-            return Err(HostError::InvalidIpv4);
-        }
-        Ok(Self(name))
+        check_domain(text)?;
+        let name = text.strip_suffix('.').unwrap_or(text);
+        Ok(Self(name.to_ascii_lowercase()))
     }
 
     /// The name, in lower case and without a trailing dot.
@@ -205,18 +197,42 @@ impl fmt::Display for HostError {
 
 impl std::error::Error for HostError {}
 
-fn is_label(label: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    (1..=MAX_LABEL).contains(&label.len())
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.bytes().all(is_allowed)
+/// Whether a text is a domain name, in upper or lower case, with or without a trailing dot.
+///
+/// One loop over the bytes: with `split` and a closure for each label the component is 300 bytes larger.
+pub(crate) fn check_domain(text: &str) -> Result<(), HostError> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    if name.is_empty() {
+        return Err(HostError::Empty);
+    }
+    let (mut label, mut previous) = (0, b'.');
+    for byte in name.bytes().chain([b'.']) {
+        label = match byte {
+            b'.' if label == 0 || previous == b'-' => return Err(HostError::InvalidDomain),
+            b'.' => 0,
+            b'-' if label == 0 => return Err(HostError::InvalidDomain),
+            b'-' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => label + 1,
+            _ => return Err(HostError::InvalidDomain),
+        };
+        if label > MAX_LABEL {
+            return Err(HostError::InvalidDomain);
+        }
+        previous = byte;
+    }
+    if name.len() > MAX_DOMAIN {
+        return Err(HostError::InvalidDomain);
+    }
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if is_number(last) {
+        return Err(HostError::InvalidIpv4);
+    }
+    Ok(())
 }
 
-/// Whether others take a name that ends with this label, in lower case, for an IPv4 address: decimal
-/// digits, or `0x` and hexadecimal digits.
+/// Whether others take a name that ends with this label for an IPv4 address: decimal digits, or `0x` and
+/// hexadecimal digits.
 fn is_number(label: &str) -> bool {
-    match label.strip_prefix("0x") {
+    match label.strip_prefix("0x").or(label.strip_prefix("0X")) {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => label.bytes().all(|byte| byte.is_ascii_digit()),
     }

@@ -1,28 +1,28 @@
-//! The members of a JSON reply that matter, read leniently: what is missing or of another type is
-//! not there, and everything else is skipped without being kept.
+//! Reads the members of a JSON response that matter. A member of another type counts as missing, and all others are
+//! skipped.
 //!
-//! Written by hand and not derived: derived code words each mismatch, floating-point numbers
-//! included, and that alone makes the component nearly a quarter larger.
+//! Written by hand: derived code has a message for each type mismatch, floating-point numbers included, which makes
+//! the component nearly a quarter larger.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// So many elements of an array are kept.
-const MOST_ELEMENTS: usize = 3;
+/// The most elements of an array that are kept.
+const MAX_ELEMENTS: usize = 3;
 
-/// The members of a reply's object.
+/// The members of a response's object.
 #[derive(Default)]
 pub(crate) struct Members {
     /// `url`, on success.
     pub(crate) url: Option<String>,
-    /// `expiry`, on success: prose with an instant in it.
+    /// `expiry`, on success: a sentence with a time in it.
     pub(crate) expiry: Option<String>,
-    /// `errors`, otherwise: the first three texts.
+    /// `errors`, otherwise: the strings among the first three elements.
     pub(crate) errors: Vec<String>,
 }
 
-/// Reads a JSON object; none where the bytes are anything else.
+/// Parses a JSON object; none if the bytes are anything else.
 pub(crate) fn members(bytes: &[u8]) -> Option<Members> {
     match serde_json::from_slice(bytes) {
         Ok(Json::Object(members)) => Some(*members),
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for AnyType {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Json, A::Error> {
         let mut elements = Vec::new();
-        while elements.len() < MOST_ELEMENTS {
+        while elements.len() < MAX_ELEMENTS {
             match array.next_element()? {
                 Some(element) => elements.push(element),
                 None => return Ok(Json::Array(elements)),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_matter() {
+    fn known_members_are_read() {
         let json = r#" {"x":{"url":"no"},"url":"https:\/\/h","expiry":"e","errors":["a","b"]} "#;
         let (url, expiry, errors) = read(json);
         assert_eq!(
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn other_types_are_not_there() {
+    fn members_of_other_types_count_as_missing() {
         for value in [
             "null",
             "true",

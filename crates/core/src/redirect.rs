@@ -1,86 +1,108 @@
-//! Which redirect may be followed.
+//! Which redirects may be followed.
 //!
-//! Meraki's API redirects to the shard that serves an organisation, and the API key has to go
-//! along. So a redirect is followed only to where the key may go: to the origin that was asked
-//! before, or, where the base URL is one of Meraki's, to any host under Meraki's domains.
+//! Meraki's API redirects to the shard that serves an organization, and the API key has to go along. So
+//! [`api_target`] accepts only the origin of the base URL, or, if the base URL is Meraki's, any host under
+//! Meraki's domains.
 //!
-//! Media hosts redirect too. No key goes there, so what counts is that the clip comes by https.
+//! Media hosts redirect too. No key goes there, so [`media_target`] accepts any host, but never a change from
+//! https to http.
+
+use std::fmt;
 
 use crate::url::{Url, UrlError};
 
-/// At most so many redirects are followed for one attempt.
+/// The most redirects that are followed in one attempt.
 pub const MAX_REDIRECTS: u32 = 3;
 
-/// Why a redirect is not followed. The texts are hosts, as the server wrote them.
+/// Why a redirect must not be followed. The strings are hosts, as the server wrote them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RedirectError {
-    /// The reply has no `Location`, or one that is no URL.
+    /// The response has no `Location`, or one that is not a URL.
     NoLocation,
     /// The target is not https.
     Insecure(String),
-    /// The target is a host that the API key must not reach.
+    /// The API key must not be sent to the target's host.
     Foreign(String),
-    /// The target holds a user name or password.
+    /// The target has a user name or password.
     UserInfo(String),
     /// More than [`MAX_REDIRECTS`] in a row.
     TooMany,
 }
 
-/// Whether this status asks the client to repeat its request elsewhere (RFC 9110, section 15.4).
+impl fmt::Display for RedirectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoLocation => "the redirect has no usable location",
+            Self::Insecure(_) => "the redirect leads to a URL without https",
+            Self::Foreign(_) => "the redirect leads to a host that must not get the API key",
+            Self::UserInfo(_) => "the redirect leads to a URL with a user name",
+            Self::TooMany => "there are more than 3 redirects",
+        })
+    }
+}
+
+impl std::error::Error for RedirectError {}
+
+/// Whether a status is a redirect that a client follows: 301, 302, 303, 307 or 308 (RFC 9110, section 15.4).
 pub fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Where a redirect of the API leads: `base` is the base URL in the settings, `asked` the URL that
-/// answered with `location`, and `followed` the number of redirects before this one.
+/// The target of a redirect by Meraki's API.
+///
+/// `base` is the base URL of the settings, `url` the URL that responded with `location`, and `followed` the number
+/// of redirects already followed in this attempt.
 ///
 /// # Errors
 ///
-/// See [`RedirectError`]: the API key must not go there.
-pub fn target(
+/// [`RedirectError`] if the API key must not be sent to the target.
+pub fn api_target(
     base: &Url,
-    asked: &Url,
+    url: &Url,
     location: Option<&str>,
     followed: u32,
 ) -> Result<Url, RedirectError> {
-    let target = resolve(asked, location, followed)?;
+    let target = resolve(url, location, followed)?;
     if target.same_origin(base) || (base.is_meraki() && target.is_meraki()) {
         return Ok(target);
     }
     Err(RedirectError::Foreign(target.authority().to_owned()))
 }
 
-/// Where a redirect of the media host leads. No key goes along, so that may be any host; but what was
-/// asked for by https comes by https.
+/// The target of a redirect by a media host: any host, because no key is sent; but https stays https.
+///
+/// `url` is the URL that responded with `location`, and `followed` the number of redirects already followed in
+/// this attempt.
 ///
 /// # Errors
 ///
-/// See [`RedirectError`]; never [`RedirectError::Foreign`].
+/// [`RedirectError`], but never [`RedirectError::Foreign`].
 pub fn media_target(
-    asked: &Url,
+    url: &Url,
     location: Option<&str>,
     followed: u32,
 ) -> Result<Url, RedirectError> {
-    let target = resolve(asked, location, followed)?;
-    if asked.is_https() && !target.is_https() {
+    let target = resolve(url, location, followed)?;
+    if url.is_https() && !target.is_https() {
         return Err(RedirectError::Insecure(target.authority().to_owned()));
     }
     Ok(target)
 }
 
-fn resolve(asked: &Url, location: Option<&str>, followed: u32) -> Result<Url, RedirectError> {
+fn resolve(url: &Url, location: Option<&str>, followed: u32) -> Result<Url, RedirectError> {
     if followed >= MAX_REDIRECTS {
         return Err(RedirectError::TooMany);
     }
     let location = location.ok_or(RedirectError::NoLocation)?;
-    asked.join(location).map_err(|error| match error {
+    url.join(location).map_err(|error| match error {
         UrlError::Insecure => RedirectError::Insecure(host(location).to_owned()),
         UrlError::UserInfo => RedirectError::UserInfo(host(location).to_owned()),
         UrlError::Malformed => RedirectError::NoLocation,
     })
 }
 
-/// What a message may show of a `Location`: neither user information nor path nor query.
+/// The host in a `Location`, for a message: without user information, path and query.
 fn host(location: &str) -> &str {
     let rest = location.split_once("//").map_or(location, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -98,8 +120,8 @@ mod tests {
     #[track_caller]
     fn follow(base: &str, location: &str) -> Result<String, RedirectError> {
         let base = Url::parse(base).unwrap();
-        let asked = base.join("/api/v1/devices/Q/camera/clip").unwrap();
-        target(&base, &asked, Some(location), 0).map(|url| url.expose().to_owned())
+        let url = base.join("/api/v1/devices/Q/camera/clip").unwrap();
+        api_target(&base, &url, Some(location), 0).map(|url| url.expose().to_owned())
     }
 
     #[test]
@@ -109,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_origin_by_a_relative_reference() {
+    fn relative_references_stay_at_the_origin() {
         assert_eq!(
             follow(MERAKI, "/x?y").unwrap(),
             "https://api.meraki.com/x?y"
@@ -122,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_stays_away_from_foreign_hosts() {
+    fn the_key_is_not_sent_to_foreign_hosts() {
         for (base, location, host) in [
             (MERAKI, "https://evil.com/x", "evil.com"),
             (
@@ -157,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn user_information_is_refused_and_not_shown() {
+    fn user_information_is_rejected_and_not_repeated() {
         let refused = RedirectError::UserInfo("evil.com".into());
         assert_eq!(
             follow(MERAKI, "https://api.meraki.com:p4ss@evil.com/x"),
@@ -166,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_refused() {
+    fn plain_http_is_rejected() {
         let refused = RedirectError::Insecure("api.meraki.com".into());
         assert_eq!(
             follow(MERAKI, "http://api.meraki.com/x?t0ken"),
@@ -179,10 +201,10 @@ mod tests {
     }
 
     #[test]
-    fn a_location_is_needed() {
+    fn a_location_is_required() {
         let base = Url::parse(MERAKI).unwrap();
         assert_eq!(
-            target(&base, &base, None, 0),
+            api_target(&base, &base, None, 0),
             Err(RedirectError::NoLocation)
         );
         assert_eq!(
@@ -192,11 +214,11 @@ mod tests {
     }
 
     #[test]
-    fn three_are_followed_and_the_fourth_is_not() {
+    fn three_redirects_are_followed() {
         let base = Url::parse(MERAKI).unwrap();
-        assert!(target(&base, &base, Some("/x"), 2).is_ok());
+        assert!(api_target(&base, &base, Some("/x"), 2).is_ok());
         assert_eq!(
-            target(&base, &base, Some("/x"), 3),
+            api_target(&base, &base, Some("/x"), 3),
             Err(RedirectError::TooMany)
         );
     }
@@ -208,9 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_may_come_from_anywhere_but_not_in_plain_text() {
-        let follow = |asked, location| media_target(&Url::parse(asked).unwrap(), Some(location), 0);
-        for (asked, location) in [
+    fn a_media_host_may_redirect_to_any_host_over_https() {
+        let follow = |url, location| media_target(&Url::parse(url).unwrap(), Some(location), 0);
+        for (url, location) in [
             (
                 "https://spn49.meraki.com/clip",
                 "https://cdn.example/clip?token",
@@ -219,9 +241,9 @@ mod tests {
             ("http://127.0.0.1:8080/clip", "http://[::1]:9090/clip"),
             ("http://127.0.0.1:8080/clip", "https://cdn.example/clip"),
         ] {
-            assert!(follow(asked, location).is_ok(), "{asked} to {location}");
+            assert!(follow(url, location).is_ok(), "{url} to {location}");
         }
-        for (asked, location, host) in [
+        for (url, location, host) in [
             (
                 "https://spn49.meraki.com/clip",
                 "http://cdn.example/clip",
@@ -239,19 +261,16 @@ mod tests {
             ),
         ] {
             let refused = Err(RedirectError::Insecure(host.into()));
-            assert_eq!(follow(asked, location), refused, "{asked} to {location}");
+            assert_eq!(follow(url, location), refused, "{url} to {location}");
         }
     }
 
     #[test]
-    fn a_clip_is_not_looked_for_in_circles() {
-        let asked = Url::parse("https://spn49.meraki.com/clip").unwrap();
-        let follow = |followed| media_target(&asked, Some("/again"), followed);
+    fn a_media_host_may_redirect_three_times() {
+        let url = Url::parse("https://spn49.meraki.com/clip").unwrap();
+        let follow = |followed| media_target(&url, Some("/again"), followed);
         assert!(follow(MAX_REDIRECTS - 1).is_ok());
         assert_eq!(follow(MAX_REDIRECTS), Err(RedirectError::TooMany));
-        assert_eq!(
-            media_target(&asked, None, 0),
-            Err(RedirectError::NoLocation)
-        );
+        assert_eq!(media_target(&url, None, 0), Err(RedirectError::NoLocation));
     }
 }

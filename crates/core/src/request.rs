@@ -1,4 +1,4 @@
-//! What is asked for, parsed once: these types cannot hold a bad value.
+//! [`ClipRequest`]: which camera and which window of its footage. These types cannot hold an invalid value.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,24 +7,25 @@ use crate::error::{Failure, FailureKind};
 use crate::text::excerpt;
 use crate::time::Timestamp;
 
-/// One camera, or one imager of it, and one window of its footage.
+/// A request for one clip: one camera, or one imager of it, and one window of its footage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClipRequest {
     /// The camera.
     pub serial: Serial,
     /// The window.
     pub window: Window,
-    /// The imager of a multi-imager camera.
+    /// The imager of a multi-imager camera; none for other cameras.
     pub imager_id: Option<u32>,
 }
 
 impl ClipRequest {
-    /// Parses a request as it arrives from a caller; the fields are described in `wit/clips.wit`.
+    /// Parses the fields of the record `clip-request` in `wit/clips.wit`: a serial number as in [`Serial::parse`],
+    /// and two times as in [`Timestamp::parse`], 1 s to 300 s apart.
     ///
     /// # Errors
     ///
-    /// [`FailureKind::InvalidSerial`], [`FailureKind::InvalidTime`] or
-    /// [`FailureKind::InvalidWindow`], for the first thing that is wrong.
+    /// [`FailureKind::InvalidSerial`], [`FailureKind::InvalidTime`] or [`FailureKind::InvalidWindow`], for the first
+    /// field that is invalid.
     pub fn parse(
         serial: &str,
         start: &str,
@@ -41,7 +42,7 @@ impl ClipRequest {
     }
 }
 
-/// Parses a time; `name` says which, in a message.
+/// Parses a time, whose `name` is in the message of an error.
 pub(crate) fn time(name: &str, text: &str) -> Result<Timestamp, Failure> {
     Timestamp::parse(text).map_err(|error| {
         let message = format!(
@@ -59,14 +60,14 @@ pub(crate) fn time(name: &str, text: &str) -> Result<Timestamp, Failure> {
 pub struct Serial(String);
 
 impl Serial {
-    /// Reads a serial number; lower case is taken as upper case.
+    /// Parses a serial number; lower case becomes upper case.
     ///
     /// The prefix is not checked: Meraki publishes no pattern, and new prefixes keep arriving.
     ///
     /// # Errors
     ///
-    /// [`FailureKind::InvalidSerial`] for anything but three groups of four ASCII letters or
-    /// digits.
+    /// [`FailureKind::InvalidSerial`] for anything but three groups of four ASCII letters or digits, joined by
+    /// hyphens.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let well_formed = text.len() == 14
             && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -99,34 +100,33 @@ pub struct Window {
 }
 
 impl Window {
-    /// The shortest window that Meraki gives.
-    pub const SHORTEST: Duration = Duration::from_secs(1);
-    /// The longest window that Meraki gives.
-    pub const LONGEST: Duration = Duration::from_secs(300);
+    /// The shortest window of one clip.
+    pub const MIN_LENGTH: Duration = Duration::from_secs(1);
+    /// The longest window of one clip.
+    pub const MAX_LENGTH: Duration = Duration::from_secs(300);
 
-    /// The window between two instants.
+    /// The window between two times.
     ///
     /// # Errors
     ///
-    /// [`FailureKind::InvalidWindow`] where the end is not after the start, or the length is outside
-    /// 1 s to 300 s.
+    /// [`FailureKind::InvalidWindow`] if the end is not after the start, or the length is not 1 s to 300 s.
     pub fn new(start: Timestamp, end: Timestamp) -> Result<Self, Failure> {
-        let refused = |what: String| {
+        let invalid = |what: String| {
             let message = format!("{what} (start {start}, end {end}).");
             Err(Failure::before_request(FailureKind::InvalidWindow, message))
         };
         if end < start {
-            return refused("the end is before the start: swap the two".into());
+            return invalid("the end is before the start: swap the two".into());
         }
         let length = end.since(start);
-        if length < Self::SHORTEST {
-            return refused(format!(
+        if length < Self::MIN_LENGTH {
+            return invalid(format!(
                 "the window is {} ms long: a clip takes at least 1 s",
                 length.subsec_millis()
             ));
         }
-        if length > Self::LONGEST {
-            return refused(format!(
+        if length > Self::MAX_LENGTH {
+            return invalid(format!(
                 "the window is {}.{:03} s long: one clip takes at most 300 s; get-range takes up \
                  to 24 h",
                 length.as_secs(),
@@ -136,7 +136,7 @@ impl Window {
         Ok(Self { start, end })
     }
 
-    /// The first instant.
+    /// The start.
     pub fn start(self) -> Timestamp {
         self.start
     }
@@ -154,7 +154,7 @@ mod tests {
     const START: &str = "2026-03-12T14:30:00Z";
 
     #[track_caller]
-    fn refused(serial: &str, start: &str, end: &str) -> (FailureKind, String) {
+    fn fails(serial: &str, start: &str, end: &str) -> (FailureKind, String) {
         let failure = ClipRequest::parse(serial, start, end, None).unwrap_err();
         assert_eq!((failure.attempts, failure.status), (0, None));
         (failure.kind, failure.message)
@@ -162,7 +162,7 @@ mod tests {
 
     #[track_caller]
     fn bad_serial(serial: &str) {
-        let (kind, message) = refused(serial, START, "2026-03-12T14:32:00Z");
+        let (kind, message) = fails(serial, START, "2026-03-12T14:32:00Z");
         assert_eq!(kind, FailureKind::InvalidSerial, "{serial:?}");
         assert!(message.contains("such as Q2XX-ABCD-1234"), "{message}");
         assert!(
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn serials_are_taken_in_either_case() {
+    fn serials_are_accepted_in_either_case() {
         assert_eq!(
             Serial::parse("q2xx-AbCd-1234").unwrap().to_string(),
             "Q2XX-ABCD-1234"
@@ -180,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn any_prefix_is_taken() {
+    fn any_prefix_is_accepted() {
         assert!(Serial::parse("ZZZZ-0000-0000").is_ok());
     }
 
     #[test]
-    fn other_serials_are_refused() {
+    fn other_serials_are_rejected() {
         for serial in [
             "",
             "Q2XX",
@@ -212,8 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn the_serial_is_named_in_the_message() {
-        let (_, message) = refused("Q2XX-ABCD-12\n4", START, START);
+    fn the_message_names_the_serial() {
+        let (_, message) = fails("Q2XX-ABCD-12\n4", START, START);
         assert_eq!(
             message,
             "the serial \"Q2XX-ABCD-12\\n4\" is not a camera's serial number. It takes three groups \
@@ -223,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn the_bad_time_is_named_and_explained() {
+    fn the_message_names_and_explains_the_bad_time() {
         assert_eq!(
-            refused("Q2XX-ABCD-1234", START, "2026-03-12T14:32:00"),
+            fails("Q2XX-ABCD-1234", START, "2026-03-12T14:32:00"),
             (
                 FailureKind::InvalidTime,
-                "the end time \"2026-03-12T14:32:00\" has no UTC offset, and so names a different \
-                 instant in each time zone; add Z for UTC, or an offset such as +01:00. Write it \
-                 like 2026-03-12T14:30:00Z or 2026-03-12T15:30:00.250+01:00."
+                "the end time \"2026-03-12T14:32:00\" has no UTC offset; add Z for UTC, or an \
+                 offset such as +01:00. Write it like 2026-03-12T14:30:00Z or \
+                 2026-03-12T15:30:00.250+01:00."
                     .to_owned()
             )
         );
@@ -260,19 +260,19 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_of_a_millisecond_is_dropped_before_the_length_is_taken() {
+    fn fractions_of_a_millisecond_do_not_count() {
         assert!(window("2026-03-12T14:35:00.0009Z").is_ok());
         bad_window("2026-03-12T14:30:00.9999Z", "999 ms");
     }
 
     #[test]
-    fn windows_across_offsets_are_compared_as_instants() {
+    fn windows_with_different_offsets_are_compared_in_utc() {
         assert!(window("2026-03-12T15:32:00+01:00").is_ok());
         bad_window("2026-03-12T14:32:00+01:00", "before the start");
     }
 
     #[test]
-    fn reversed_empty_short_and_long_windows_are_refused() {
+    fn reversed_empty_short_and_long_windows_are_rejected() {
         bad_window("2026-03-12T14:29:59Z", "before the start: swap the two");
         bad_window(START, "0 ms long: a clip takes at least 1 s");
         bad_window("2026-03-12T14:30:00.999Z", "999 ms long");

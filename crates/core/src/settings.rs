@@ -1,5 +1,5 @@
-//! The settings, read from environment variables. Nothing falls back silently: a value that cannot
-//! be used is an error that names the variable and the accepted form.
+//! [`Settings`]: the settings of a call, from environment variables. A value that cannot be used is an error that
+//! names the variable and the accepted form; there is no silent default.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -24,33 +24,32 @@ const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The key for the `Authorization` header; none where the host adds the header.
+    /// The API key for the header `Authorization`; none if the host adds the header.
     pub api_key: Option<ApiKey>,
-    /// Where the API is: without query, fragment or trailing slash.
+    /// The base URL of the API, without query, fragment or trailing slash.
     pub base_url: Url,
-    /// How often Meraki is asked at most, the first time included, and how often a transfer is tried: 1
-    /// to 10.
+    /// The most attempts to get a clip's URL, and the most attempts to transfer it: 1 to 10.
     pub max_attempts: u32,
-    /// How long a call takes at most, waits included: 1 s to 1 day.
+    /// The longest duration of a call, waits included: 1 s to 1 day.
     pub deadline: Duration,
-    /// How long one request takes at most, its body included, and for how long nothing may move in a
-    /// transfer: 1 s to 600 s.
+    /// The longest duration of one exchange, body included, and the longest time without progress in a transfer:
+    /// 1 s to 600 s.
     pub attempt_timeout: Duration,
-    /// How long after a window's end its footage can be had: 0 s to 3,600 s.
+    /// How long after a window's end its footage is available: 0 s to 3,600 s.
     pub lag: Duration,
-    /// How long footage is kept, where it is checked: 1 to 3,650 days.
+    /// How long cameras keep footage, to reject earlier windows: 1 to 3,650 days; none means no check.
     pub retention: Option<Duration>,
-    /// The least time between two attempts: a second divided by 1 to 100.
-    pub gap: Duration,
+    /// The shortest time between two attempts: 1 s divided by 1 to 100.
+    pub min_interval: Duration,
 }
 
 impl Settings {
-    /// Reads the settings from environment variables; others than this crate's are passed over.
+    /// Reads the settings from environment variables, as pairs of name and value. Other variables are ignored.
     ///
     /// # Errors
     ///
-    /// [`FailureKind::InvalidSetting`] for the first variable whose value cannot be used. The
-    /// message does not repeat the value, which may be a secret in the wrong place.
+    /// [`FailureKind::InvalidSetting`] for the first variable whose value cannot be used. The message does not
+    /// contain the value, which may be a secret in the wrong variable.
     pub fn from_variables<K, V>(
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, Failure>
@@ -66,7 +65,7 @@ impl Settings {
             attempt_timeout: Duration::from_secs(30),
             lag: Duration::from_secs(60),
             retention: None,
-            gap: Duration::from_millis(200),
+            min_interval: Duration::from_millis(200),
         };
         for (name, value) in variables {
             let value = value.as_ref();
@@ -84,8 +83,9 @@ impl Settings {
                     settings.retention = Some(Duration::from_secs(u64::from(days) * 86_400));
                 }
                 REQUESTS_PER_SECOND => {
-                    settings.gap =
-                        Duration::from_secs(1) / number(REQUESTS_PER_SECOND, value, 1..=100)?;
+                    settings.min_interval = Duration::from_secs(1)
+                        .checked_div(number(REQUESTS_PER_SECOND, value, 1..=100)?)
+                        .unwrap_or_default();
                 }
                 _ => {}
             }
@@ -93,9 +93,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Foreign text as a message may show it: without the key, wherever it stands in it, and
-    /// printable.
-    pub(crate) fn shown(&self, text: &str) -> String {
+    /// Makes a server's text fit for a message: without the API key, and printable.
+    pub(crate) fn redact(&self, text: &str) -> String {
         match &self.api_key {
             Some(ApiKey(key)) => excerpt(&text.replace(key, "(API key)")),
             None => excerpt(text),
@@ -120,7 +119,7 @@ fn seconds(name: &str, value: &str, range: RangeInclusive<u32>) -> Result<Durati
     number(name, value, range).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
-/// For a base URL that cannot be used.
+/// The failure for a base URL that cannot be used.
 pub(crate) fn invalid_base_url() -> Failure {
     invalid(
         BASE_URL,
@@ -140,18 +139,18 @@ fn invalid(name: &str, accepted: &str) -> Failure {
     Failure::before_request(FailureKind::InvalidSetting, message)
 }
 
-/// The Meraki Dashboard API key: an opaque text, which may also be a placeholder that the host
-/// replaces on the way out. Neither `Debug` nor anything else prints it.
+/// The Meraki Dashboard API key: an opaque string, or a placeholder that the host replaces in outgoing requests.
+/// `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
 
 impl ApiKey {
-    /// Reads a key: one or more visible ASCII characters.
+    /// Parses a key: one or more visible ASCII characters.
     ///
     /// # Errors
     ///
-    /// [`FailureKind::InvalidSetting`] for an empty key, and for one with a space, a line break or
-    /// another character that a header field cannot hold.
+    /// [`FailureKind::InvalidSetting`] if the key is empty, or has a space, a line break or another character that
+    /// a header field cannot have.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(Self(text.to_owned()));
@@ -163,7 +162,7 @@ impl ApiKey {
         ))
     }
 
-    /// The value of the `Authorization` header (RFC 6750, section 2.1).
+    /// The value of the header `Authorization` (RFC 6750, section 2.1). It contains the key.
     pub fn authorization(&self) -> String {
         format!("Bearer {}", self.0)
     }
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(name: &str, values: &[&str], accepted: &str) {
+    fn fails(name: &str, values: &[&str], accepted: &str) {
         for value in values {
             let failure = Settings::from_variables([(name, value)]).unwrap_err();
             assert_eq!(failure.kind, FailureKind::InvalidSetting, "{value:?}");
@@ -204,7 +203,7 @@ mod tests {
         assert_eq!(settings.attempt_timeout, Duration::from_secs(30));
         assert_eq!(settings.lag, Duration::from_secs(60));
         assert_eq!(settings.retention, None);
-        assert_eq!(settings.gap, Duration::from_millis(200));
+        assert_eq!(settings.min_interval, Duration::from_millis(200));
     }
 
     #[test]
@@ -221,22 +220,22 @@ mod tests {
             Some(Duration::from_secs(2_592_000))
         );
         assert_eq!(
-            set(REQUESTS_PER_SECOND, "100").gap,
+            set(REQUESTS_PER_SECOND, "100").min_interval,
             Duration::from_millis(10)
         );
     }
 
     #[test]
-    fn bad_numbers_are_named_with_the_accepted_form() {
+    fn errors_about_numbers_name_the_accepted_form() {
         let bad = ["", "x", "1.5", "-1", "+1", " 1", "1s", "99999999999", "1e2"];
-        refused(MAX_ATTEMPTS, &bad, "a whole number from 1 to 10");
-        refused(DEADLINE, &bad, "a whole number from 1 to 86400");
-        refused(ATTEMPT_TIMEOUT, &bad, "a whole number from 1 to 600");
-        refused(LAG, &bad, "a whole number from 0 to 3600");
-        refused(RETENTION, &bad, "a whole number from 1 to 3650");
-        refused(REQUESTS_PER_SECOND, &bad, "a whole number from 1 to 100");
-        refused(MAX_ATTEMPTS, &["0", "11"], "a whole number from 1 to 10");
-        refused(LAG, &["3601"], "a whole number from 0 to 3600");
+        fails(MAX_ATTEMPTS, &bad, "a whole number from 1 to 10");
+        fails(DEADLINE, &bad, "a whole number from 1 to 86400");
+        fails(ATTEMPT_TIMEOUT, &bad, "a whole number from 1 to 600");
+        fails(LAG, &bad, "a whole number from 0 to 3600");
+        fails(RETENTION, &bad, "a whole number from 1 to 3650");
+        fails(REQUESTS_PER_SECOND, &bad, "a whole number from 1 to 100");
+        fails(MAX_ATTEMPTS, &["0", "11"], "a whole number from 1 to 10");
+        fails(LAG, &["3601"], "a whole number from 0 to 3600");
     }
 
     #[test]
@@ -262,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_base_urls_are_named_with_the_accepted_form() {
+    fn errors_about_base_urls_name_the_accepted_form() {
         let bad = [
             "",
             "api.meraki.com/api/v1",
@@ -274,7 +273,7 @@ mod tests {
         ];
         let accepted = "an https URL without user name, query or fragment, such as \
              https://api.meraki.com/api/v1 (plain http for a loopback address only)";
-        refused(BASE_URL, &bad, accepted);
+        fails(BASE_URL, &bad, accepted);
     }
 
     #[test]
@@ -286,10 +285,10 @@ mod tests {
     }
 
     #[test]
-    fn bad_keys_are_refused_and_not_shown() {
+    fn bad_keys_are_rejected_and_not_repeated() {
         let accepted = "the key alone, in visible ASCII characters without spaces or line breaks; \
              leave it unset where the host adds the Authorization header";
-        refused(
+        fails(
             API_KEY,
             &[
                 "",
@@ -305,10 +304,10 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_the_key_is_left_where_a_text_is_cut_or_escaped() {
+    fn no_part_of_the_key_remains_in_a_text_that_is_cut_or_escaped() {
         let settings = set(API_KEY, r"s3cr\et-k3y");
         for offset in 90..130 {
-            let shown = settings.shown(&format!("{}{}", " ".repeat(offset), r"s3cr\et-k3y"));
+            let shown = settings.redact(&format!("{}{}", " ".repeat(offset), r"s3cr\et-k3y"));
             assert!(
                 !shown.contains("s3c") && !shown.contains("k3y"),
                 "{offset}: {shown}"
@@ -320,7 +319,7 @@ mod tests {
     fn the_key_is_never_printed() {
         let settings = set(API_KEY, "s3cret");
         assert!(!format!("{settings:?}").contains("s3cret"));
-        assert_eq!(settings.shown("no s3cret here"), "no (API key) here");
+        assert_eq!(settings.redact("no s3cret here"), "no (API key) here");
         assert_eq!(format!("{:?}", settings.api_key.unwrap()), "ApiKey(hidden)");
     }
 }

@@ -1,31 +1,32 @@
-//! Instants of the wall clock.
+//! [`Timestamp`]: a time of the wall clock.
 
 use std::time::Duration;
 
 use chrono::format::ParseErrorKind;
 use chrono::{DateTime, SecondsFormat};
 
-/// 2000-01-01T00:00:00Z: before any footage, and a sign that the year is wrong.
-const FIRST_MS: i64 = 946_684_800_000;
+/// 2000-01-01T00:00:00Z: an earlier year is a mistake, as no footage is older.
+const MIN_MS: i64 = 946_684_800_000;
 /// 2100-01-01T00:00:00Z.
-const LAST_MS: i64 = 4_102_444_800_000;
+const MAX_MS: i64 = 4_102_444_800_000;
 
-/// An instant in UTC, to the millisecond.
+/// A time in UTC, to the millisecond.
 ///
-/// What [`Timestamp::parse`] gives lies in the years 2000 to 2099.
+/// [`Timestamp::parse`] accepts the years 2000 to 2099.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp {
     unix_ms: i64,
 }
 
-/// Why a text is no [`Timestamp`].
+/// Why a text is not a [`Timestamp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TimeError {
     /// Not in the form of RFC 3339.
     Malformed,
-    /// RFC 3339, but for the missing offset.
+    /// RFC 3339, but without an offset.
     NoOffset,
-    /// A day or time of day that no calendar or clock shows, such as 30 February.
+    /// A date or time of day that does not exist, such as 30 February.
     Impossible,
     /// A leap second (`:60`).
     LeapSecond,
@@ -34,30 +35,34 @@ pub enum TimeError {
 }
 
 impl TimeError {
-    /// What is wrong, to be read after the text itself.
+    /// What is wrong: a clause to follow the text, such as "is not an RFC 3339 time".
     pub fn reason(self) -> &'static str {
         match self {
             Self::Malformed => "is not an RFC 3339 time",
-            Self::NoOffset => {
-                "has no UTC offset, and so names a different instant in each time zone; \
-                 add Z for UTC, or an offset such as +01:00"
-            }
+            Self::NoOffset => "has no UTC offset; add Z for UTC, or an offset such as +01:00",
             Self::Impossible => "is a date or time that does not exist",
-            Self::LeapSecond => "is a leap second, which Meraki's clock does not show; use :59",
+            Self::LeapSecond => "is a leap second, which Meraki does not have; use :59",
             Self::OutOfRange => "lies outside the years 2000 to 2099",
         }
     }
 }
 
+impl std::fmt::Display for TimeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the text {}", self.reason())
+    }
+}
+
+impl std::error::Error for TimeError {}
+
 impl Timestamp {
-    /// Reads an RFC 3339 time with an offset or `Z`, of any precision; what is finer than a
-    /// millisecond is dropped.
+    /// Parses an RFC 3339 time with an offset or `Z`. Digits after the millisecond are dropped.
     ///
     /// # Errors
     ///
-    /// Every other text, and a leap second or a year outside 2000 to 2099.
+    /// [`TimeError`] for any other text, for a leap second, and for a year outside 2000 to 2099.
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        // chrono also takes the Unicode minus sign in an offset, which RFC 3339 does not know.
+        // chrono also accepts the Unicode minus sign in an offset, RFC 3339 does not.
         if !text.is_ascii() {
             return Err(TimeError::Malformed);
         }
@@ -66,24 +71,24 @@ impl Timestamp {
             _ if DateTime::parse_from_rfc3339(&format!("{text}Z")).is_ok() => TimeError::NoOffset,
             _ => TimeError::Malformed,
         })?;
-        // chrono keeps a leap second as a 59th second of over 1,000 ms.
+        // chrono represents a leap second as second 59 with 1,000 ms or more.
         if time.timestamp_subsec_millis() >= 1_000 {
             return Err(TimeError::LeapSecond);
         }
         match time.timestamp_millis() {
-            unix_ms @ FIRST_MS..LAST_MS => Ok(Self { unix_ms }),
+            unix_ms @ MIN_MS..MAX_MS => Ok(Self { unix_ms }),
             _ => Err(TimeError::OutOfRange),
         }
     }
 
-    /// The instant a duration after 1970-01-01T00:00:00Z.
+    /// The time so long after 1970-01-01T00:00:00Z.
     pub fn from_unix(since_epoch: Duration) -> Self {
         Self {
             unix_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX),
         }
     }
 
-    /// How long after `earlier` this is; zero where it is not after it.
+    /// The duration since `earlier`; zero if `earlier` is later than this time.
     pub fn since(self, earlier: Self) -> Duration {
         let ms = self.unix_ms.saturating_sub(earlier.unix_ms);
         Duration::from_millis(u64::try_from(ms).unwrap_or(0))
@@ -112,7 +117,7 @@ impl std::ops::Sub<Duration> for Timestamp {
     }
 }
 
-/// UTC with milliseconds, as Meraki takes it: `2026-03-12T14:30:00.000Z`.
+/// UTC with milliseconds, as in requests to Meraki: `2026-03-12T14:30:00.000Z`.
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let time = DateTime::from_timestamp_millis(self.unix_ms).unwrap_or(DateTime::UNIX_EPOCH);
@@ -134,7 +139,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(text: &str, error: TimeError) {
+    fn fails(text: &str, error: TimeError) {
         assert_eq!(Timestamp::parse(text), Err(error), "{text}");
     }
 
@@ -163,43 +168,43 @@ mod tests {
     }
 
     #[test]
-    fn first_and_last_instant() {
+    fn first_and_last_time() {
         accepted("2000-01-01T00:00:00Z", "2000-01-01T00:00:00.000Z");
         accepted("2099-12-31T23:59:59.999Z", "2099-12-31T23:59:59.999Z");
-        refused("1999-12-31T23:59:59.999Z", TimeError::OutOfRange);
-        refused("2100-01-01T00:00:00Z", TimeError::OutOfRange);
-        refused("2000-01-01T00:30:00+01:00", TimeError::OutOfRange);
+        fails("1999-12-31T23:59:59.999Z", TimeError::OutOfRange);
+        fails("2100-01-01T00:00:00Z", TimeError::OutOfRange);
+        fails("2000-01-01T00:30:00+01:00", TimeError::OutOfRange);
     }
 
     #[test]
     fn years_0_and_9999() {
-        refused("0000-01-01T00:00:00Z", TimeError::OutOfRange);
-        refused("9999-12-31T23:59:59Z", TimeError::OutOfRange);
-        refused("9999-12-31T23:59:59-23:59", TimeError::OutOfRange);
+        fails("0000-01-01T00:00:00Z", TimeError::OutOfRange);
+        fails("9999-12-31T23:59:59Z", TimeError::OutOfRange);
+        fails("9999-12-31T23:59:59-23:59", TimeError::OutOfRange);
     }
 
     #[test]
     fn missing_offset() {
-        refused("2026-03-12T14:30:00", TimeError::NoOffset);
-        refused("2026-03-12T14:30:00.250", TimeError::NoOffset);
+        fails("2026-03-12T14:30:00", TimeError::NoOffset);
+        fails("2026-03-12T14:30:00.250", TimeError::NoOffset);
     }
 
     #[test]
     fn impossible_dates_and_times() {
-        refused("2026-02-30T00:00:00Z", TimeError::Impossible);
-        refused("2025-02-29T00:00:00Z", TimeError::Impossible);
-        refused("2026-13-01T00:00:00Z", TimeError::Impossible);
-        refused("2026-03-12T24:00:00Z", TimeError::Impossible);
-        refused("2026-03-12T14:60:00Z", TimeError::Impossible);
-        refused("2026-03-12T14:30:61Z", TimeError::Impossible);
+        fails("2026-02-30T00:00:00Z", TimeError::Impossible);
+        fails("2025-02-29T00:00:00Z", TimeError::Impossible);
+        fails("2026-13-01T00:00:00Z", TimeError::Impossible);
+        fails("2026-03-12T24:00:00Z", TimeError::Impossible);
+        fails("2026-03-12T14:60:00Z", TimeError::Impossible);
+        fails("2026-03-12T14:30:61Z", TimeError::Impossible);
         accepted("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z");
     }
 
     #[test]
     fn leap_seconds() {
-        refused("2016-12-31T23:59:60Z", TimeError::LeapSecond);
-        refused("2016-12-31T23:59:60.5Z", TimeError::LeapSecond);
-        refused("2026-03-12T14:30:60Z", TimeError::LeapSecond);
+        fails("2016-12-31T23:59:60Z", TimeError::LeapSecond);
+        fails("2016-12-31T23:59:60.5Z", TimeError::LeapSecond);
+        fails("2026-03-12T14:30:60Z", TimeError::LeapSecond);
     }
 
     #[test]
@@ -222,12 +227,12 @@ mod tests {
             "+2026-03-12T14:30:00Z",
             "12026-03-12T14:30:00Z",
         ] {
-            refused(text, TimeError::Malformed);
+            fails(text, TimeError::Malformed);
         }
     }
 
     #[test]
-    fn since_never_goes_below_zero() {
+    fn since_is_never_negative() {
         let earlier = Timestamp::parse("2026-03-12T14:30:00Z").unwrap();
         let later = earlier + Duration::from_millis(1_500);
         assert_eq!(later.since(earlier), Duration::from_millis(1_500));

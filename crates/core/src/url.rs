@@ -1,13 +1,13 @@
-//! The URLs that this crate sends to, follows or hands out.
+//! [`Url`]: the URLs that requests are sent to, and that callers get.
 
 use std::fmt;
 
-use fluent_uri::component::{Authority, Scheme};
+use fluent_uri::component::{Authority, Host, Scheme};
 use fluent_uri::pct_enc::EStr;
 use fluent_uri::pct_enc::encoder::{Path, Query};
 use fluent_uri::{Uri, UriRef};
 
-use crate::host::{Host, is_under};
+use crate::host::{check_domain, is_under};
 
 /// Meraki's regions, each with its own API and its own shards.
 ///
@@ -20,27 +20,27 @@ const MERAKI_DOMAINS: [&str; 5] = [
     "gov-meraki.com",
 ];
 
-/// An absolute URL that may carry footage or the API key: https, or plain http to a loopback
-/// address, and without user information.
+/// An absolute URL for footage or the API key: https, or plain http to a loopback address, without user
+/// information, with a [`Host`](crate::host::Host).
 ///
-/// It may hold a clip's access token: print [`Url::authority`], never the whole.
+/// It may contain a clip's access token: print [`Url::authority`], never the whole URL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url(Uri<String>);
 
-/// Why a text is no [`Url`].
+/// Why a text is not a [`Url`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UrlError {
-    /// Not an absolute URL as RFC 3986 has it, with an address or a host's name of letters, digits,
-    /// hyphens and underscores.
+    /// Not an absolute URL (RFC 3986) with a [`Host`](crate::host::Host).
     Malformed,
-    /// Neither https nor, to a loopback address, http.
+    /// Neither https nor plain http to a loopback address.
     Insecure,
-    /// User information before the host.
+    /// There is user information before the host.
     UserInfo,
 }
 
 impl UrlError {
-    /// What is wrong, to be read after the word for the URL.
+    /// What is wrong: a clause to follow "the URL", such as "is not https".
     pub fn reason(self) -> &'static str {
         match self {
             Self::Malformed => "is not an absolute URL (RFC 3986)",
@@ -50,24 +50,32 @@ impl UrlError {
     }
 }
 
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the URL {}", self.reason())
+    }
+}
+
+impl std::error::Error for UrlError {}
+
 impl Url {
-    /// Reads an absolute URL.
+    /// Parses an absolute URL.
     ///
     /// # Errors
     ///
-    /// See [`UrlError`].
+    /// [`UrlError`] says which rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         Uri::parse(text)
             .map_err(|_| UrlError::Malformed)
             .and_then(|uri| Self::check(uri.into()))
     }
 
-    /// Reads a URL reference, such as a `Location` header holds (RFC 9110, section 10.2.2), as it
-    /// stands in a reply from this URL.
+    /// Resolves a URL reference, such as the value of a header `Location` (RFC 9110, section 10.2.2), against this
+    /// URL.
     ///
     /// # Errors
     ///
-    /// See [`UrlError`].
+    /// [`UrlError`] says which rule the result breaks.
     pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
         let reference = UriRef::parse(reference).map_err(|_| UrlError::Malformed)?;
         let base = self.0.strip_fragment();
@@ -85,20 +93,20 @@ impl Url {
 
     fn check(uri: Uri<String>) -> Result<Self, UrlError> {
         let authority = uri.authority().ok_or(UrlError::Malformed)?;
-        let host = Host::parse(authority.host()).map_err(|_| UrlError::Malformed)?;
+        let is_loopback = is_loopback(&authority).ok_or(UrlError::Malformed)?;
         if authority.port_to_u16().is_err() {
             return Err(UrlError::Malformed);
         }
         if authority.has_userinfo() {
             return Err(UrlError::UserInfo);
         }
-        if uri.scheme() == HTTPS || (uri.scheme() == HTTP && is_loopback(&host, &authority)) {
+        if uri.scheme() == HTTPS || (uri.scheme() == HTTP && is_loopback) {
             return Ok(Self(uri));
         }
         Err(UrlError::Insecure)
     }
 
-    /// Whether the scheme is https; it is http otherwise.
+    /// Whether the scheme is https. Otherwise it is http.
     pub fn is_https(&self) -> bool {
         self.0.scheme() == HTTPS
     }
@@ -108,14 +116,14 @@ impl Url {
         if self.is_https() { "https" } else { "http" }
     }
 
-    /// Host and port, as written: what may be shown of a URL.
+    /// Host and port, as written. This part of a URL may be printed.
     pub fn authority(&self) -> &str {
         self.0
             .authority()
             .map_or("", |authority| authority.as_str())
     }
 
-    /// The host, as written; an IPv6 address stands in brackets.
+    /// The host, as written; an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         self.0.authority().map_or("", |authority| authority.host())
     }
@@ -135,12 +143,12 @@ impl Url {
         self.0.has_query()
     }
 
-    /// Whether there is a fragment, which is not for the server.
+    /// Whether there is a fragment, which is not sent to the server.
     pub fn has_fragment(&self) -> bool {
         self.0.has_fragment()
     }
 
-    /// The parameters of a query of the common form `name=value&name=value`.
+    /// The parameters of a query of the form `name=value&name=value`.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = (&EStr<Query>, &EStr<Query>)> {
         let pairs = self
             .0
@@ -150,7 +158,7 @@ impl Url {
         pairs.filter_map(|pair| pair.split_once('='))
     }
 
-    /// What stands in the request line: path and query. Never empty.
+    /// Path and query, as in the request line. Never empty.
     pub fn path_and_query(&self) -> String {
         let path = match self.path() {
             "" => "/",
@@ -162,19 +170,19 @@ impl Url {
         }
     }
 
-    /// The whole URL: for a request or a caller, never for a message.
+    /// The whole URL. Do not put it into a message or a log.
     pub fn expose(&self) -> &str {
         self.0.as_str()
     }
 
-    /// Whether scheme, host and port are those of `other` (RFC 6454).
+    /// Whether scheme, host and port are the same as in `other` (RFC 6454).
     pub fn same_origin(&self, other: &Self) -> bool {
         self.is_https() == other.is_https()
             && self.host().eq_ignore_ascii_case(other.host())
             && self.port() == other.port()
     }
 
-    /// Whether this is https, on its own port, at one of Meraki's five domains or below it.
+    /// Whether this is https on port 443 at one of Meraki's five domains or a name under it.
     pub fn is_meraki(&self) -> bool {
         let host = self.host().to_ascii_lowercase();
         self.is_https()
@@ -196,16 +204,23 @@ impl Url {
 const HTTPS: &Scheme = Scheme::new_or_panic("https");
 const HTTP: &Scheme = Scheme::new_or_panic("http");
 
-/// Whether a host is this machine. `localhost` counts: RFC 6761, section 6.3, keeps the name for loopback
-/// addresses. With a trailing dot it is another name to browsers.
-fn is_loopback(host: &Host, authority: &Authority<'_>) -> bool {
-    match host {
-        Host::Ip(ip) => ip.is_loopback(),
-        Host::Domain(_) => authority.host().eq_ignore_ascii_case("localhost"),
+/// Whether a host is this machine; none if it is not a [`Host`](crate::host::Host).
+///
+/// `localhost` is this machine: RFC 6761, section 6.3, keeps the name for loopback addresses. With a trailing dot
+/// it is another name to browsers. The addresses are already parsed, which `Host::parse` would repeat.
+fn is_loopback(authority: &Authority<'_>) -> Option<bool> {
+    match authority.host_parsed() {
+        Host::Ipv4(ip) => Some(ip.is_loopback()),
+        Host::Ipv6(ip) => Some(ip.is_loopback()),
+        Host::RegName(name) => {
+            check_domain(name.as_str()).ok()?;
+            Some(name.as_str().eq_ignore_ascii_case("localhost"))
+        }
+        _ => None,
     }
 }
 
-/// The path may be a clip's access token, so only the origin is shown.
+/// The path may contain a clip's access token, so only the origin is printed.
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Url({}://{}/...)", self.scheme(), self.authority())
@@ -222,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn https_goes_anywhere() {
+    fn https_is_accepted_for_any_host() {
         for text in [
             "https://api.meraki.com/api/v1",
             "https://10.0.0.1:8443/x",
@@ -233,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn http_goes_to_loopback_only() {
+    fn http_is_accepted_for_loopback_only() {
         for text in [
             "http://127.0.0.1:8080/api/v1",
             "http://127.9.9.9",
@@ -264,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_texts_are_rejected() {
         for text in [
             "",
             "/clip",
@@ -287,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_others_would_read_differently_are_refused() {
+    fn ambiguous_hosts_are_rejected() {
         for host in [
             "evil.com%2F.meraki.com",
             "evil.com%00.meraki.com",

@@ -1,4 +1,4 @@
-//! [`Call`]: what the exports of a component do.
+//! [`Call`]: one call of a function that the component exports.
 
 use mv_clip_core::api::Clip;
 use mv_clip_core::error::{ClipError, Failure};
@@ -10,26 +10,27 @@ use crate::clock::Clock;
 use crate::wasi::cli::environment::get_environment;
 use crate::{drive, transfer};
 
-/// One call: its settings, and the clock that its deadline counts on.
+/// One call: its settings, and the clock that its deadline refers to.
 pub struct Call {
     clock: Clock,
     settings: Settings,
 }
 
 impl Call {
-    /// Starts the call's clock and reads its settings from the environment variables.
+    /// Starts the clock of the call and reads its settings from the environment variables.
     ///
     /// # Errors
     ///
-    /// `invalid-setting`: a variable has a value that cannot be used.
+    /// [`FailureKind::InvalidSetting`](mv_clip_core::error::FailureKind::InvalidSetting) if a variable has a
+    /// value that cannot be used.
     pub fn start() -> Result<Self, Failure> {
         let clock = Clock::start();
         let settings = Settings::from_variables(get_environment())?;
         Ok(Self { clock, settings })
     }
 
-    /// Gets clips, all at once: one result for each request, in the order of the requests. The result of
-    /// a request that is an error is that error.
+    /// Gets many clips at once: one result for each request, in the order of the requests. A request that is
+    /// an error is not sent, and the error is its result.
     #[must_use]
     pub fn get_all(
         &self,
@@ -42,21 +43,20 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// [`ClipError`] if there is no clip.
     #[expect(
-        clippy::expect_used,
+        clippy::unwrap_used,
         reason = "a batch gives one result for each request"
     )]
     pub fn get(&self, request: ClipRequest) -> Result<Clip, ClipError> {
-        let mut results = self.get_all(vec![Ok(request)]);
-        results.pop().expect("one result for one request")
+        self.get_all(vec![Ok(request)]).pop().unwrap()
     }
 
     /// Streams a clip to its destination.
     ///
     /// # Errors
     ///
-    /// Why the clip is not stored.
+    /// [`ClipError`] if the clip is not stored.
     pub fn save(&self, clip: Clip, destination: Destination) -> Result<SavedClip, ClipError> {
         transfer::run(&self.clock, &self.settings, clip, destination)
     }

@@ -1,4 +1,4 @@
-//! Does the steps that [`Batch`] asks for: sends, waits for whatever comes first, and reports it.
+//! The driver of [`Batch`]: sends its requests, waits for responses, and reports them.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 
 use crate::clock::Clock;
-use crate::http::{Exchange, Outcome};
+use crate::exchange::{Exchange, Outcome};
 use crate::wasi::io::poll::Pollable;
 use crate::wasi::random::random::get_random_u64;
 
-/// Gets clips, one result for each request and in their order.
+/// Gets clips: one result for each request, in the order of the requests.
 pub(crate) fn run(
     clock: &Clock,
     settings: &Settings,
@@ -34,7 +34,7 @@ pub(crate) fn run(
             }
             Step::Wait(until) => Some(until),
             Step::Await => None,
-            Step::Done => return batch.into_results().collect(),
+            Step::Done(results) => return results,
         };
         let ready = wait(clock, &in_flight, until);
         let now = clock.elapsed();
@@ -48,13 +48,13 @@ pub(crate) fn run(
     }
 }
 
-/// Waits until something in flight can go on or has to give up, and until it is time at most. Gives
-/// the positions of what can go on.
+/// Waits until an exchange in flight is ready or times out, but not longer than `until`. Returns the positions of
+/// the exchanges that are ready.
 fn wait(clock: &Clock, in_flight: &[(usize, Exchange)], until: Option<Duration>) -> Vec<usize> {
-    let give_up_at = in_flight.iter().map(|(_, exchange)| exchange.give_up_at());
+    let deadlines = in_flight.iter().map(|(_, exchange)| exchange.deadline());
     let pollables = in_flight.iter().map(|(_, exchange)| exchange.pollable());
-    // There is something in flight, or a time to wait for.
-    let until = give_up_at.chain(until).min().unwrap_or_default();
+    // There is an exchange in flight, or a time to wait for.
+    let until = deadlines.chain(until).min().unwrap_or_default();
     clock.wait(&pollables.collect::<Vec<&Pollable>>(), until)
 }
 

@@ -1,12 +1,13 @@
-//! The error codes of `wasi:http`, by what a caller can do about them.
+//! The error codes of `wasi:http` as [`TransportError`]s.
 
-use mv_clip_core::api::TransportError;
+use mv_clip_core::transport::TransportError;
 
 use crate::wasi::http::types::ErrorCode;
 
-/// A connection that was there, and is no more.
+/// The connection was established and broke.
 pub(crate) const BROKEN: TransportError = TransportError::Connection("the connection broke off");
 
+/// The error that a caller can act on.
 pub(crate) fn transport_error(code: &ErrorCode) -> TransportError {
     match code {
         ErrorCode::HttpRequestDenied
@@ -24,10 +25,10 @@ pub(crate) fn transport_error(code: &ErrorCode) -> TransportError {
         }
         ErrorCode::ConnectionRefused => TransportError::Connection("the connection was refused"),
         ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
-            TransportError::Connection("the network does not lead there")
+            TransportError::Connection("there is no route to the host")
         }
         ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => TransportError::Connection(
-            "the TLS handshake failed, perhaps for a certificate that is not trusted",
+            "the TLS handshake failed; the certificate may not be trusted",
         ),
         ErrorCode::ConnectionLimitReached => {
             TransportError::Connection("the engine allows no more connections")
@@ -37,7 +38,7 @@ pub(crate) fn transport_error(code: &ErrorCode) -> TransportError {
         | ErrorCode::HttpResponseHeaderSize(_)
         | ErrorCode::HttpResponseContentCoding(_)
         | ErrorCode::HttpResponseTransferCoding(_) => {
-            TransportError::Connection("the reply is not HTTP, or too large in its headers")
+            TransportError::Connection("the response is not HTTP, or its headers are too large")
         }
         _ => BROKEN,
     }

@@ -1,8 +1,8 @@
-//! Replies on their way in.
+//! Incoming responses.
 
 use std::cell::OnceCell;
 
-use mv_clip_core::api::TransportError;
+use mv_clip_core::transport::TransportError;
 
 use crate::error_code::{BROKEN, transport_error};
 use crate::wasi::http::types::{
@@ -11,13 +11,13 @@ use crate::wasi::http::types::{
 use crate::wasi::io::poll::Pollable;
 use crate::wasi::io::streams::{InputStream, StreamError};
 
-/// A reply that is waited for. The pollable stands first, to be dropped before its parent.
-pub(crate) struct Response {
+/// A response that may not have arrived yet. The pollable is dropped before its parent, the future.
+pub(crate) struct PendingResponse {
     ready: Pollable,
     future: FutureIncomingResponse,
 }
 
-impl Response {
+impl PendingResponse {
     pub(crate) fn of(future: FutureIncomingResponse) -> Self {
         Self {
             ready: future.subscribe(),
@@ -25,11 +25,12 @@ impl Response {
         }
     }
 
+    /// Is ready when [`PendingResponse::take`] has something to return.
     pub(crate) fn pollable(&self) -> &Pollable {
         &self.ready
     }
 
-    /// The reply's head, once it is there. To be taken once.
+    /// The head of the response, if it has arrived. Can be taken once.
     pub(crate) fn take(&self) -> Option<Result<IncomingResponse, TransportError>> {
         Some(match self.future.get()? {
             Ok(Ok(response)) => Ok(response),
@@ -40,14 +41,14 @@ impl Response {
     }
 }
 
-/// The first value of a header field, where it is text.
-pub(crate) fn text(headers: &Headers, name: &str) -> Option<String> {
+/// The first value of a header field, if it is UTF-8.
+pub(crate) fn header(headers: &Headers, name: &str) -> Option<String> {
     let values = headers.get(&name.to_owned());
     let first = values.into_iter().next()?;
     String::from_utf8(first).ok()
 }
 
-/// The body of a reply. Each resource stands before the one that it is a child of, to be dropped first.
+/// The body of a response. The resources are dropped in this order: children before their parents.
 pub(crate) struct Body {
     ready: OnceCell<Pollable>,
     stream: InputStream,
@@ -65,14 +66,15 @@ impl Body {
         })
     }
 
-    /// Made when it is first asked for: most bodies need not be waited for.
+    /// Is ready when [`Body::read`] has something to return. Created on first use: most bodies arrive with their
+    /// head.
     pub(crate) fn pollable(&self) -> &Pollable {
         self.ready.get_or_init(|| self.stream.subscribe())
     }
 
-    /// The next bytes: at most so many, none where there are none yet, and nothing after the last.
-    pub(crate) fn read(&self, most: usize) -> Result<Option<Vec<u8>>, TransportError> {
-        match self.stream.read(most as u64) {
+    /// Reads at most `max` bytes: an empty vector if none have arrived yet, `None` after the last.
+    pub(crate) fn read(&self, max: usize) -> Result<Option<Vec<u8>>, TransportError> {
+        match self.stream.read(max as u64) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(StreamError::Closed) => Ok(None),
             Err(StreamError::LastOperationFailed(error)) => {

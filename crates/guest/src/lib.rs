@@ -1,7 +1,7 @@
 //! Gets clips of Meraki MV cameras from inside a WebAssembly component, over WASI 0.2.
 //!
-//! [`Call`] drives the rules of `mv-clip-core` with WASI's clocks, randomness, environment variables and HTTP.
-//! The crate is empty on targets other than WebAssembly.
+//! [`Call`] runs the state machines of `mv-clip-core` with WASI's clocks, randomness, environment variables and
+//! HTTP. The crate is empty on targets other than WebAssembly.
 
 #![cfg(target_family = "wasm")]
 #![forbid(unsafe_code)]
@@ -10,11 +10,10 @@ mod call;
 mod clock;
 mod drive;
 mod error_code;
-mod http;
+mod exchange;
 mod incoming;
 mod outgoing;
 mod transfer;
 pub mod wasi;
-
 
 pub use call::Call;

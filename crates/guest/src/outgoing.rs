@@ -1,20 +1,20 @@
-//! Requests on their way out.
+//! Outgoing requests.
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
+use mv_clip_core::transport::TransportError;
 use mv_clip_core::url::Url;
 
 use crate::clock::nanoseconds;
 use crate::wasi::http::types::{Fields, Method, OutgoingRequest, RequestOptions, Scheme};
 
-/// Meraki asks applications to name themselves: "ApplicationName/1.0 VendorName".
+/// Meraki asks for the form "ApplicationName/1.0 VendorName".
 const USER_AGENT: &str = concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-clip");
 
-/// RUSTSEC-2026-0320: a timeout of zero makes some hosts panic.
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
+/// RUSTSEC-2026-0320: some hosts panic for a timeout of zero.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// A request with these header fields, which are in lower case, and with `User-Agent`.
+/// A request with these header fields, in lower case, and with `User-Agent`.
 pub(crate) fn request(
     method: &Method,
     url: &Url,
@@ -42,14 +42,14 @@ fn field((name, value): &(&str, &str)) -> (String, Vec<u8>) {
     ((*name).to_owned(), value.as_bytes().to_owned())
 }
 
-/// Hosts may refuse a timeout; the alarm holds all the same.
+/// The three timeouts of a request. A host may reject one; the caller's own deadline still applies.
 pub(crate) fn options(
     connect: Duration,
     first_byte: Duration,
     between_bytes: Duration,
 ) -> RequestOptions {
     let options = RequestOptions::new();
-    let timeout = |timeout: Duration| Some(nanoseconds(timeout.max(SHORTEST_TIMEOUT)));
+    let timeout = |timeout: Duration| Some(nanoseconds(timeout.max(MIN_TIMEOUT)));
     let _ = options.set_connect_timeout(timeout(connect));
     let _ = options.set_first_byte_timeout(timeout(first_byte));
     let _ = options.set_between_bytes_timeout(timeout(between_bytes));

@@ -1,10 +1,8 @@
-//! The bindings of WASI 0.2, by interface. The only file that names `waki` and `wasi`.
+//! The bindings of WASI 0.2 by interface. No other file uses the crates `waki` and `wasi`.
 //!
-//! HTTP, I/O and the monotonic clock come from waki, whose bindings are hidden from its documentation; the
-//! others come from the crate `wasi`. A component that generates bindings of a world maps the interfaces of
-//! WASI to these with `wit_bindgen::generate!`'s `with`.
-
-
+//! HTTP, I/O and the monotonic clock come from waki, whose bindings are hidden from its documentation. The others
+//! come from the crate `wasi`. A component that generates bindings for its own world maps the interfaces of WASI
+//! to these with the option `with` of `wit_bindgen::generate!`.
 pub use waki::bindings::wasi::{http, io};
 
 /// `wasi:cli`.

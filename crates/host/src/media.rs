@@ -87,9 +87,7 @@ impl From<RedirectError> for RedirectRefused {
         match error {
             RedirectError::TooMany => Self::TooMany,
             RedirectError::Insecure(_) => Self::Insecure,
-            RedirectError::NoLocation | RedirectError::Foreign(_) | RedirectError::UserInfo(_) => {
-                Self::Malformed
-            }
+            _ => Self::Malformed,
         }
     }
 }

@@ -3,18 +3,17 @@
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{MockConfig, MockMeraki};
 
+use self::component::{built, up_to_date};
 use crate::{ApiKey, ClipHost, KeyMode, Limits, Policy, Settings};
+
+#[path = "../../../host-test/tests/component/mod.rs"]
+mod component;
 
 const KEY: &str = "5ec2e70b9f41d7a3c877e1";
 
 /// The component, with one more export: `dump`, all of its memory.
 fn dumping() -> Vec<u8> {
-    let built = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../target/component/mv-clip.wasm"
-    );
-    let file = std::env::var_os("MV_CLIP_COMPONENT").unwrap_or_else(|| built.into());
-    let component = std::fs::read(file).expect("`cargo xtask build` makes the component");
+    let component = std::fs::read(up_to_date(built())).unwrap();
     let text = wasmprinter::print_bytes(component).unwrap();
     let (text, _) = text.rsplit_once(')').unwrap();
     let dump = r#"

@@ -9,6 +9,7 @@ use mv_clip_host::{ClipHost, Limits, Policy};
 use reqwest::Client;
 
 use super::arm::Local;
+use super::component::{built, up_to_date};
 use super::default_transport::Plain;
 use super::site::{MockThread, SERIAL, Site, window};
 use super::{native, raw};
@@ -18,7 +19,7 @@ pub const NATIVE: &str = "native, the same core over reqwest";
 
 /// The built component.
 pub fn component() -> Result<Vec<u8>> {
-    let file = std::env::var_os("MV_CLIP_COMPONENT").context("MV_CLIP_COMPONENT is not set")?;
+    let file = up_to_date(built());
     std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 

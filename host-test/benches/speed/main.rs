@@ -7,6 +7,8 @@
 mod arm;
 mod arms;
 mod cold;
+#[path = "../../tests/component/mod.rs"]
+mod component;
 mod crowd;
 mod default_transport;
 mod limiter;

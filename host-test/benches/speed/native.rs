@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use mv_clip_core::api::{Reply, Request, TransportError};
 use mv_clip_core::fetch::{Fetch, Step};
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
-use reqwest::{Client, Response, header};
+use mv_clip_core::transport::{Request, Response, TransportError};
+use reqwest::{Client, header};
 use tokio::time::{Instant, sleep_until};
 
 pub async fn get_clip(
@@ -30,7 +30,8 @@ pub async fn get_clip(
             }
             Step::Send(request) => {
                 let exchange = exchange(client, &request);
-                let outcome = tokio::time::timeout_at(origin + request.give_up_at, exchange).await;
+                let outcome =
+                    tokio::time::timeout_at(origin + request.attempt_deadline, exchange).await;
                 let outcome = outcome.unwrap_or(Err(TransportError::TimedOut));
                 fetch.receive(origin.elapsed(), outcome, rand::random)
             }
@@ -41,7 +42,7 @@ pub async fn get_clip(
     }
 }
 
-async fn exchange(client: &Client, request: &Request) -> Result<Reply, TransportError> {
+async fn exchange(client: &Client, request: &Request) -> Result<Response, TransportError> {
     let broken = |_| TransportError::Connection("reqwest failed");
     let mut sent = client
         .get(request.url.expose())
@@ -50,7 +51,7 @@ async fn exchange(client: &Client, request: &Request) -> Result<Reply, Transport
         sent = sent.header(header::AUTHORIZATION, key.authorization());
     }
     let response = sent.send().await.map_err(broken)?;
-    Ok(Reply {
+    Ok(Response {
         status: response.status().as_u16(),
         location: text(&response, "location"),
         retry_after: text(&response, "retry-after"),
@@ -59,7 +60,7 @@ async fn exchange(client: &Client, request: &Request) -> Result<Reply, Transport
     })
 }
 
-fn text(response: &Response, name: &str) -> Option<String> {
+fn text(response: &reqwest::Response, name: &str) -> Option<String> {
     let value = response.headers().get(name)?;
     Some(value.to_str().ok()?.to_owned())
 }

@@ -147,10 +147,10 @@ async fn fifty_megabytes_leave_the_guest_small() {
 #[tokio::test]
 async fn a_body_in_tiny_chunks_leaves_the_guest_small() {
     let world = unhurried(world().await);
-    let bytes = 1 << 18;
+    let bytes = 1 << 16;
     world.mock.script([WireFault::TinyChunks { bytes }]);
     let (result, growth) = growth(&world).await;
-    // Kept each for itself, they would take ten times as much.
+    // Kept each for itself, they would take three times as much.
     assert!(growth < SMALL / 4, "the guest grew by {growth} bytes");
     result.unwrap();
 }

@@ -32,7 +32,7 @@ async fn call_with(host: &ClipHost, order: &str, start: &str) -> Result<String, 
 }
 
 /// Far more than anything here takes, on a busy machine too.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(300);
 
 /// Runs a test with so many threads for its guests. From another thread, because a guest that holds up those
 /// holds up each timeout among them, too.

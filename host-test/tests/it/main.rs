@@ -12,6 +12,8 @@ mod behaviour;
 mod cache;
 mod cli;
 mod clips_only;
+#[path = "../component/mod.rs"]
+mod component;
 mod contract;
 mod events;
 mod evidence;
@@ -30,6 +32,7 @@ mod outbound;
 mod secrets;
 mod shutdown;
 mod simulated;
+mod stale;
 mod support;
 mod transfer;
 

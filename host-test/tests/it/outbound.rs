@@ -19,7 +19,7 @@ use mv_clip_host::{OriginPattern, Policy};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 /// Far more than anything here takes: what is still not there by then never comes.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(300);
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LONG, future)

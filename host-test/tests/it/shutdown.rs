@@ -1,21 +1,22 @@
 //! A host that shuts down, from end to end: every call is answered, and nothing of it goes on.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use meraki_mock::MockConfig;
 use mv_clip_host::{CallError, Limits, Policy, Settings, Shutdown};
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::advance;
 
 use crate::guest;
 use crate::limits::watched;
-use crate::simulated::{Simulated, Stopped};
+use crate::simulated::{Simulated, Stopped, at_once};
 use crate::support::{SERIAL, World, component_file, footage, load, tenant, try_load};
 use crate::transfer::bucket::{Act, Bucket};
 use crate::transfer::long_clip;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(600);
 
 fn outcome(ended: usize, cut: usize, left: usize) -> Shutdown {
     Shutdown { ended, cut, left }
@@ -125,10 +126,10 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
             assert!(!calls.iter().take(2).any(JoinHandle::is_finished));
             advance(2 * grace).await;
         };
-        let (done, ()) = tokio::join!(host.shut_down(grace), end);
+        let (done, ()) = at_once(async { tokio::join!(host.shut_down(grace), end) }).await;
         assert_eq!(done, outcome(0, 2, 0));
         for call in calls {
-            assert_shutting_down(call.await.unwrap());
+            assert_shutting_down(at_once(call).await.unwrap());
         }
     });
     watched(1, async move {
@@ -138,10 +139,44 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
         let host = try_load(&never, Policy::default(), limits).unwrap();
         let settings = Settings::default();
         let starting = host.get_clip(&settings, "", "", "");
-        let (result, done, ()) = tokio::join!(starting, host.shut_down(grace), advance(2 * grace));
+        let done = async { tokio::join!(starting, host.shut_down(grace), advance(2 * grace)) };
+        let (result, done, ()) = at_once(done).await;
         assert_shutting_down(result);
         assert_eq!(done, outcome(0, 1, 0));
     });
+}
+
+/// The other tests of shut-downs have one thread, for their simulated time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_on_many_threads_have_one_answer_each() {
+    const CALLS: usize = 100;
+    let world = world(MockConfig {
+        rate_limit: None,
+        ..MockConfig::default()
+    });
+    let world = world.await.set("MV_CLIP_DEADLINE_SECONDS", "600");
+    let world = Arc::new(world.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600"));
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let world = Arc::clone(&world);
+        calls.spawn(async move { world.get().await });
+    }
+    // In the middle of them.
+    let mut results = vec![calls.join_next().await.unwrap().unwrap()];
+    let done = world.host.shut_down(LONG).await;
+    results.extend(calls.join_all().await);
+    assert_eq!(results.len(), CALLS);
+    let clips = results.iter().filter(|result| result.is_ok()).count();
+    for result in results.into_iter().filter(Result::is_err) {
+        assert_shutting_down(result);
+    }
+    assert_eq!(world.mock.requests().len(), clips);
+    assert_eq!(
+        (done.cut, done.left),
+        (0, 0),
+        "none has to be cut where there is time"
+    );
+    assert!(done.ended < clips, "{done:?}: the first one ended before");
 }
 
 /// Nothing is under way in a socket, so tokio's own simulation does.

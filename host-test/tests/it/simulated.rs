@@ -35,6 +35,20 @@ impl Stopped {
     }
 }
 
+/// What a future gives while time is stopped: it must not need any.
+pub async fn at_once<T>(future: impl Future<Output = T>) -> T {
+    let all_else = async {
+        for _ in 0..ROUNDS {
+            yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        result = future => result,
+        () = all_else => panic!("this needs more time"),
+    }
+}
+
 /// Simulates time on this runtime, which has to have one thread, as that of `#[tokio::test]` has.
 #[must_use = "time passes until this is dropped"]
 pub struct Simulated {
@@ -44,13 +58,18 @@ pub struct Simulated {
 
 impl Simulated {
     pub fn time() -> Self {
+        Self::in_steps_of(STEP)
+    }
+
+    /// With steps of another length: longer ones cost less, and less is told apart.
+    pub fn in_steps_of(step: Duration) -> Self {
         let stopped = Stopped::now();
-        let passing = tokio::spawn(async {
+        let passing = tokio::spawn(async move {
             loop {
                 for _ in 0..ROUNDS {
                     yield_now().await;
                 }
-                advance(STEP).await;
+                advance(step).await;
             }
         });
         Self {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -24,32 +25,37 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::component::{built, up_to_date};
+
+/// The component of the world `clip-plugin`.
 pub fn component_file() -> PathBuf {
-    let built = || {
-        concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../target/component/mv-clip.wasm"
-        )
-        .into()
-    };
-    std::env::var_os("MV_CLIP_COMPONENT").map_or_else(built, PathBuf::from)
+    up_to_date(built())
 }
 
 /// The component of the world `clips-only`, which is built beside the other.
 pub fn clips_only_file() -> PathBuf {
-    component_file().with_file_name("mv-clip-clips.wasm")
+    up_to_date(built().with_file_name("mv-clip-clips.wasm"))
 }
 
 /// Where the tests keep the compiled component.
 pub const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache");
 
-pub static HOST: LazyLock<ClipHost> = LazyLock::new(|| load(&component_file()));
+/// With room for the calls of all tests: a call that waits for its turn would let simulated time pass.
+pub static HOST: LazyLock<ClipHost> = LazyLock::new(|| {
+    let concurrent_calls = NonZeroU32::new(400).unwrap();
+    let limits = Limits::default().concurrent_calls(concurrent_calls);
+    load_with(&component_file(), limits)
+});
 
 /// A host that may reach nothing, with the component in this file.
 pub fn load(component: &Path) -> ClipHost {
+    load_with(component, Limits::default())
+}
+
+fn load_with(component: &Path, limits: Limits) -> ClipHost {
     let component = std::fs::read(component).expect("`cargo xtask build` makes the component");
     let cache = CodeCache::at(CACHE.as_ref()).unwrap();
-    let builder = ClipHost::builder().cache(cache);
+    let builder = ClipHost::builder().limits(limits).cache(cache);
     builder.load_bytes_blocking(&component).unwrap()
 }
 

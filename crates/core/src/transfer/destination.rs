@@ -1,4 +1,4 @@
-//! Where a clip is saved: a URL that takes it with one `PUT` and without further credentials.
+//! [`Destination`]: the presigned URL that a clip is uploaded to with one `PUT`, without further credentials.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -8,60 +8,59 @@ use crate::error::{Failure, FailureKind};
 use crate::text::excerpt;
 use crate::url::Url;
 
-/// What the footage is (RFC 3555, section 4.2.9).
+/// The media type of an MPEG transport stream (RFC 3555, section 4.2.9).
 const CONTENT_TYPE: (&str, &str) = ("content-type", "video/mp2t");
 
-/// Azure wants to know which kind of blob to make ("Put Blob" in its reference of the Blob service).
+/// Azure requires the type of the blob ("Put Blob" in the reference of its Blob service).
 const BLOB_TYPE: (&str, &str) = ("x-ms-blob-type", "BlockBlob");
 
 const HIDDEN: &str = "(hidden)";
 
-/// What is shorter than this is no secret: `host`, `UNSIGNED`, a number.
-const SHORTEST_SECRET: usize = 8;
+/// Shorter values are not secret: `host`, `UNSIGNED`, a number.
+const MIN_SECRET: usize = 8;
 
-/// The destination of a clip. Whoever has the URL can write there, so `Debug` does not print it.
+/// The destination of a clip. Whoever has the URL can write there, so `Debug` does not print its path and query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Destination(Url);
 
 impl Destination {
-    /// Reads a destination: an https URL, or an http URL of a loopback address, without user name and
-    /// fragment.
+    /// Parses a destination: an https URL (plain http for a loopback address), without user name and fragment.
     ///
     /// # Errors
     ///
-    /// [`FailureKind::InvalidDestination`], also where it was signed for header fields that are not
-    /// sent; the message does not repeat the URL.
+    /// [`FailureKind::InvalidDestination`] for any other text, and for a URL that was signed for header fields
+    /// that are not sent. The message does not contain the URL.
     pub fn parse(text: &str) -> Result<Self, Failure> {
-        let url = Url::parse(text).map_err(|error| refused(error.reason()))?;
+        let url = Url::parse(text).map_err(|error| invalid(error.reason()))?;
         if url.has_fragment() {
-            return Err(refused("has a fragment (#), which no server gets to see"));
+            return Err(invalid("has a fragment (#), which is not sent to a server"));
         }
         let destination = Self(url);
         if let Some(field) = destination.unsendable() {
-            return Err(refused(&format!(
+            return Err(invalid(&format!(
                 "was signed for the header field {}, which is not sent: sign it without that",
                 excerpt(&field)
             )));
         }
         let content_type = destination.content_type();
         if content_type.is_some_and(|given| given != CONTENT_TYPE.1) {
-            return Err(refused(
+            return Err(invalid(
                 "was signed for another content type than video/mp2t, which the clip has",
             ));
         }
         Ok(destination)
     }
 
-    /// Where to send the clip.
+    /// The URL to send the clip to.
     pub fn url(&self) -> &Url {
         &self.0
     }
 
-    /// The header fields that go with the clip, beside its length.
+    /// The header fields to send with the clip, apart from `Content-Length`: names in lower case, and values.
     ///
-    /// S3 lets unsigned fields pass that are not its own. Google's signatures are sure to hold with what
-    /// was signed alone. The older ones of both cover the content type, and some who make one write it
-    /// into the query. That of an Azure SAS covers no field.
+    /// S3 accepts unsigned fields that are not its own. Google's signatures are certain to hold only with the
+    /// fields that were signed. The older signatures of both cover the content type, and some tools write it
+    /// into the query. An Azure SAS covers no field.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let is_signed = self.signed_fields().any(|field| field == CONTENT_TYPE.0);
         let is_older = self.has("Signature") && self.content_type().is_none();
@@ -71,8 +70,7 @@ impl Destination {
         content_type.into_iter().chain(blob_type)
     }
 
-    /// The text without what stands in the path and the query of the URL, written as it is there or
-    /// decoded.
+    /// Replaces the parts of the URL's path and query in a text, percent-encoded or decoded.
     pub(super) fn redact(&self, text: &str) -> String {
         let query = self.0.parameters().map(|(_, value)| value);
         let parts = query
@@ -82,11 +80,11 @@ impl Destination {
                     .segments()
                     .map(|part| (part.as_str(), part.decode().to_string_lossy())),
             );
-        let secrets = parts.filter(|(raw, _)| raw.len() >= SHORTEST_SECRET);
+        let secrets = parts.filter(|(raw, _)| raw.len() >= MIN_SECRET);
         let mut secrets: Vec<_> = secrets
             .flat_map(|(raw, decoded)| [raw.into(), decoded])
             .collect();
-        // One may be a part of another, and would leave the rest of it.
+        // Longest first: a secret may contain another one.
         secrets.sort_by_key(|secret| Reverse(secret.len()));
         let hide = |text: String, secret: &Cow<'_, str>| text.replace(&**secret, HIDDEN);
         secrets.iter().fold(text.to_owned(), hide)
@@ -98,7 +96,7 @@ impl Destination {
             .any(|(name, _)| name.as_str() == parameter)
     }
 
-    /// The content type that an older signature was made for, where that is told.
+    /// The content type that an older signature covers, if the query has it.
     fn content_type(&self) -> Option<String> {
         let mut parameters = self.0.parameters();
         let (_, value) = parameters.find(|(name, _)| name.as_str() == CONTENT_TYPE.0)?;
@@ -119,14 +117,14 @@ impl Destination {
         })
     }
 
-    /// A header field that the signature covers, and that is not sent.
+    /// A header field that the signature covers and that is not sent.
     fn unsendable(&self) -> Option<String> {
         self.signed_fields()
             .find(|field| !matches!(field.as_str(), "host" | "content-length" | "content-type"))
     }
 }
 
-fn refused(reason: &str) -> Failure {
+fn invalid(reason: &str) -> Failure {
     let message = format!(
         "the destination {reason}. It takes a URL that was presigned for PUT, such as \
          https://footage.s3.eu-central-1.amazonaws.com/clip.ts?X-Amz-Signature=..."
@@ -157,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn other_urls_are_refused_without_being_repeated() {
+    fn other_urls_are_rejected_and_not_repeated() {
         for (text, reason) in [
             ("", "is not an absolute URL"),
             ("/s3cr3t", "is not an absolute URL"),
@@ -186,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_goes_without_tls() {
+    fn loopback_needs_no_tls() {
         for text in [
             "http://127.0.0.1:9000/b/c.ts?X-Amz-Signature=x",
             "http://[::1]/b",
@@ -196,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn header_fields_are_those_that_the_signature_allows() {
+    fn header_fields_match_the_signature() {
         let headers = |text: &str| destination(text).headers().collect::<Vec<_>>();
         assert_eq!(headers(S3), [("content-type", "video/mp2t")]);
         assert_eq!(
@@ -214,7 +212,7 @@ mod tests {
         assert_eq!(headers(&google("host")), []);
         let both = google("content-type%3Bhost");
         assert_eq!(headers(&both), [("content-type", "video/mp2t")]);
-        // Of a SAS, `sv` or `sig` alone is none.
+        // A SAS has both `sv` and `sig`.
         for part in ["sv=2024-11-04", "sig=s3cr3t"] {
             let text = format!("https://h/b?{part}");
             assert_eq!(headers(&text), [("content-type", "video/mp2t")], "{part}");
@@ -225,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_repeats_of_the_query_is_hidden() {
+    fn parts_of_the_url_are_redacted() {
         let shown = destination(S3).redact("<a>0123456789abcdef</a> host 600 AKIA5EC2E7/2026");
         assert_eq!(shown, "<a>(hidden)</a> host 600 (hidden)");
         let token = destination("https://h/p/t0ken-t0ken/o/inc%20ident.ts")
@@ -236,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_holds_another_is_hidden_whole() {
+    fn the_longest_part_is_redacted_first() {
         let shown = destination("https://h/incident/incident-7.ts?sig=xincident-7.tsx")
             .redact("incident-7.ts xincident-7.tsx incident");
         assert_eq!(shown, "(hidden) (hidden) (hidden)");

@@ -1,67 +1,68 @@
-//! Saving one clip as a state machine: fetch it, stream it to the destination, try again, done.
+//! [`Transfer`]: saving one clip at a destination, as a state machine.
 //!
-//! As [`Fetch`](crate::fetch::Fetch) does for the API, [`Transfer`] says what to do next as a [`Step`]
-//! and never does it. Its driver asks the media host, reports the head of the reply
-//! ([`Transfer::fetched`]), streams the body through [`Footage`] to the destination, and reports what
-//! became of that ([`Transfer::stored`]). A try begins with the first byte each time.
+//! As [`Fetch`](crate::fetch::Fetch), [`Transfer`] decides and does no I/O: it says what to do next as a
+//! [`Step`]. Its driver sends the request to the media host and reports the head of the response
+//! ([`Transfer::receive_head`]), streams the body through a [`StreamChecker`] to the destination, and reports the
+//! outcome ([`Transfer::receive_outcome`]). Each attempt starts at the first byte.
 
 mod destination;
-mod footage;
-mod refusal;
+mod error;
+mod stream;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use self::destination::Destination;
-pub use self::footage::{Digest, Footage, NotFootage, PACKET};
-pub use self::refusal::{Refusal, Side};
+pub use self::error::{Peer, TransferError};
+pub use self::stream::{Digest, PACKET, StreamChecker, StreamError};
 
-use self::refusal::Context;
-use crate::api::{Clip, TransportError};
+use self::error::Context;
+use crate::api::Clip;
+use crate::attempts::{AttemptFailure, Attempts, Readiness};
 use crate::error::{ClipError, Failure, FailureKind};
 use crate::media::{self, MediaStatus};
 use crate::redirect;
-use crate::retry::{self, RetryDecision, StopReason, whole_seconds};
 use crate::settings::Settings;
 use crate::text;
 use crate::time::Timestamp;
+use crate::transport::TransportError;
 use crate::url::Url;
 
-/// How much is read of what a destination says about a refusal, in bytes.
-pub const MAX_WORDS: usize = 4 * 1024;
+/// The most bytes that are read of the body of an error response by the destination.
+pub const MAX_ERROR_BODY: usize = 4 * 1024;
 
 /// What to do next. Times are counted from the start of the call.
 #[derive(Debug)]
 pub enum Step {
-    /// Wait until then, and [`Transfer::resume`].
+    /// Wait until then, then call [`Transfer::resume`].
     Wait(Duration),
-    /// Ask the media host, and report the head of its reply to [`Transfer::fetched`].
+    /// Send this request, and call [`Transfer::receive_head`] with the head of the response.
     Get(Get),
-    /// Stream the body of that reply to the destination, and report to [`Transfer::stored`].
+    /// Stream the body of that response to the destination, and call [`Transfer::receive_outcome`].
     Put(Put),
     /// The call is over.
     Done(Result<SavedClip, ClipError>),
 }
 
-/// A request for a clip. It takes no credentials.
+/// A GET request to the media host, without credentials.
 #[derive(Debug)]
 pub struct Get {
-    /// Where the clip is.
+    /// The URL to send it to.
     pub url: Url,
-    /// When the head of the reply is due.
-    pub give_up_at: Duration,
+    /// When the head of the response must be there.
+    pub attempt_deadline: Duration,
 }
 
-/// The head of the media host's reply. `Debug` does not show the location, which may be a clip's URL.
+/// The head of the media host's response. `Debug` does not print the location, which may be a clip's URL.
 #[derive(Clone, Default)]
 pub struct Head {
     /// The status code.
     pub status: u16,
-    /// The header field `Location`: a secret, where it leads to a clip.
+    /// The value of the header `Location`. Secret if it is a clip's URL.
     pub location: Option<String>,
-    /// The header field `Retry-After`.
+    /// The value of the header `Retry-After`.
     pub retry_after: Option<String>,
-    /// How long the body is, in bytes, where that is said.
+    /// The length of the clip in bytes, if the response has it.
     pub length: Option<u64>,
 }
 
@@ -75,62 +76,62 @@ impl fmt::Debug for Head {
     }
 }
 
-/// A request that stores a clip.
+/// A PUT request to the destination.
 ///
-/// Its body is what the media host sends. Each piece passes [`Footage`] first, which is told the length;
-/// there is no request before the first piece has passed, and no end of its body before all have.
+/// Its body is that of the media host's response. Each piece passes a [`StreamChecker`] first, which gets
+/// `length`. Send the request when the first piece has passed, and end its body when all have.
 #[derive(Debug)]
 pub struct Put {
-    /// Where to, and with which header fields.
+    /// The URL to send it to, and the header fields.
     pub destination: Destination,
-    /// How long the body is, in bytes, where the media host says so.
+    /// The length of the body in bytes, if the media host sent it.
     pub length: Option<u64>,
-    /// For how long nothing may move before the try is given up.
-    pub patience: Duration,
-    /// When to give up in any case.
-    pub give_up_at: Duration,
+    /// The longest time without progress before the attempt fails.
+    pub progress_timeout: Duration,
+    /// When the attempt fails in any case.
+    pub attempt_deadline: Duration,
 }
 
-/// How a [`Put`] came to nothing.
+/// Why a [`Put`] failed.
 pub enum PutError {
-    /// No reply of one side, or no whole one.
-    NoReply(Side, TransportError),
-    /// What came is no clip.
-    NotFootage(NotFootage),
-    /// The destination answered, but not with 2xx.
-    Refused {
+    /// One of the two servers sent no response, or no whole one.
+    Transport(Peer, TransportError),
+    /// The media host did not send a whole clip.
+    Stream(StreamError),
+    /// The destination responded with another status than 2xx.
+    Status {
         /// The status code.
         status: u16,
-        /// The header field `Retry-After`.
+        /// The value of the header `Retry-After`.
         retry_after: Option<String>,
-        /// The start of the reply's body, as far as it came: at most [`MAX_WORDS`].
+        /// The start of the body, as far as it was received: at most [`MAX_ERROR_BODY`] bytes.
         body: Vec<u8>,
     },
 }
 
-/// Without what the destination says, which may repeat its URL.
+/// Without the body, which may contain the destination's URL.
 impl fmt::Debug for PutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoReply(side, error) => write!(f, "NoReply({side:?}, {error:?})"),
-            Self::NotFootage(error) => write!(f, "NotFootage({error:?})"),
-            Self::Refused { status, .. } => write!(f, "Refused({status})"),
+            Self::Transport(peer, error) => write!(f, "Transport({peer:?}, {error:?})"),
+            Self::Stream(error) => write!(f, "Stream({error:?})"),
+            Self::Status { status, .. } => write!(f, "Status({status})"),
         }
     }
 }
 
-impl From<NotFootage> for PutError {
-    fn from(error: NotFootage) -> Self {
-        Self::NotFootage(error)
+impl From<StreamError> for PutError {
+    fn from(error: StreamError) -> Self {
+        Self::Stream(error)
     }
 }
 
-/// A clip that is at its destination.
+/// A clip that is stored at its destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedClip {
     /// The clip.
     pub clip: Clip,
-    /// Its size and its hash.
+    /// Its size and hash.
     pub digest: Digest,
 }
 
@@ -138,24 +139,14 @@ pub struct SavedClip {
 #[derive(Debug)]
 pub struct Transfer<'a> {
     settings: &'a Settings,
-    started: Timestamp,
+    attempts: Attempts<'a>,
     clip: Clip,
     destination: Destination,
     first_url: Url,
     next_url: Url,
-    not_before: Duration,
-    attempts: u32,
     redirects: u32,
-    /// The status of the media host's last reply, and whether it said how long the clip is.
+    /// The status of the media host's last response, and whether it had the length of the clip.
     media: Option<(u16, bool)>,
-    /// What the try before came to, where there is to be another.
-    refused: Option<Refused>,
-}
-
-#[derive(Debug)]
-struct Refused {
-    refusal: Refusal,
-    status: Option<u16>,
 }
 
 impl<'a> Transfer<'a> {
@@ -163,7 +154,7 @@ impl<'a> Transfer<'a> {
     ///
     /// # Errors
     ///
-    /// [`FailureKind::BadResponse`] where the clip's URL is none that can be asked.
+    /// [`FailureKind::BadResponse`] if no request can be sent to the clip's URL.
     pub fn new(
         settings: &'a Settings,
         started: Timestamp,
@@ -182,37 +173,36 @@ impl<'a> Transfer<'a> {
         })?;
         Ok(Self {
             settings,
-            started,
+            attempts: Attempts::new(settings, started, Duration::ZERO, Duration::ZERO),
             clip,
             destination,
             next_url: url.clone(),
             first_url: url,
-            not_before: Duration::ZERO,
-            attempts: 0,
             redirects: 0,
             media: None,
-            refused: None,
         })
     }
 
-    /// Goes on, `elapsed` after the start of the call: the first step, and the next one after a wait.
+    /// Gives the first step, and the next one after a wait. `elapsed` is the time since the start of the call.
     pub fn resume(&mut self, elapsed: Duration) -> Step {
-        if self.not_before.max(elapsed) >= self.settings.deadline {
-            return self.out_of_time(elapsed);
+        match self.attempts.readiness(elapsed) {
+            Readiness::Ready => {}
+            Readiness::Wait(until) => return Step::Wait(until),
+            Readiness::Expired => {
+                let timed_out = self.failure(&TransferError::OutOfTime, None);
+                return Step::Done(Err(self.attempts.expire(elapsed, timed_out)));
+            }
         }
-        if elapsed < self.not_before {
-            return Step::Wait(self.not_before);
-        }
-        self.attempts += 1;
+        self.attempts.start(elapsed);
         self.redirects = 0;
         self.media = None;
         self.next_url = self.first_url.clone();
         self.get(elapsed)
     }
 
-    /// Takes what the media host answered, `elapsed` after the start. `random` gives a number that is
-    /// uniform over all of `u64`; it is called where a retry is to be spread.
-    pub fn fetched(
+    /// Takes the head of the media host's response, `elapsed` after the start of the call, and gives the next
+    /// step. `random` returns a number that is uniform over all of `u64`; it is called only if there is a retry.
+    pub fn receive_head(
         &mut self,
         elapsed: Duration,
         head: Result<Head, TransportError>,
@@ -221,18 +211,18 @@ impl<'a> Transfer<'a> {
         let head = match head {
             Ok(head) => head,
             Err(error) => {
-                let refusal = Refusal::NoReply(Side::Media, error);
-                return self.refuse(elapsed, refusal, None, None, random);
+                let error = TransferError::Transport(Peer::Media, error);
+                return self.fail(elapsed, &error, None, None, random);
             }
         };
         self.media = Some((head.status, head.length.is_some()));
-        let refusal = match media::classify(head.status, false) {
+        let error = match media::classify(head.status, false) {
             MediaStatus::Whole => {
                 return Step::Put(Put {
                     destination: self.destination.clone(),
                     length: head.length,
-                    patience: self.settings.attempt_timeout,
-                    give_up_at: self.settings.deadline,
+                    progress_timeout: self.settings.attempt_timeout,
+                    attempt_deadline: self.settings.deadline,
                 });
             }
             MediaStatus::Redirect => {
@@ -243,141 +233,90 @@ impl<'a> Transfer<'a> {
                         self.next_url = url;
                         return self.get(elapsed);
                     }
-                    Err(error) => Refusal::Redirect(error),
+                    Err(error) => TransferError::Redirect(error),
                 }
             }
-            _ => Refusal::Media(head.status),
+            _ => TransferError::Media(head.status),
         };
         let (status, retry_after) = (Some(head.status), head.retry_after.as_deref());
-        self.refuse(elapsed, refusal, status, retry_after, random)
+        self.fail(elapsed, &error, status, retry_after, random)
     }
 
-    /// Takes what became of storing the clip, `elapsed` after the start.
-    pub fn stored(
+    /// Takes the outcome of a [`Put`], `elapsed` after the start of the call, and gives the next step. `random` is
+    /// as in [`Transfer::receive_head`].
+    pub fn receive_outcome(
         &mut self,
         elapsed: Duration,
         outcome: Result<Digest, PutError>,
         random: impl FnOnce() -> u64,
     ) -> Step {
-        match outcome {
-            Ok(digest) => Step::Done(Ok(SavedClip {
-                clip: self.clip.clone(),
-                digest,
-            })),
-            Err(PutError::NoReply(_, TransportError::TimedOut))
+        let media_status = self.media.map(|(status, _)| status);
+        let (error, status, retry_after) = match outcome {
+            Ok(digest) => {
+                return Step::Done(Ok(SavedClip {
+                    clip: self.clip.clone(),
+                    digest,
+                }));
+            }
+            Err(PutError::Transport(_, TransportError::TimedOut))
                 if elapsed >= self.settings.deadline =>
             {
-                self.refuse(elapsed, Refusal::Unfinished, None, None, random)
+                (TransferError::Unfinished, None, None)
             }
-            Err(PutError::NoReply(side, error)) => {
-                let status = match side {
-                    Side::Media => self.media.map(|(status, _)| status),
-                    Side::Destination => None,
-                };
-                self.refuse(elapsed, Refusal::NoReply(side, error), status, None, random)
+            Err(PutError::Transport(peer, error)) => {
+                let status = media_status.filter(|_| peer == Peer::Media);
+                (TransferError::Transport(peer, error), status, None)
             }
-            Err(PutError::NotFootage(error)) => {
-                let status = self.media.map(|(status, _)| status);
-                self.refuse(elapsed, Refusal::NotFootage(error), status, None, random)
-            }
-            Err(PutError::Refused {
+            Err(PutError::Stream(error)) => (TransferError::Stream(error), media_status, None),
+            Err(PutError::Status {
                 status,
                 retry_after,
                 body,
             }) => {
-                let words = text::words(&body).map(|line| self.destination.redact(&line));
-                let refusal = Refusal::Destination(status, words);
-                self.refuse(
-                    elapsed,
-                    refusal,
-                    Some(status),
-                    retry_after.as_deref(),
-                    random,
-                )
+                let message = text::words(&body).map(|line| self.destination.redact(&line));
+                let error = TransferError::Destination(status, message);
+                (error, Some(status), retry_after)
             }
-        }
+        };
+        self.fail(elapsed, &error, status, retry_after.as_deref(), random)
     }
 
     fn get(&self, elapsed: Duration) -> Step {
-        let Settings {
-            deadline,
-            attempt_timeout,
-            ..
-        } = *self.settings;
         Step::Get(Get {
             url: self.next_url.clone(),
-            give_up_at: deadline.min(elapsed + attempt_timeout),
+            attempt_deadline: self.attempts.attempt_deadline(elapsed),
         })
     }
 
-    fn refuse(
+    fn fail(
         &mut self,
         elapsed: Duration,
-        refusal: Refusal,
+        error: &TransferError,
         status: Option<u16>,
         retry_after: Option<&str>,
         random: impl FnOnce() -> u64,
     ) -> Step {
-        let asked_for =
-            retry_after.and_then(|value| retry::retry_after(value, self.started + elapsed));
-        let again = refusal.retryability();
-        let refused = Refused { refusal, status };
-        let Self {
-            settings, attempts, ..
-        } = *self;
-        match retry::decide(settings, again, attempts, elapsed, asked_for, random) {
-            RetryDecision::Permanent => Step::Done(Err(ClipError::Permanent(self.failure(
-                &refused,
-                StopReason::NotRetryable,
-                None,
-            )))),
-            RetryDecision::Transient(ending, wait) => self.transient(&refused, ending, wait),
-            RetryDecision::Retry(at) => {
-                self.not_before = at;
-                self.refused = Some(refused);
-                if at < settings.deadline {
-                    return Step::Wait(at);
-                }
-                self.out_of_time(elapsed)
-            }
+        let failure = self.failure(error, status);
+        match self.attempts.fail(elapsed, failure, retry_after, random) {
+            Ok(until) => Step::Wait(until),
+            Err(error) => Step::Done(Err(error)),
         }
     }
 
-    fn out_of_time(&self, elapsed: Duration) -> Step {
-        let wait = Some(self.not_before.saturating_sub(elapsed));
-        match &self.refused {
-            Some(refused) => self.transient(refused, StopReason::PastDeadline, wait),
-            None => {
-                let refused = Refused {
-                    refusal: Refusal::OutOfTime,
-                    status: None,
-                };
-                self.transient(&refused, StopReason::NotRetryable, wait)
-            }
-        }
-    }
-
-    fn transient(&self, refused: &Refused, ending: StopReason, wait: Option<Duration>) -> Step {
-        let seconds = wait.map(whole_seconds).filter(|seconds| *seconds > 0);
-        Step::Done(Err(ClipError::Transient(
-            self.failure(refused, ending, seconds),
-        )))
-    }
-
-    fn failure(&self, refused: &Refused, ending: StopReason, seconds: Option<u32>) -> Failure {
+    fn failure(&self, error: &TransferError, status: Option<u16>) -> AttemptFailure {
         let context = Context {
-            media: &self.settings.shown(self.next_url.authority()),
-            destination: &self.settings.shown(self.destination.url().authority()),
+            media: &self.settings.redact(self.next_url.authority()),
+            destination: &self.settings.redact(self.destination.url().authority()),
             has_length: self.media.is_some_and(|(_, has_length)| has_length),
         };
-        let message = refused.refusal.message(self.settings, context);
-        Failure {
-            kind: refused.refusal.kind(),
-            message: message + &ending.message(self.settings, self.attempts),
-            status: refused.status,
+        AttemptFailure {
+            kind: error.kind(),
+            message: error.message(self.settings, context),
+            server_message: String::new(),
+            status,
             request_id: self.clip.request_id.clone(),
-            attempts: self.attempts,
-            retry_after_seconds: seconds,
+            retryability: error.retryability(),
+            min_retry_after: None,
         }
     }
 }

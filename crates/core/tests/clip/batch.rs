@@ -3,47 +3,48 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use mv_clip_core::api::{Clip, Reply, Request, TransportError};
+use mv_clip_core::api::Clip;
 use mv_clip_core::batch::{Batch, Step};
 use mv_clip_core::error::{ClipError, FailureKind};
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
+use mv_clip_core::transport::{Request, Response, TransportError};
 use proptest::prelude::*;
 
 use crate::simulation::*;
 
-/// How a simulated batch went.
+/// The outcome of a simulated batch.
 pub(crate) struct Calls {
     pub(crate) results: Vec<Result<Clip, ClipError>>,
     sent: Vec<Sent>,
     pub(crate) took: Duration,
-    /// How late the driver woke for the last time.
+    /// How late the driver's last wake-up was.
     pub(crate) late: Duration,
 }
 
-/// What a batch is driven in: a server, and a host that may be slow.
+/// The environment of a batch: a server, and a host that may be slow.
 pub(crate) trait World {
-    /// What becomes of a request that is sent now, for the clip with this index.
+    /// The exchange for a request that is sent now, for the clip with this index.
     fn answer(&mut self, now: Duration, index: usize, request: &Request) -> Exchange;
 
-    /// The randomness of retries.
+    /// The random number for the jitter of a retry.
     fn random(&mut self) -> u64 {
         0
     }
 
-    /// How much later than it asked to the driver wakes.
+    /// How late the driver's next wake-up is.
     fn late(&mut self) -> Duration {
         Duration::ZERO
     }
 
-    /// Learns what a request came to for the driver, which woke so late for it.
+    /// Is called with the outcome of a request when the driver wakes up for it, so late.
     fn back(
         &mut self,
         _now: Duration,
         _late: Duration,
         _index: usize,
-        _outcome: &Result<Reply, TransportError>,
+        _outcome: &Result<Response, TransportError>,
     ) {
     }
 }
@@ -54,7 +55,7 @@ impl<F: FnMut(Duration, usize, &Request) -> Exchange> World for F {
     }
 }
 
-/// A request: when it was sent, for which clip, and whether a redirect asked for it.
+/// A request: when it was sent, for which clip, and whether it follows a redirect.
 pub(crate) struct Sent {
     at: Duration,
     index: usize,
@@ -67,8 +68,7 @@ impl Calls {
     }
 }
 
-/// Runs a batch of `count` clips against a server that is asked with the time, the clip and the
-/// request.
+/// Runs a batch of `count` clips. The server gets the time, the index of the clip and the request.
 fn run(
     count: usize,
     variables: &[(&'static str, &str)],
@@ -85,17 +85,20 @@ fn run(
 struct Coming {
     index: usize,
     at: Duration,
-    give_up_at: Duration,
-    outcome: Result<Reply, TransportError>,
+    attempt_deadline: Duration,
+    outcome: Result<Response, TransportError>,
 }
 
-/// Does what the batch says, as `component/drive.rs` does.
+/// Drives a batch as `mv-clip-guest` does.
 pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
     let (mut sent, mut wakes) = (Vec::new(), 0);
     let (mut now, mut late) = (Duration::ZERO, Duration::ZERO);
     let mut coming: Vec<Coming> = Vec::new();
     loop {
-        let next_reply = coming.iter().map(|one| one.at.min(one.give_up_at)).min();
+        let next_reply = coming
+            .iter()
+            .map(|one| one.at.min(one.attempt_deadline))
+            .min();
         let until = match batch.resume(now) {
             Step::Send(index, request) => {
                 assert!(sent.len() < 10_000, "no end of requests");
@@ -109,7 +112,7 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
                 coming.push(Coming {
                     index,
                     at: now.saturating_add(takes),
-                    give_up_at: request.give_up_at,
+                    attempt_deadline: request.attempt_deadline,
                     outcome,
                 });
                 continue;
@@ -119,10 +122,10 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
                 next_reply.unwrap_or(until).min(until)
             }
             Step::Await => next_reply.expect("a reply to await"),
-            Step::Done => {
+            Step::Done(results) => {
                 assert!(coming.is_empty(), "replies that nobody awaits");
                 return Calls {
-                    results: batch.into_results().collect(),
+                    results,
                     sent,
                     took: now,
                     late,
@@ -134,8 +137,8 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
         late = world.late();
         now = until + late;
         for one in std::mem::take(&mut coming) {
-            // Once it is time to give up nothing else counts, also where a reply came before.
-            let outcome = if now >= one.give_up_at {
+            // Past its deadline a request times out, even if the response arrived before.
+            let outcome = if now >= one.attempt_deadline {
                 Err(TransportError::TimedOut)
             } else if now >= one.at {
                 one.outcome
@@ -157,7 +160,7 @@ fn after(ms: u64, exchange: Exchange) -> Exchange {
 }
 
 #[test]
-fn nothing_asked_is_nothing_done() {
+fn an_empty_batch_is_done() {
     let calls = run(0, &[], |_, _, _| clip());
     assert_eq!((calls.results.len(), calls.took), (0, Duration::ZERO));
 }
@@ -174,7 +177,7 @@ fn requests_are_in_flight_together_and_sends_are_paced() {
 }
 
 #[test]
-fn redirects_are_sent_at_once_and_paid_for_afterwards() {
+fn redirects_are_sent_at_once_and_delay_the_next_request() {
     let calls = run(3, &[], |_, _, request| match request.url.path() {
         "/shard" => clip(),
         _ => redirect("https://n7.meraki.com/shard"),
@@ -195,21 +198,23 @@ fn outcomes_stay_in_the_order_of_the_requests() {
 }
 
 #[test]
-fn a_request_that_is_refused_leaves_the_others_alone() {
+fn an_invalid_request_is_its_result() {
     let settings = Settings::from_variables::<&str, &str>([]).unwrap();
     let bad = ClipRequest::parse("x", "", "", None);
     let mut batch = Batch::new(&settings, [bad], Timestamp::parse(STARTED).unwrap());
-    assert_eq!(batch.resume(Duration::ZERO), Step::Done);
-    assert!(batch.into_results().all(|result| result.is_err()));
+    let Step::Done(results) = batch.resume(Duration::ZERO) else {
+        panic!("something to do");
+    };
+    assert!(matches!(results.as_slice(), [Err(_)]));
 }
 
 #[test]
-fn one_429_holds_back_all() {
+fn one_429_delays_all() {
     let calls = run(6, &[], |_, index, _| match index {
         0 => after(500, retry_after(429, "10")),
         _ => after(5_000, clip()),
     });
-    // Three were out before the reply came; the others go on when the first may.
+    // Three were sent before the response arrived; the others continue when the first may.
     assert_eq!(calls.sent[2].at, Duration::from_millis(400));
     assert!(
         calls.sent[3..]
@@ -221,7 +226,7 @@ fn one_429_holds_back_all() {
 }
 
 #[test]
-fn a_429_beyond_the_deadline_ends_those_that_wait() {
+fn a_429_past_the_deadline_fails_all_waiting_clips() {
     let calls = run(6, &[], |_, index, _| match index {
         0 => after(500, retry_after(429, "600")),
         _ => after(1_000, clip()),
@@ -243,7 +248,7 @@ fn a_429_beyond_the_deadline_ends_those_that_wait() {
 }
 
 #[test]
-fn one_deadline_is_over_all() {
+fn one_deadline_applies_to_all() {
     let variables = [
         ("MV_CLIP_DEADLINE_SECONDS", "2"),
         ("MV_CLIP_REQUESTS_PER_SECOND", "1"),
@@ -259,8 +264,8 @@ fn one_deadline_is_over_all() {
 }
 
 #[test]
-fn a_foreign_client_that_eats_half_of_the_limit_loses_no_clip() {
-    // The mock's limit: 10/s with a burst of 10; somebody else takes 5/s of it.
+fn no_clip_is_lost_if_another_client_uses_half_of_the_limit() {
+    // The mock's limit: 10/s with a burst of 10; another client uses 5/s of it.
     let mut tokens = VecDeque::from([Duration::ZERO; 10]);
     let mut next_token = Duration::from_millis(200);
     let calls = run(100, &[("MV_CLIP_REQUESTS_PER_SECOND", "8")], |now, _, _| {
@@ -287,7 +292,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn the_makespan_is_the_pace_and_one_latency(
+    fn the_duration_is_the_pace_and_one_latency(
         count in 1_usize..120, rate in 1_u32..=100, latency in 0_u64..5_000,
     ) {
         let rate_setting = rate.to_string();
@@ -300,7 +305,7 @@ proptest! {
     }
 
     #[test]
-    fn pace_and_deadline_hold_whatever_the_server_does(
+    fn pace_and_deadline_always_hold(
         count in 1_usize..40, rate in 1_u32..=50, deadline in 1_u64..60,
         exchanges in prop::collection::vec(crate::properties::exchange(), 60),
     ) {

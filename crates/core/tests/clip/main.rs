@@ -1,6 +1,6 @@
-//! The behaviour of one clip, in simulated time.
+//! The behavior of the state machines, in simulated time.
 
-// For clippy, which knows helpers as test code by this alone.
+// So that clippy treats helpers as test code.
 #![cfg(test)]
 
 mod batch;

@@ -1,16 +1,16 @@
-//! What holds whatever the server does.
+//! Properties that hold for any behavior of the server.
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
+use mv_clip_core::transport::TransportError;
 use proptest::prelude::*;
 
 use crate::simulation::*;
 
-/// The key, where a message is cut.
+/// The API key, at the position where a message is cut.
 const ECHO: &str = r#"{"errors":["                                                                                                         k3y-0f-s0mebody"]}"#;
 
-/// What may come where a clip's URL is due.
+/// Bodies of a 2xx response.
 pub(crate) const BODIES: &[&str] = &[
     "",
     "<html>",
@@ -22,7 +22,7 @@ pub(crate) const BODIES: &[&str] = &[
     ECHO,
 ];
 
-/// Where a redirect may lead, to good places and bad ones.
+/// Targets of redirects, allowed and not.
 pub(crate) const LOCATIONS: &[&str] = &[
     "/x",
     "https://n1.meraki.com/x",
@@ -78,7 +78,7 @@ pub(crate) fn exchange() -> impl Strategy<Value = Exchange> {
         2 => failed.prop_map(fault),
         1 => Just(silence()),
     ];
-    // Most replies come quickly, as real ones do.
+    // Most responses arrive quickly, as real ones do.
     let takes = prop_oneof![3 => 0_u64..300, 1 => 0_u64..40_000];
     (exchange, takes).prop_map(|(exchange, ms)| match exchange.takes {
         Duration::MAX => exchange,
@@ -116,7 +116,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn every_call_keeps_its_bounds(
+    fn every_call_keeps_its_limits(
         (simulation, attempts, deadline, rate) in simulation(),
         exchanges in prop::collection::vec(exchange(), 60),
     ) {
@@ -126,10 +126,10 @@ proptest! {
 
         prop_assert!(call.took <= deadline, "{:?} of {deadline:?}", call.took);
         for (at, request) in &call.sent {
-            prop_assert!(*at < deadline && request.give_up_at <= deadline);
+            prop_assert!(*at < deadline && request.attempt_deadline <= deadline);
         }
 
-        // An attempt is a request and its redirects; there are at most three of those.
+        // An attempt is a request and at most three redirects.
         prop_assert!(call.sent.len() <= usize::try_from(attempts).unwrap() * 4);
         if let Err(error) = &call.result {
             let failure = error.failure();
@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn a_failure_before_any_request_leaves_none_to_the_server((simulation, ..) in simulation()) {
+    fn a_failure_with_zero_attempts_has_sent_no_request((simulation, ..) in simulation()) {
         let call = simulation.run_against(|_| silence());
         if call.result.as_ref().is_err_and(|error| error.failure().attempts == 0) {
             prop_assert!(call.sent.is_empty() && call.took.is_zero());

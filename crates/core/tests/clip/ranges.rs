@@ -1,8 +1,8 @@
-//! How ranges are cut, whatever they are.
+//! How ranges are split.
 
 use std::time::Duration;
 
-use mv_clip_core::events::{LONGEST_RANGE, range};
+use mv_clip_core::events::{MAX_RANGE, range};
 use mv_clip_core::request::Window;
 use mv_clip_core::time::Timestamp;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 const SERIAL: &str = "Q2XX-ABCD-1234";
 const DAY_MS: u64 = 86_400_000;
 
-/// What a clock shows that is so many minutes ahead of UTC.
+/// The local time of a clock that is so many minutes ahead of UTC.
 fn shown(at: Timestamp, minutes: i16) -> String {
     let offset = Duration::from_secs(u64::from(minutes.unsigned_abs()) * 60);
     let local = if minutes < 0 {
@@ -24,7 +24,7 @@ fn shown(at: Timestamp, minutes: i16) -> String {
     format!("{}{sign}{hours:02}:{rest:02}", local.trim_end_matches('Z'))
 }
 
-/// The days on which Europe and North America change their clocks, and others with a midnight to cross.
+/// Days on which Europe and North America change their clocks, and others before a new year or month.
 const DAYS: &[&str] = &[
     "2026-03-08T10:00:00Z",
     "2026-03-29T01:00:00Z",
@@ -50,22 +50,22 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn a_range_is_as_few_windows_as_there_can_be_without_a_gap_or_an_overlap(
+    fn a_range_is_split_into_the_fewest_windows_without_gaps(
         start in start(),
         length in length(),
-        // The clock may change its offset in between.
+        // The offset may change between start and end.
         offsets in (-720_i16..=840, -720_i16..=840),
     ) {
         let end = start + length;
         let windows = range(SERIAL, &shown(start, offsets.0), &shown(end, offsets.1), Some(3)).unwrap();
-        let fewest = length.as_millis().div_ceil(Window::LONGEST.as_millis());
+        let fewest = length.as_millis().div_ceil(Window::MAX_LENGTH.as_millis());
         prop_assert_eq!(windows.len() as u128, fewest);
         let mut next = start;
         for request in &windows {
             let (from, to) = (request.window.start(), request.window.end());
             prop_assert_eq!(from, next);
             let long = to.since(from);
-            prop_assert!(long >= Window::SHORTEST && long <= Window::LONGEST, "{:?}", long);
+            prop_assert!(long >= Window::MIN_LENGTH && long <= Window::MAX_LENGTH, "{:?}", long);
             prop_assert_eq!(request.imager_id, Some(3));
             next = to;
         }
@@ -73,8 +73,8 @@ proptest! {
     }
 
     #[test]
-    fn a_longer_range_is_refused(start in start(), over in 1_u64..DAY_MS) {
-        let end = start + LONGEST_RANGE + Duration::from_millis(over);
+    fn a_longer_range_is_rejected(start in start(), over in 1_u64..DAY_MS) {
+        let end = start + MAX_RANGE + Duration::from_millis(over);
         prop_assert!(range(SERIAL, &start.to_string(), &end.to_string(), None).is_err());
     }
 }

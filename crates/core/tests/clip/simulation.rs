@@ -1,28 +1,29 @@
-//! A driver whose clock jumps, and a server that answers from a list.
+//! A driver with a simulated clock, and a server with a list of responses.
 
 use std::time::Duration;
 
-use mv_clip_core::api::{Clip, Reply, Request, TransportError};
+use mv_clip_core::api::Clip;
 use mv_clip_core::error::ClipError;
 use mv_clip_core::fetch::{Fetch, Step};
 use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
+use mv_clip_core::transport::{Request, Response, TransportError};
 
 pub const KEY: &str = "k3y-0f-s0mebody";
 pub const MEDIA: &str = "https://spn49.meraki.com/stream/t0ken";
-/// A minute and more after the footage of `Simulation::new` is available.
+/// More than a minute after the footage of `Simulation::new` is available.
 pub const STARTED: &str = "2026-03-12T15:00:00Z";
 
 /// What the simulated server does with one request.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub takes: Duration,
-    pub outcome: Result<Reply, TransportError>,
+    pub outcome: Result<Response, TransportError>,
 }
 
 pub fn reply(status: u16, body: &str) -> Exchange {
-    let reply = Reply {
+    let reply = Response {
         status,
         location: None,
         retry_after: None,
@@ -62,7 +63,7 @@ pub fn fault(error: TransportError) -> Exchange {
     }
 }
 
-/// Never answers: the driver gives up when the request says so.
+/// No response: the driver times out at the request's deadline.
 pub fn silence() -> Exchange {
     Exchange {
         takes: Duration::MAX,
@@ -76,21 +77,21 @@ pub struct Simulation {
     pub started: Timestamp,
     pub request: ClipRequest,
     pub random: u64,
-    /// How much longer than asked for each wait takes.
+    /// How much longer than requested each wait takes.
     pub late_by: Duration,
 }
 
-/// How a simulated call went.
+/// The outcome of a simulated call.
 #[derive(Debug)]
 pub struct Call {
     pub result: Result<Clip, ClipError>,
-    /// When each request was sent, and what it was.
+    /// When each request was sent, and the request.
     pub sent: Vec<(Duration, Request)>,
     pub took: Duration,
 }
 
 impl Simulation {
-    /// Two minutes of footage, long since available; jitter at its smallest.
+    /// Two minutes of available footage; jitter is zero.
     pub fn new() -> Self {
         Self {
             variables: vec![("MERAKI_DASHBOARD_API_KEY", KEY.into())],
@@ -116,7 +117,7 @@ impl Simulation {
         self
     }
 
-    /// Runs one call. Each exchange must be used, and none may be missing.
+    /// Runs one call. It must use all exchanges and no more.
     pub fn run(&self, exchanges: impl IntoIterator<Item = Exchange>) -> Call {
         let mut exchanges = exchanges.into_iter();
         let call = self.run_against(|_| exchanges.next().expect("a request too many"));
@@ -155,11 +156,14 @@ impl Simulation {
                 }
                 Step::Send(request) => {
                     assert!(call.sent.len() < 1_000, "no end of requests");
-                    assert!(request.give_up_at > call.took, "no time for the request");
+                    assert!(
+                        request.attempt_deadline > call.took,
+                        "no time for the request"
+                    );
                     let Exchange { takes, mut outcome } = server(&request);
                     call.sent.push((call.took, request.clone()));
-                    if call.took.saturating_add(takes) >= request.give_up_at {
-                        call.took = request.give_up_at;
+                    if call.took.saturating_add(takes) >= request.attempt_deadline {
+                        call.took = request.attempt_deadline;
                         outcome = Err(TransportError::TimedOut);
                     } else {
                         call.took += takes;

@@ -1,32 +1,33 @@
-//! One `PUT` whose body is written piece by piece.
+//! [`Upload`]: one `PUT` whose body is written piece by piece.
 
-use mv_clip_core::api::TransportError;
-use mv_clip_core::transfer::{MAX_WORDS, Put, PutError, Side};
+use mv_clip_core::transfer::{MAX_ERROR_BODY, Peer, Put, PutError};
+use mv_clip_core::transport::TransportError;
 
+use super::progress_timeout::ProgressTimeout;
 use crate::clock::Clock;
 use crate::error_code::{BROKEN, transport_error};
-use crate::incoming::{Body, Response, text};
+use crate::incoming::{Body, PendingResponse, header};
 use crate::outgoing;
 use crate::wasi::http::outgoing_handler;
 use crate::wasi::http::types::{IncomingResponse, Method, OutgoingBody};
 use crate::wasi::io::poll::Pollable;
 use crate::wasi::io::streams::OutputStream;
-use super::patience::Patience;
 
-/// A destination that has the end of the clip to come, and says that it is stored.
-const TOO_SOON: TransportError =
+/// The destination responded with success before the end of the clip.
+const EARLY_RESPONSE: TransportError =
     TransportError::Connection("it answered before it had the whole clip");
 
-/// A request on its way. Each resource stands before the one that it is a child of, to be dropped
-/// first. Dropped before [`Upload::finish`], the body has no end, and the destination stores nothing.
+/// A request whose body is being sent. The resources are dropped in this order: children before their parents. If it
+/// is dropped before [`Upload::finish`], the body is incomplete, and the destination stores nothing.
 pub(crate) struct Upload {
     ready: Pollable,
     stream: OutputStream,
     body: OutgoingBody,
-    response: Response,
+    response: PendingResponse,
 }
 
 impl Upload {
+    /// Sends the head of the request.
     pub(crate) fn start(clock: &Clock, put: &Put) -> Result<Self, PutError> {
         Self::send(clock, put).map_err(failed)
     }
@@ -42,28 +43,29 @@ impl Upload {
         let request = outgoing::request(&Method::Put, put.destination.url(), &fields)?;
         let body = request.body().map_err(|()| BROKEN)?;
         let stream = body.write().map_err(|()| BROKEN)?;
-        // Hosts count the sending of the body as time to the first byte.
-        let left = put.give_up_at.saturating_sub(clock.elapsed());
-        let options = outgoing::options(put.patience.min(left), left, put.patience.min(left));
+        // For hosts the time to the first byte includes the time to send the body.
+        let left = put.attempt_deadline.saturating_sub(clock.elapsed());
+        let timeout = put.progress_timeout.min(left);
+        let options = outgoing::options(timeout, left, timeout);
         let future = outgoing_handler::handle(request, Some(options))
             .map_err(|code| transport_error(&code))?;
         Ok(Self {
             ready: stream.subscribe(),
             stream,
             body,
-            response: Response::of(future),
+            response: PendingResponse::of(future),
         })
     }
 
-    /// Ready when the destination has answered.
-    pub(crate) fn answered(&self) -> &Pollable {
+    /// Is ready when the destination has responded.
+    pub(crate) fn responded(&self) -> &Pollable {
         self.response.pollable()
     }
 
-    /// Fails where the destination has answered already, with what it says.
-    pub(crate) fn check(&self, patience: &Patience<'_>) -> Result<(), PutError> {
+    /// Fails if the destination has responded already.
+    pub(crate) fn check(&self, timeout: &ProgressTimeout<'_>) -> Result<(), PutError> {
         match self.response.take() {
-            Some(early) => Err(too_soon(early, patience)),
+            Some(response) => Err(early_response(response, timeout)),
             None => Ok(()),
         }
     }
@@ -71,37 +73,37 @@ impl Upload {
     /// Sends the next bytes.
     pub(crate) fn write(
         &mut self,
-        patience: &mut Patience<'_>,
+        timeout: &mut ProgressTimeout<'_>,
         mut bytes: &[u8],
     ) -> Result<(), PutError> {
         while !bytes.is_empty() {
             let Some(room) = self.stream.check_write().ok() else {
-                return Err(self.closed(patience));
+                return Err(self.closed(timeout));
             };
             let room = usize::try_from(room).unwrap_or(usize::MAX);
             let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
             if now.is_empty() {
-                let wait = patience.wait(&[&self.ready, self.answered()]);
+                let wait = timeout.wait(&[&self.ready, self.responded()]);
                 wait.map_err(failed)?;
-                self.check(patience)?;
+                self.check(timeout)?;
                 continue;
             }
             if self.stream.write(now).is_err() {
-                return Err(self.closed(patience));
+                return Err(self.closed(timeout));
             }
             bytes = later;
-            patience.moved().map_err(failed)?;
+            timeout.reset().map_err(failed)?;
         }
         Ok(())
     }
 
-    /// Why the body is taken no more: the reply says so.
-    fn closed(&self, patience: &Patience<'_>) -> PutError {
-        too_soon(patience.take(&self.response), patience)
+    /// Why the destination closed the body: its response says so.
+    fn closed(&self, timeout: &ProgressTimeout<'_>) -> PutError {
+        early_response(timeout.take(&self.response), timeout)
     }
 
-    /// Ends the body, and waits for the destination to say that it is stored.
-    pub(crate) fn finish(self, patience: &mut Patience<'_>) -> Result<(), PutError> {
+    /// Ends the body, and waits until the destination confirms that the clip is stored.
+    pub(crate) fn finish(self, timeout: &mut ProgressTimeout<'_>) -> Result<(), PutError> {
         let Self {
             ready,
             stream,
@@ -110,50 +112,55 @@ impl Upload {
         } = self;
         drop(ready);
         drop(stream);
-        // What went wrong here, the reply says too.
+        // An error here shows in the response too.
         let _ = OutgoingBody::finish(body, None);
-        patience.moved().map_err(failed)?;
-        let reply = patience.take(&response);
-        judge(reply, patience)
+        timeout.reset().map_err(failed)?;
+        let response = timeout.take(&response);
+        check_status(response, timeout)
     }
 }
 
-/// A reply before the end of the body: no success, whatever it says.
-fn too_soon(reply: Result<IncomingResponse, TransportError>, patience: &Patience<'_>) -> PutError {
-    judge(reply, patience).err().unwrap_or(failed(TOO_SOON))
+/// The error for a response before the end of the body, whatever its status.
+fn early_response(
+    response: Result<IncomingResponse, TransportError>,
+    timeout: &ProgressTimeout<'_>,
+) -> PutError {
+    let result = check_status(response, timeout);
+    result.err().unwrap_or(failed(EARLY_RESPONSE))
 }
 
-fn judge(
-    reply: Result<IncomingResponse, TransportError>,
-    patience: &Patience<'_>,
+/// Fails for any status but 2xx.
+fn check_status(
+    response: Result<IncomingResponse, TransportError>,
+    timeout: &ProgressTimeout<'_>,
 ) -> Result<(), PutError> {
-    let response = reply.map_err(failed)?;
+    let response = response.map_err(failed)?;
     let status = response.status();
     if (200..300).contains(&status) {
         return Ok(());
     }
-    let retry_after = text(&response.headers(), "retry-after");
-    Err(PutError::Refused {
+    let retry_after = header(&response.headers(), "retry-after");
+    Err(PutError::Status {
         status,
         retry_after,
-        body: words(&response, patience.last()),
+        body: error_body(&response, timeout.last()),
     })
 }
 
-/// What the destination says, as far as it comes in time.
-fn words(response: &IncomingResponse, mut patience: Patience<'_>) -> Vec<u8> {
-    let mut words = Vec::new();
+/// The start of the body of an error response, as far as it arrives in time.
+fn error_body(response: &IncomingResponse, mut timeout: ProgressTimeout<'_>) -> Vec<u8> {
+    let mut read = Vec::new();
     let Ok(body) = Body::of(response) else {
-        return words;
+        return read;
     };
-    while words.len() < MAX_WORDS
-        && let Ok(Some(more)) = patience.read(&body, MAX_WORDS - words.len())
+    while read.len() < MAX_ERROR_BODY
+        && let Ok(Some(more)) = timeout.read(&body, MAX_ERROR_BODY - read.len())
     {
-        words.extend(more);
+        read.extend(more);
     }
-    words
+    read
 }
 
 fn failed(error: TransportError) -> PutError {
-    PutError::NoReply(Side::Destination, error)
+    PutError::Transport(Peer::Destination, error)
 }

@@ -61,7 +61,7 @@ pub struct RateLimiter {
 
 struct Shared {
     limit: RateLimit,
-    /// Held by the request that is next. Waiting for the bucket alone, whoever wakes first would go
+    /// Held by the request that is next. Without it the request that wakes first would go
     /// first; tokio's mutex is fair.
     next: Mutex<()>,
     bucket: Bucket<Uptime>,
@@ -126,10 +126,12 @@ impl Clock for Uptime {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
     use std::time::Duration;
 
     use governor::clock::FakeRelativeClock;
-    use tokio::time::timeout;
+    use tokio::time::{advance, timeout};
 
     use super::*;
 
@@ -213,24 +215,29 @@ mod tests {
         );
     }
 
-    #[tokio::test]
+    /// A timer is late by up to a millisecond, and so is a request that waits for it.
+    fn milliseconds(since: Instant) -> u128 {
+        since.elapsed().as_millis()
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn who_comes_while_a_turn_is_free_does_not_push_in() {
         let limiter = RateLimiter::new(limit(20, 1));
         limiter.until_ready().await;
-        let started = Instant::now();
         let waiting = limiter.clone();
         let waiting = tokio::spawn(async move { waiting.until_ready().await });
         tokio::task::yield_now().await;
-        // The only thread is busy until after the turn of the one that waits.
-        while started.elapsed() < 80 * MILLISECOND {
-            std::hint::spin_loop();
-        }
-        let pushing_in = timeout(Duration::ZERO, limiter.until_ready()).await;
-        assert!(pushing_in.is_err());
+        // It is late: the one that waits could go, and has not noticed yet.
+        let mut late = pin!(advance(80 * MILLISECOND));
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(late.as_mut().poll(context).is_pending());
+        let mut pushing_in = pin!(limiter.until_ready());
+        assert!(pushing_in.as_mut().poll(context).is_pending());
+        assert!(!waiting.is_finished());
         waiting.await.unwrap();
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn who_gives_up_uses_up_nothing() {
         let limiter = RateLimiter::new(limit(2, 1));
         limiter.until_ready().await;
@@ -240,8 +247,19 @@ mod tests {
         let (first, second, third) = tokio::join!(give_up(), give_up(), give_up());
         assert!(first.is_err() && second.is_err() && third.is_err());
         limiter.until_ready().await;
-        let waited = started.elapsed();
-        assert!(waited >= 490 * MILLISECOND, "{waited:?}");
-        assert!(waited < 950 * MILLISECOND, "{waited:?}");
+        let waited = milliseconds(started);
+        assert!((500..=501).contains(&waited), "{waited}");
+    }
+
+    /// The same as with a clock of its own, by the one that tokio sleeps by.
+    #[tokio::test(start_paused = true)]
+    async fn turns_come_by_the_clock_that_is_slept_by() {
+        let limiter = RateLimiter::new(limit(10, 10));
+        let started = Instant::now();
+        for expected in [0, 0, 0, 0, 0, 0, 0, 0, 100, 200, 300] {
+            limiter.until_ready().await;
+            let found = milliseconds(started);
+            assert!((expected..=expected + 1).contains(&found), "{found}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::advance;
 
 use super::{call, host, watched};
 use crate::guest;
-use crate::simulated::Stopped;
+use crate::simulated::{Stopped, at_once};
 
 const WALL_TIME: Duration = Duration::from_secs(180);
 
@@ -56,7 +56,7 @@ async fn lasting(order: &'static str) {
     }
     assert!(!lasting.is_finished(), "stopped before its time");
     advance(2 * TICK).await;
-    assert_eq!(out_of_time(lasting.await.unwrap()), Phase::Running);
+    assert_eq!(out_of_time(at_once(lasting).await.unwrap()), Phase::Running);
     assert_eq!(call(&host, "quiet").await.unwrap(), "u");
 }
 
@@ -77,7 +77,8 @@ fn a_guest_that_never_starts_is_stopped() {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::never_starts(), ONE_AT_A_TIME);
         let settings = Settings::default();
-        let (result, ()) = tokio::join!(host.instance(&settings), advance(WALL_TIME + TICK));
+        let end = advance(WALL_TIME + TICK);
+        let (result, ()) = at_once(async { tokio::join!(host.instance(&settings), end) }).await;
         assert_eq!(out_of_time(result), Phase::Starting);
     });
 }
@@ -92,7 +93,7 @@ fn calls_beyond_the_limit_wait_for_their_turn() {
         yield_now().await;
         assert!(!second.is_finished());
         drop(first);
-        assert_eq!(second.await.unwrap().unwrap(), "u");
+        assert_eq!(at_once(second).await.unwrap().unwrap(), "u");
     });
 }
 
@@ -104,7 +105,7 @@ fn waiting_for_a_turn_is_within_the_wall_time() {
         let first = host.instance(&Settings::default()).await.unwrap();
         let second = started(&host, "answer").await;
         advance(WALL_TIME + TICK).await;
-        assert_eq!(out_of_time(second.await.unwrap()), Phase::Waiting);
+        assert_eq!(out_of_time(at_once(second).await.unwrap()), Phase::Waiting);
         // Whoever gave up takes no turn.
         drop(first);
         assert_eq!(call(&host, "answer").await.unwrap(), "u");
@@ -125,7 +126,7 @@ fn the_wall_time_of_a_call_that_waited_is_no_longer() {
             yield_now().await;
         }
         advance(WALL_TIME + TICK - waited).await;
-        assert_eq!(out_of_time(second.await.unwrap()), Phase::Running);
+        assert_eq!(out_of_time(at_once(second).await.unwrap()), Phase::Running);
     });
 }
 
@@ -137,7 +138,7 @@ fn the_wall_time_counts_from_the_instance() {
         let mut instance = host.instance(&Settings::default()).await.unwrap();
         // The caller's own time is what this is about.
         advance(WALL_TIME + TICK).await;
-        let result = instance.get_clip("spin", "", "").await;
+        let result = at_once(instance.get_clip("spin", "", "")).await;
         assert_eq!(out_of_time(result), Phase::Running);
     });
 }

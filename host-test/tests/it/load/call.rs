@@ -168,13 +168,13 @@ impl Call {
     /// What the answer comes to, and how many attempts it took where it says so.
     ///
     /// Panics where it is none that this call may have.
-    pub fn judge(&self, answer: &Answer) -> (Outcome, Option<u32>) {
+    pub fn classify(&self, answer: &Answer) -> (Outcome, Option<u32>) {
         match answer {
             Answer::Clip(Ok(clip)) => self.assert_is_wanted(clip),
             Answer::Saved(Ok(saved)) => self.assert_is_wanted(&saved.clip),
-            Answer::Clips(Ok(outcomes)) => return (self.judge_all(outcomes), None),
+            Answer::Clips(Ok(outcomes)) => return (self.classify_all(outcomes), None),
             Answer::Clip(Err(error)) | Answer::Saved(Err(error)) | Answer::Clips(Err(error)) => {
-                return self.judge_error(error);
+                return self.classify_error(error);
             }
         }
         (Outcome::Whole, None)
@@ -187,7 +187,7 @@ impl Call {
         assert_eq!(self.expected(), None, "{self:?}: {clip:?}");
     }
 
-    fn judge_all(&self, outcomes: &[ClipOutcome]) -> Outcome {
+    fn classify_all(&self, outcomes: &[ClipOutcome]) -> Outcome {
         let of = |ClipOutcome { request, .. }: &ClipOutcome| {
             [&request.serial, &request.start, &request.end].map(String::clone)
         };
@@ -209,7 +209,7 @@ impl Call {
         outcome
     }
 
-    fn judge_error(&self, error: &CallError) -> (Outcome, Option<u32>) {
+    fn classify_error(&self, error: &CallError) -> (Outcome, Option<u32>) {
         let of = |failure: &Failure| (Outcome::Failed(failure.kind), Some(failure.attempts));
         match error {
             CallError::ShuttingDown => (Outcome::ShuttingDown, None),

@@ -89,11 +89,11 @@ impl Ledger {
     /// Enters the answer of a call, which is its only one and one that it may have.
     pub fn close(&mut self, number: usize, answer: &Answer, took: Duration) -> Outcome {
         let entry = &mut self.entries[number];
-        let judged = entry.call.judge(answer);
-        let other = entry.answer.replace(judged);
+        let classified = entry.call.classify(answer);
+        let other = entry.answer.replace(classified);
         assert_eq!(other, None, "answered twice: {:?}", entry.call);
         self.totals.slowest = self.totals.slowest.max(took);
-        judged.0
+        classified.0
     }
 
     /// Enters what reached the mock. Each request for the API is one of a call.

@@ -19,7 +19,7 @@ mod linux {
     const MOMENT: Duration = Duration::from_millis(20);
     const MOMENTS: usize = 150;
 
-    /// Waits until only connections are left that no fault has struck: the pool keeps those.
+    /// Waits until only connections are left that have had no fault: the pool keeps those.
     pub async fn none_but_healthy(site: &Site) -> Result<(), String> {
         settle(site, |site, held| held.len() <= site.healthy()).await
     }

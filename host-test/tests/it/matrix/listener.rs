@@ -1,12 +1,12 @@
-//! The listener that a fault in connecting strikes.
+//! The listener whose connections fail.
 
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::blow::{Blow, End, Sent, garbage, strike};
 use super::cell::What;
+use super::injection::{End, Injection, Sent, garbage, inject};
 
 /// Held for its drop, which ends it.
 pub enum Listener {
@@ -75,11 +75,11 @@ async fn accept(listener: TcpListener, what: What) {
             What::Oversize => (garbage(1 << 20), End::Close),
             other => panic!("connecting does not {other:?}"),
         };
-        let blow = Blow {
+        let injection = Injection {
             sent: Sent::AtOnce(sent),
             end,
         };
         // The client may be gone before it is over.
-        tokio::spawn(async move { drop(strike(stream, blow).await) });
+        tokio::spawn(async move { drop(inject(stream, injection).await) });
     }
 }

@@ -2,8 +2,8 @@
 
 use meraki_mock::CLIP;
 
-use super::blow::{Forms, Sent};
 use super::cell::Place;
+use super::injection::{Forms, Sent};
 
 /// More than any reader of a status line, of a header section or of the API's replies takes.
 const HUGE: usize = 2 << 20;
@@ -56,7 +56,7 @@ pub fn healthy(place: Place, clip_url: &str) -> Reply {
     }
 }
 
-/// What this place answers, and how a fault strikes it.
+/// What this place answers, and the forms of it for each fault.
 pub fn forms(place: Place, clip_url: &str) -> Forms {
     let reply = healthy(place, clip_url);
     match place {

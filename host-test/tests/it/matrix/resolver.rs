@@ -1,4 +1,4 @@
-//! Where the name leads: to the site, to its struck listener, or nowhere.
+//! Where the name leads: to the site, to its faulty listener, or nowhere.
 
 use std::future::{pending, ready};
 use std::io;
@@ -13,8 +13,8 @@ use super::site::{State, Turn};
 /// The healthy server.
 pub const HEALTHY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// The listener that a fault in connecting strikes, on the same port.
-pub const STRUCK: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+/// The listener whose connections fail, on the same port.
+pub const FAULTY: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
@@ -31,8 +31,8 @@ impl Resolve for Resolver {
             _ => Turn::Healthy,
         };
         match (turn, cell.place) {
-            (Turn::Struck, Place::Lookup) => lookup(cell.what),
-            (Turn::Struck, _) => Box::pin(ready(Ok(vec![STRUCK]))),
+            (Turn::Faulty, Place::Lookup) => lookup(cell.what),
+            (Turn::Faulty, _) => Box::pin(ready(Ok(vec![FAULTY]))),
             (Turn::Busy | Turn::Healthy, _) => Box::pin(ready(Ok(vec![HEALTHY]))),
         }
     }

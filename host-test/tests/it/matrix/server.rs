@@ -1,4 +1,4 @@
-//! The API, the media host and the destination of one cell, behind TLS, in the hands of its fault.
+//! The API, the media host and the destination of one cell, behind TLS, with its fault.
 
 use std::io;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::blow::{Blow, DRIP, End, Sent, garbage, strike};
 use super::cell::{Place, What};
+use super::injection::{DRIP, End, Injection, Sent, garbage, inject};
 use super::reply::{self, Reply};
 use super::site::{State, Turn};
 use crate::outbound::server::{read_head, read_until};
@@ -27,25 +27,25 @@ pub async fn accept(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Sta
 }
 
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>) -> io::Result<()> {
-    if state.cell.place == Place::Handshake && state.arrive() == Turn::Struck {
-        return strike_handshake(stream, &acceptor, state.cell.what).await;
+    if state.cell.place == Place::Handshake && state.arrive() == Turn::Faulty {
+        return inject_into_handshake(stream, &acceptor, state.cell.what).await;
     }
     let mut stream = acceptor.accept(stream).await?;
     let healthy = state.healthy();
     while let Some(next) = read(&mut stream, &state).await? {
         match next {
             Next::Reply(reply) => stream.write_all(&reply.whole()).await?,
-            Next::Blow(blow) => {
+            Next::Injection(injection) => {
                 drop(healthy);
-                return strike(stream, blow).await;
+                return inject(stream, injection).await;
             }
         }
     }
     Ok(())
 }
 
-/// The fault strikes what the server says first: its hello, its certificate, and the rest.
-async fn strike_handshake(
+/// The fault is in what the server sends first: its hello, its certificate, and the rest.
+async fn inject_into_handshake(
     mut stream: TcpStream,
     acceptor: &TlsAcceptor,
     what: What,
@@ -61,15 +61,15 @@ async fn strike_handshake(
     while tls.wants_write() {
         tls.write_tls(&mut flight)?;
     }
-    let blow = reply::handshake(flight).struck_by(what);
-    strike(stream, blow).await
+    let injection = reply::handshake(flight).injection(what);
+    inject(stream, injection).await
 }
 
 /// What comes after a request.
 enum Next {
     /// A reply, and the next request on the same connection.
     Reply(Reply),
-    Blow(Blow),
+    Injection(Injection),
 }
 
 /// Reads one request and says what comes after it. None where the client has closed the connection.
@@ -80,8 +80,8 @@ async fn read(stream: &mut TlsStream<TcpStream>, state: &State) -> io::Result<Op
         let Ok(_) = stream.read_u8().await else {
             return Ok(None);
         };
-        if state.arrive() == Turn::Struck {
-            return strike_request(stream, cell.what).await.map(Some);
+        if state.arrive() == Turn::Faulty {
+            return inject_into_request(stream, cell.what).await.map(Some);
         }
     }
     let Some(head) = read_head(stream).await else {
@@ -90,17 +90,17 @@ async fn read(stream: &mut TlsStream<TcpStream>, state: &State) -> io::Result<Op
     let place = place(&head, cell.place);
     let turn = match cell.place {
         Place::Lookup | Place::Connect | Place::Handshake | Place::Request => state.turn_then(),
-        struck if struck == place => state.arrive(),
+        with_fault if with_fault == place => state.arrive(),
         _ => Turn::Healthy,
     };
-    if place == Place::Destination && !(turn == Turn::Struck && is_early(cell.what)) {
+    if place == Place::Destination && !(turn == Turn::Faulty && is_early(cell.what)) {
         let clip = read_body(stream, &head).await?;
         state.store(if turn == Turn::Busy { Vec::new() } else { clip });
     }
     Ok(Some(match turn {
-        Turn::Struck => Next::Blow(reply::forms(place, &state.clip_url).struck_by(cell.what)),
+        Turn::Faulty => Next::Injection(reply::forms(place, &state.clip_url).injection(cell.what)),
         // So that the next attempt needs another connection.
-        Turn::Busy if cell.place.is_before_http() => Next::Blow(Blow {
+        Turn::Busy if cell.place.is_before_http() => Next::Injection(Injection {
             sent: Sent::AtOnce(Reply::busy().closing().whole()),
             end: End::Close,
         }),
@@ -123,7 +123,7 @@ fn place(head: &str, of_cell: Place) -> Place {
     }
 }
 
-/// Whether it strikes in the middle of the clip, not at its end.
+/// Whether it is in the middle of the clip, not at its end.
 fn is_early(what: What) -> bool {
     matches!(what, What::Reset | What::Close | What::Stall)
 }
@@ -145,8 +145,8 @@ async fn read_body(stream: &mut TlsStream<TcpStream>, head: &str) -> io::Result<
     }
 }
 
-/// The fault strikes while the request is read.
-async fn strike_request(stream: &mut TlsStream<TcpStream>, what: What) -> io::Result<Next> {
+/// The fault is injected while the request is read.
+async fn inject_into_request(stream: &mut TlsStream<TcpStream>, what: What) -> io::Result<Next> {
     let refusal = |status| Reply::new(status, "", b"").closing().whole();
     let (sent, end) = match what {
         What::Refuse => (refusal("408 Request Timeout"), End::Close),
@@ -168,5 +168,5 @@ async fn strike_request(stream: &mut TlsStream<TcpStream>, what: What) -> io::Re
         }
     };
     let sent = Sent::AtOnce(sent);
-    Ok(Next::Blow(Blow { sent, end }))
+    Ok(Next::Injection(Injection { sent, end }))
 }

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::cell::{Cell, Place};
 use super::listener::Listener;
-use super::resolver::{HEALTHY, Resolver, STRUCK};
+use super::resolver::{FAULTY, HEALTHY, Resolver};
 use super::{ATTEMPT, ATTEMPTS, server};
 use crate::outbound::tls;
 use crate::support::{HOST, tenant};
@@ -36,7 +36,7 @@ static ROOT: LazyLock<PathBuf> = LazyLock::new(|| tls::file("matrix", &CERTIFIED
 pub enum Turn {
     /// Before the fault's attempt: the answer is a 503.
     Busy,
-    Struck,
+    Faulty,
     Healthy,
 }
 
@@ -45,7 +45,7 @@ pub struct State {
     pub cell: Cell,
     pub clip_url: String,
     arrivals: AtomicU32,
-    /// Open connections that no fault has struck.
+    /// Open connections that have had no fault.
     healthy: AtomicUsize,
     stored: Mutex<Vec<u8>>,
 }
@@ -60,14 +60,14 @@ impl State {
     pub fn turn_then(&self) -> Turn {
         match self.turn_of(self.arrivals.load(Ordering::SeqCst)) {
             Turn::Busy => Turn::Busy,
-            Turn::Struck | Turn::Healthy => Turn::Healthy,
+            Turn::Faulty | Turn::Healthy => Turn::Healthy,
         }
     }
 
     fn turn_of(&self, attempt: u32) -> Turn {
         match attempt.cmp(&self.cell.when.attempt()) {
             std::cmp::Ordering::Less => Turn::Busy,
-            std::cmp::Ordering::Equal => Turn::Struck,
+            std::cmp::Ordering::Equal => Turn::Faulty,
             std::cmp::Ordering::Greater => Turn::Healthy,
         }
     }
@@ -94,7 +94,7 @@ impl Drop for Healthy {
 pub struct Site {
     state: Arc<State>,
     port: u16,
-    struck: Listener,
+    faulty: Listener,
     serving: JoinHandle<()>,
 }
 
@@ -111,7 +111,7 @@ impl Site {
         for _ in 0..100 {
             let listener = TcpListener::bind((HEALTHY, 0)).await.unwrap();
             let port = listener.local_addr().unwrap().port();
-            let Some(struck) = Listener::open(SocketAddr::new(STRUCK, port), what).await else {
+            let Some(faulty) = Listener::open(SocketAddr::new(FAULTY, port), what).await else {
                 continue;
             };
             let state = Arc::new(State {
@@ -125,11 +125,11 @@ impl Site {
             return Self {
                 state,
                 port,
-                struck,
+                faulty,
                 serving: tokio::spawn(serving),
             };
         }
-        panic!("there is no port that is free on both {HEALTHY} and {STRUCK}");
+        panic!("there is no port that is free on both {HEALTHY} and {FAULTY}");
     }
 
     pub fn cell(&self) -> Cell {
@@ -141,7 +141,7 @@ impl Site {
     }
 
     pub fn fillers(&self) -> Vec<SocketAddr> {
-        self.struck.fillers()
+        self.faulty.fillers()
     }
 
     /// How many attempts came to the place of the fault.

@@ -14,6 +14,7 @@ use meraki_mock::{CLIP, Faults, MockConfig, MockMeraki, Scripted, WireFault};
 use tokio::time::timeout;
 
 use super::{ask, errors, get, good, media_url, start, unlimited};
+use crate::simulated::Simulated;
 
 #[tokio::test]
 async fn a_script_answers_api_requests_in_order_and_then_the_mock_is_itself() {
@@ -96,6 +97,7 @@ async fn gets_a_url(mock: &MockMeraki) -> bool {
 
 #[tokio::test]
 async fn a_script_goes_first_and_what_it_leaves_goes_wrong_by_chance() {
+    let _time = Simulated::time();
     let (percent, seed) = (100, 7);
     let mock = start(MockConfig {
         faults: Some(Faults { percent, seed }),

@@ -1,16 +1,17 @@
 //! Faults below HTTP, seen from a raw connection.
 
 use std::io::ErrorKind;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::Uri;
 use meraki_mock::{CLIP, MockMeraki, Point, Scripted, WireFault};
 use mv_clip_mpegts as mpegts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{get, good, media_url, unlimited};
+use crate::simulated::Simulated;
 
 /// How a connection ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ async fn write_request(mock: &MockMeraki, stream: &mut TcpStream) {
 }
 
 /// Long enough for a busy machine; only a test that fails takes it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// All that comes until the connection ends.
 async fn until_end(stream: &mut TcpStream) -> (Vec<u8>, End) {
@@ -124,6 +125,7 @@ async fn faults_that_end_the_connection() {
 
 #[tokio::test]
 async fn faults_that_keep_the_connection_and_say_nothing() {
+    let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::Silent, WireFault::StallInBody]);
     until_quiet(&mut raw(&mock).await, |_| true).await;
@@ -137,6 +139,7 @@ async fn faults_that_keep_the_connection_and_say_nothing() {
 
 #[tokio::test]
 async fn a_dripping_reply_is_good_and_slow() {
+    let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::Drip {
         interval: Duration::from_millis(1),
@@ -156,6 +159,7 @@ async fn a_dripping_reply_is_good_and_slow() {
 
 #[tokio::test]
 async fn endless_headers_have_no_end() {
+    let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::EndlessHeaders {
         interval: Duration::ZERO,
@@ -227,6 +231,7 @@ async fn a_body_in_tiny_chunks_is_good_json_all_the_same() {
 
 #[tokio::test]
 async fn a_fault_strikes_on_a_kept_connection_too() {
+    let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([Scripted::Pass, WireFault::Reset(Point::BeforeReply).into()]);
     let mut stream = raw(&mock).await;
@@ -258,6 +263,7 @@ async fn a_fault_can_cut_a_clip_off() {
 
 #[tokio::test]
 async fn dropping_the_mock_ends_its_connections() {
+    let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::Silent]);
     let mut stream = raw(&mock).await;

@@ -144,7 +144,7 @@ pub(crate) async fn recording() -> (Server, mpsc::UnboundedReceiver<String>) {
 }
 
 #[tokio::test]
-async fn the_host_field_is_that_of_the_judged_uri() {
+async fn the_host_field_is_that_of_the_checked_uri() {
     let (server, mut heads) = recording().await;
     let port = server.port();
     let outbound = allowing(&[format!("http://localhost:{port}")])

@@ -285,7 +285,7 @@ impl Resolve for Rebinding {
 }
 
 #[tokio::test]
-async fn what_is_judged_is_what_is_connected_to() {
+async fn what_is_checked_is_what_is_connected_to() {
     // Closes, so that each request needs a connection of its own.
     let reply = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
     let server = Server::replying(reply).await;
@@ -305,7 +305,7 @@ async fn what_is_judged_is_what_is_connected_to() {
     // One look-up for check and connection: a second one would have led into a private network.
     assert_eq!(fetch(&outbound, &uri).await, "ok");
     assert_eq!(asked.load(Ordering::SeqCst), 1);
-    // The next connection is judged anew.
+    // The next connection is checked again.
     let result = get(&outbound, &uri).await;
     assert!(
         matches!(result, Err(Error::DestinationIpProhibited)),

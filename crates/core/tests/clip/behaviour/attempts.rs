@@ -16,7 +16,7 @@ fn are_five() {
 }
 
 #[test]
-fn are_as_many_as_the_setting_says() {
+fn have_the_limit_of_the_setting() {
     let call = Simulation::new()
         .set("MV_CLIP_MAX_ATTEMPTS", "1")
         .run([error(503, "x")]);
@@ -74,13 +74,13 @@ fn are_not_repeated_for_these() {
 }
 
 #[test]
-fn are_not_repeated_for_an_unknown_server_error_that_may_pass_later() {
+fn are_not_repeated_for_an_unknown_server_error() {
     let failure = Simulation::new().run([error(522, "x")]);
     assert_eq!(failure.transient().kind, FailureKind::Unavailable);
 }
 
 #[test]
-fn tell_the_last_failure() {
+fn report_the_last_failure() {
     let faults = [
         error(503, "a"),
         error(429, "b"),

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn doubles_from_half_a_second() {
     let call = Simulation::new().random(HALF).run(five(error(500, "x")));
-    // 250, 500, 1,000 and 2,000 ms after replies that take 100 ms each.
+    // 250, 500, 1,000 and 2,000 ms after responses that take 100 ms each.
     assert_eq!(call.times(), [0, 350, 950, 2_050, 4_150]);
 }
 
@@ -14,7 +14,7 @@ fn doubles_from_a_second_after_429() {
 }
 
 #[test]
-fn is_the_least_that_the_server_asks_for() {
+fn is_at_least_retry_after() {
     let call = Simulation::new().run([retry_after(429, "20"), clip()]);
     assert_eq!(call.times(), [0, 20_100]);
     let call = Simulation::new()
@@ -30,7 +30,7 @@ fn takes_a_date() {
 }
 
 #[test]
-fn passes_over_a_malformed_header() {
+fn ignores_an_invalid_header() {
     let call = Simulation::new()
         .random(HALF)
         .run([retry_after(429, "soon"), clip()]);
@@ -38,7 +38,7 @@ fn passes_over_a_malformed_header() {
 }
 
 #[test]
-fn that_does_not_fit_ends_the_call_now() {
+fn past_the_deadline_ends_the_call_now() {
     let call = Simulation::new().run([retry_after(429, "300")]);
     let failure = call.transient();
     assert_eq!(
@@ -56,7 +56,7 @@ fn that_does_not_fit_ends_the_call_now() {
 }
 
 #[test]
-fn that_ends_with_the_deadline_does_not_fit() {
+fn at_the_deadline_ends_the_call_now() {
     let at_once = Exchange {
         takes: Duration::ZERO,
         ..retry_after(429, "120")
@@ -67,7 +67,7 @@ fn that_ends_with_the_deadline_does_not_fit() {
 }
 
 #[test]
-fn that_is_absurd_is_told_as_it_is() {
+fn that_is_huge_is_reported() {
     let call = Simulation::new().run([retry_after(503, "99999999999999999999")]);
     assert_eq!(call.transient().retry_after_seconds, Some(u32::MAX));
 }

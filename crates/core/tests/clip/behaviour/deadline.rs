@@ -1,9 +1,9 @@
 use super::*;
 
 #[test]
-fn holds_against_silence() {
+fn applies_without_responses() {
     let call = Simulation::new().run(five(silence()).into_iter().take(4));
-    // Attempts of 30 s each, and the least pause between them; the fourth gets what is left.
+    // Attempts of 30 s each; the fourth has the rest.
     assert_eq!(call.times(), [0, 30_000, 60_000, 90_000]);
     assert_eq!(call.took, Duration::from_secs(120));
     let failure = call.transient();
@@ -11,11 +11,11 @@ fn holds_against_silence() {
 }
 
 #[test]
-fn cuts_the_last_attempt_short() {
+fn shortens_the_last_attempt() {
     let call = Simulation::new()
         .set("MV_CLIP_DEADLINE_SECONDS", "40")
         .run([silence(), silence()]);
-    assert_eq!(call.sent[1].1.give_up_at, Duration::from_secs(40));
+    assert_eq!(call.sent[1].1.attempt_deadline, Duration::from_secs(40));
     assert_eq!(call.took, Duration::from_secs(40));
 }
 
@@ -39,7 +39,7 @@ fn leaves_no_time_for_a_redirect() {
     let call = settings().run([late.clone(), silence()]);
     assert_eq!(call.took, Duration::from_secs(2));
 
-    // The clock of a busy engine goes on by itself.
+    // On a busy engine time passes before the next step.
     let mut simulation = settings();
     simulation.late_by = Duration::from_millis(1);
     let call = simulation.run([late]);
@@ -54,7 +54,7 @@ fn leaves_no_time_for_a_redirect() {
 }
 
 #[test]
-fn that_passes_in_a_wait_leaves_the_last_failure_as_it_was() {
+fn that_passes_in_a_wait_reports_the_last_failure() {
     let mut simulation = Simulation::new();
     simulation.late_by = Duration::from_secs(200);
     let failure = simulation.run([retry_after(429, "20")]);
@@ -67,7 +67,7 @@ fn that_passes_in_a_wait_leaves_the_last_failure_as_it_was() {
 }
 
 #[test]
-fn that_passes_before_the_first_request_says_so() {
+fn that_passes_before_the_first_request_is_reported() {
     let mut simulation = Simulation::new().started("2026-03-12T14:32:10Z");
     simulation.late_by = Duration::from_secs(200);
     let failure = simulation.run([]);
@@ -78,7 +78,7 @@ fn that_passes_before_the_first_request_says_so() {
 }
 
 #[test]
-fn holds_on_redirects() {
+fn applies_to_redirects() {
     let slow = Exchange {
         takes: Duration::from_secs(25),
         ..redirect("https://n1.meraki.com/x")

@@ -9,7 +9,7 @@ fn is_waited_for_within_the_deadline() {
 }
 
 #[test]
-fn is_waited_for_by_an_alert_with_post_roll() {
+fn is_waited_for_if_the_window_ends_in_the_future() {
     let call = Simulation::new()
         .started("2026-03-12T14:31:30Z")
         .run([clip()]);
@@ -60,7 +60,7 @@ fn has_the_lag_of_the_setting() {
 }
 
 #[test]
-fn that_is_not_uploaded_yet_is_asked_for_again() {
+fn that_is_not_uploaded_yet_is_retried() {
     let call = Simulation::new().started("2026-03-12T14:36:00Z").run([
         error(400, NO_VIDEO),
         error(400, NO_VIDEO),
@@ -81,17 +81,17 @@ fn that_does_not_arrive_in_five_attempts_is_too_early() {
 }
 
 #[test]
-fn that_is_not_uploaded_yet_is_given_time() {
+fn that_is_not_uploaded_yet_has_a_longer_backoff() {
     let call = Simulation::new()
         .started("2026-03-12T14:36:00Z")
         .random(HALF)
         .run(five(error(400, NO_VIDEO)));
-    // 2, 4, 8 and 15 s after replies that take 100 ms each.
+    // 2, 4, 8 and 15 s after responses that take 100 ms each.
     assert_eq!(call.times(), [0, 2_100, 6_200, 14_300, 29_400]);
 }
 
 #[test]
-fn that_does_not_arrive_by_the_deadline_is_worth_another_try_after_the_lag() {
+fn that_does_not_arrive_by_the_deadline_is_retried_after_the_lag() {
     let call = Simulation::new()
         .started("2026-03-12T14:36:00Z")
         .random(HALF)
@@ -101,14 +101,14 @@ fn that_does_not_arrive_by_the_deadline_is_worth_another_try_after_the_lag() {
 }
 
 #[test]
-fn that_may_be_missing_in_a_reply_that_broke_off_is_asked_for_again() {
+fn is_retried_after_an_incomplete_response() {
     let mut broken = error(400, NO_VIDEO);
     broken.outcome.as_mut().unwrap().body = Err(TransportError::TimedOut);
     assert_eq!(Simulation::new().run([broken, clip()]).url(), MEDIA);
 }
 
 #[test]
-fn that_is_missing_long_after_the_end_is_missing_for_good() {
+fn that_is_missing_long_after_the_end_is_not_retried() {
     let call = Simulation::new()
         .started("2026-03-12T14:38:00Z")
         .run([error(400, NO_VIDEO)]);
@@ -125,14 +125,14 @@ fn that_is_missing_long_after_the_end_is_missing_for_good() {
 }
 
 #[test]
-fn is_on_its_way_for_five_minutes_and_the_lag() {
+fn is_retried_for_five_minutes_and_the_lag() {
     let missing = |started| {
         Simulation::new()
             .started(started)
             .set("MV_CLIP_MAX_ATTEMPTS", "1")
             .run([error(400, NO_VIDEO)])
     };
-    // The reply comes 100 ms later.
+    // The response arrives 100 ms later.
     let recent = missing("2026-03-12T14:37:59.899Z");
     assert_eq!(recent.transient().kind, FailureKind::TooEarly);
     let old = missing("2026-03-12T14:37:59.900Z");
@@ -140,7 +140,7 @@ fn is_on_its_way_for_five_minutes_and_the_lag() {
 }
 
 #[test]
-fn before_the_retention_is_refused_and_nothing_is_sent() {
+fn before_the_retention_is_rejected_and_nothing_is_sent() {
     let simulation = || Simulation::new().set("MV_CLIP_RETENTION_DAYS", "30");
     assert_eq!(
         simulation()

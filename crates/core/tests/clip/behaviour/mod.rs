@@ -1,16 +1,16 @@
-//! Each rule of "behaviour of one clip", once.
+//! The behavior of a call for one clip, rule by rule.
 
 mod attempts;
 mod backoff;
 mod deadline;
 mod footage;
+mod messages;
 mod redirects;
-mod words;
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
 use mv_clip_core::error::FailureKind;
+use mv_clip_core::transport::TransportError;
 
 use crate::simulation::*;
 
@@ -50,7 +50,7 @@ fn without_a_key_the_host_adds_it() {
 }
 
 #[test]
-fn the_expiry_is_handed_on() {
+fn the_expiry_is_returned() {
     let body = format!(r#"{{"url":"{MEDIA}","expiry":"until 2026-03-12T16:00:00Z."}}"#);
     let call = Simulation::new().run([reply(202, &body)]);
     let expires_at = call.result.unwrap().expires_at.unwrap();

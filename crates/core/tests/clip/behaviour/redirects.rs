@@ -38,7 +38,7 @@ fn are_three_at_most() {
 }
 
 #[test]
-fn are_counted_anew_by_each_attempt_which_starts_at_the_base_url() {
+fn are_counted_per_attempt() {
     let hop = || redirect("https://n7.meraki.com/x");
     let call = Simulation::new().run([hop(), hop(), error(503, "x"), hop(), hop(), hop(), clip()]);
     assert_eq!(call.url(), MEDIA);
@@ -53,7 +53,7 @@ fn do_not_wait_for_the_pace() {
 }
 
 #[test]
-fn are_named_where_their_target_fails() {
+fn are_named_if_their_target_fails() {
     for (error, words) in [
         (
             TransportError::Denied,
@@ -71,7 +71,7 @@ fn are_named_where_their_target_fails() {
 }
 
 #[test]
-fn to_a_foreign_host_are_refused_by_its_name() {
+fn to_a_foreign_host_are_rejected() {
     let call = Simulation::new().run([redirect("https://evil.com/steal?k3y")]);
     let failure = call.permanent();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The clocks of one call, drawn from the seed: when it starts, and how late its host wakes.
+//! The clocks of one call, drawn from the seed: when it starts, and how late the driver wakes up.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use proptest::test_runner::TestRng;
 use super::server::pick;
 use crate::simulation::STARTED;
 
-/// Where calendars and counters end, and days that not every year has.
+/// The limits of calendars and counters, and leap days.
 const EDGES: &[&str] = &[
     "2000-01-01T00:00:00Z",
     "2016-12-31T23:59:59.999Z",
@@ -19,7 +19,7 @@ const EDGES: &[&str] = &[
     "2099-12-31T23:59:59.999Z",
 ];
 
-/// A wall clock that nobody has set, and two that are far ahead.
+/// A wall clock that is not set, and two that are far ahead.
 const WRONG: &[Duration] = &[
     Duration::ZERO,
     Duration::from_secs(u32::MAX as u64),
@@ -37,7 +37,7 @@ pub fn started(rng: &mut TestRng) -> Timestamp {
     }
 }
 
-/// Around when footage is asked for: around now, in so far as that can be written, or at any time.
+/// The time around which footage is requested: now, if it can be written, or any time.
 pub fn asked_around(rng: &mut TestRng, started: Timestamp) -> Timestamp {
     let around = match rng.random_bool(0.9) {
         true => started,
@@ -57,7 +57,7 @@ fn instant(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-/// A host that wakes late now and then, most often by a little.
+/// A host on which some wake-ups are late, most of them by a little.
 pub struct Lateness {
     rng: TestRng,
     chance: f64,

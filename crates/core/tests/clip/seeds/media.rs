@@ -1,34 +1,34 @@
-//! A media host and a destination: the bytes of one transfer, drawn from the seed.
+//! A media host and a destination: the bytes of one transfer are drawn from the seed.
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
-use mv_clip_core::transfer::{Digest, Footage, Get, Head, Put, PutError, Side};
+use mv_clip_core::transfer::{Digest, Get, Head, Peer, Put, PutError, StreamChecker};
+use mv_clip_core::transport::TransportError;
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
-use super::rules::{Verdict, rule};
+use super::rules::{RuleResult, rule};
 use super::server::pick;
 
 pub struct Media {
     pub rng: TestRng,
     body: Vec<u8>,
     whole: bool,
-    /// What each PUT brought, and whether its body came to its end.
+    /// The body of each PUT, and whether it was complete.
     pub stored: Vec<(Vec<u8>, bool)>,
-    pub broken_rule: Verdict,
-    told: bool,
+    pub broken_rule: RuleResult,
+    verbose: bool,
 }
 
 impl Media {
-    pub fn new(rng: TestRng, told: bool) -> Self {
+    pub fn new(rng: TestRng, verbose: bool) -> Self {
         Self {
             rng,
             body: Vec::new(),
             whole: false,
             stored: Vec::new(),
             broken_rule: Ok(()),
-            told,
+            verbose,
         }
     }
 
@@ -77,14 +77,14 @@ impl Media {
             true => Err(pick(rng, &broken)),
             false => Ok(head),
         };
-        if self.told {
+        if self.verbose {
             println!("{now:?}: the media host at {:?}", get.url);
             println!("    {takes:?}: {outcome:?}");
         }
         (takes, outcome)
     }
 
-    /// As the driver in the component: a piece is judged, and goes on; the end comes after the last.
+    /// As the driver in `mv-clip-guest`: each piece is checked, then sent; the body ends after the last.
     pub fn store(&mut self, now: Duration, put: &Put) -> (Duration, Result<Digest, PutError>) {
         let takes = Duration::from_millis(self.rng.random_range(0..20_000));
         let (mut arrived, mut ended) = (Vec::new(), false);
@@ -98,7 +98,7 @@ impl Media {
         if ended && !self.whole {
             self.broken_rule = Err("the end of a clip that is not whole went on".into());
         }
-        if self.told {
+        if self.verbose {
             println!("{now:?}: {} bytes, ended: {ended}", arrived.len());
             println!("    {takes:?}: {outcome:?}");
         }
@@ -113,13 +113,16 @@ impl Media {
         ended: &mut bool,
     ) -> Result<Digest, PutError> {
         let rng = &mut self.rng;
-        let mut footage = Footage::new(put.length);
+        let mut footage = StreamChecker::new(put.length);
         let breaks = rng.random_bool(0.1).then(|| rng.random_range(0..4_u32));
         let size = rng.random_range(1..500);
         for (number, piece) in self.body.chunks(size).enumerate() {
             if breaks == u32::try_from(number).ok() {
-                let side = pick(rng, &[Side::Media, Side::Destination]);
-                return Err(PutError::NoReply(side, TransportError::Connection("gone")));
+                let side = pick(rng, &[Peer::Media, Peer::Destination]);
+                return Err(PutError::Transport(
+                    side,
+                    TransportError::Connection("gone"),
+                ));
             }
             footage.push(piece)?;
             arrived.extend_from_slice(piece);
@@ -127,7 +130,7 @@ impl Media {
         let digest = footage.finish()?;
         *ended = true;
         match rng.random_bool(0.3) {
-            true => Err(PutError::Refused {
+            true => Err(PutError::Status {
                 status: pick(rng, &[302, 400, 403, 411, 429, 500, 501, 503, 507]),
                 retry_after: None,
                 body: b"<Error><Code>No</Code><Message>s3cret-s3cret k3y-0f-s0mebody</Message></Error>".to_vec(),
@@ -136,8 +139,8 @@ impl Media {
         }
     }
 
-    /// What is reported is what was stored last.
-    pub fn check(&self, reported: Option<&Digest>) -> Verdict {
+    /// The result is the digest of what was stored last.
+    pub fn check(&self, reported: Option<&Digest>) -> RuleResult {
         self.broken_rule.clone()?;
         if let Some(reported) = reported {
             let (bytes, ended) = self.stored.last().ok_or("saved without a PUT")?;
@@ -156,7 +159,7 @@ impl Media {
     }
 }
 
-/// A clip, most often a whole one, and what is said of its length.
+/// A clip, most of them whole, and its announced length.
 fn clip(rng: &mut TestRng, length: &mut Option<u64>) -> Vec<u8> {
     let packets = rng.random_range(0..12_usize);
     let mut body = vec![rng.random(); packets * 188];

@@ -1,9 +1,8 @@
-//! A hundred thousand calls, each drawn from a seed: its clocks, its settings, what is asked, and a server
-//! with moods.
+//! A simulation of 100,000 calls. Clocks, settings, requests and the behavior of the server are drawn from a seed.
 //!
-//! A seed that fails replays alone, and tells its story as it happens:
-//! `MV_CLIP_SEED=7 cargo test --test clip seeds -- --nocapture`. `MV_CLIP_SEEDS` is how many calls there
-//! are.
+//! To replay one seed and print what happens:
+//! `MV_CLIP_SEED=7 cargo test -p mv-clip-core --test clip seeds -- --nocapture`. `MV_CLIP_SEEDS` sets the number of
+//! calls.
 
 mod clock;
 mod media;
@@ -36,7 +35,7 @@ use crate::{batch, transfer};
 
 const CALLS: u64 = 100_000;
 
-/// No call takes a thousandth of this.
+/// A call that takes longer never ends: normal ones take less than a thousandth of this.
 const ENDLESS: Duration = Duration::from_secs(20);
 
 #[expect(
@@ -44,7 +43,7 @@ const ENDLESS: Duration = Duration::from_secs(20);
     reason = "how long the test itself takes, on all processors"
 )]
 #[test]
-fn every_call_keeps_the_promises_of_the_design() {
+fn every_call_keeps_the_rules() {
     let variable = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
     let alone = variable("MV_CLIP_SEED");
     let seeds = match alone {
@@ -56,12 +55,12 @@ fn every_call_keeps_the_promises_of_the_design() {
     let (sender, receiver) = mpsc::channel();
     for thread in 0..threads {
         let (seeds, sender) = (seeds.clone().skip(thread).step_by(threads), sender.clone());
-        // Not in a scope, which would wait for a call without end.
+        // Not in a scope, which would wait for a call that never ends.
         std::thread::spawn(move || {
             for seed in seeds {
-                let told = alone.is_some();
+                let verbose = alone.is_some();
                 let call = sender.send((seed, None)).is_ok().then(|| {
-                    catch_unwind(AssertUnwindSafe(|| simulate(seed, told)))
+                    catch_unwind(AssertUnwindSafe(|| simulate(seed, verbose)))
                         .unwrap_or_else(|_| Err("it panicked, as is said above".to_owned()))
                 });
                 if call.is_none() || sender.send((seed, call)).is_err() {
@@ -96,7 +95,7 @@ fn every_call_keeps_the_promises_of_the_design() {
         };
         panic!(
             "seed {seed}: {broken}\nreplay it alone: \
-             MV_CLIP_SEED={seed} cargo test --test clip seeds -- --nocapture"
+             MV_CLIP_SEED={seed} cargo test -p mv-clip-core --test clip seeds -- --nocapture"
         );
     }
     println!(
@@ -115,8 +114,8 @@ struct Tally {
     saved: usize,
 }
 
-/// One call, and whether it keeps the rules.
-fn simulate(seed: u64, told: bool) -> Result<Tally, String> {
+/// Simulates one call and checks the rules.
+fn simulate(seed: u64, verbose: bool) -> Result<Tally, String> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
@@ -131,8 +130,8 @@ fn simulate(seed: u64, told: bool) -> Result<Tally, String> {
     let requests: Vec<_> = asked.iter().map(|one| one.as_ref().ok().cloned()).collect();
     let saves = asked.len() == 1 && rng.random_bool(0.5);
     let lateness = Lateness::new(fork(&mut rng));
-    let mut server = Server::new(&settings, started, ends, lateness, fork(&mut rng), told);
-    if told {
+    let mut server = Server::new(&settings, started, ends, lateness, fork(&mut rng), verbose);
+    if verbose {
         println!("seed {seed}, at {started} ({started:?}): {variables:?}");
         for (index, one) in requests.iter().enumerate() {
             match one.as_ref().map(|one| (&one.serial, one.window)) {
@@ -149,7 +148,7 @@ fn simulate(seed: u64, told: bool) -> Result<Tally, String> {
     }
 
     let calls = batch::drive(Batch::new(&settings, asked, started), &mut server);
-    if told {
+    if verbose {
         println!("after {:?}: {:?}", calls.took, calls.results);
     }
     rules::requests(&settings, started, &requests, &server.seen)?;
@@ -167,25 +166,25 @@ fn simulate(seed: u64, told: bool) -> Result<Tally, String> {
     };
     let clip = calls.results.into_iter().next().and_then(Result::ok);
     if let Some(clip) = clip.filter(|_| saves) {
-        let is_saved = save(&settings, started, calls.took, clip, &mut rng, told)?;
+        let is_saved = save(&settings, started, calls.took, clip, &mut rng, verbose)?;
         tally.saved = usize::from(is_saved);
     }
     Ok(tally)
 }
 
-/// Goes on where the call has a URL, as `save-clip` does, and says whether the clip is saved.
+/// Simulates the transfer of the clip, as in `save-clip`, and returns whether it is saved.
 fn save(
     settings: &Settings,
     started: Timestamp,
     begins: Duration,
     clip: Clip,
     rng: &mut TestRng,
-    told: bool,
+    verbose: bool,
 ) -> Result<bool, String> {
     let destination = Destination::parse(DESTINATION).unwrap();
     let mut random = fork(rng);
     let mut lateness = Lateness::new(fork(rng));
-    let media = std::cell::RefCell::new(Media::new(fork(rng), told));
+    let media = std::cell::RefCell::new(Media::new(fork(rng), verbose));
     let call = match Transfer::new(settings, started, clip, destination) {
         Ok(transfer) => transfer::drive(
             transfer,
@@ -197,7 +196,7 @@ fn save(
         ),
         Err(error) => return rules::hides_secrets(&error).map(|()| false),
     };
-    if told {
+    if verbose {
         println!("after {:?}: {:?}", call.took, call.result);
     }
     let most = settings.max_attempts as usize;
@@ -271,7 +270,7 @@ fn settings(rng: &mut TestRng) -> Vec<(&'static str, String)> {
     variables
 }
 
-/// A clip, a range or a coverage, long since, just now or in a while.
+/// The requests of a clip, a range or a coverage, in the past, now or in the future.
 fn ask(rng: &mut TestRng, started: Timestamp) -> Vec<Result<ClipRequest, Failure>> {
     const SERIAL: &str = "Q2XX-ABCD-1234";
     let around = clock::asked_around(rng, started);

@@ -1,4 +1,4 @@
-//! What holds of each call, whatever its server did.
+//! Rules that hold for each call, whatever the server does.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -10,15 +10,15 @@ use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
 
-use super::server::{Fate, Seen};
+use super::server::{Meaning, Seen};
 use crate::simulation::KEY;
 
-/// What is secret in these calls: the key, the path of a clip's URL, a part of the destination's.
+/// The secrets in these calls: the API key, the path of a clip's URL, a part of the destination's URL.
 const SECRETS: &[&str] = &[KEY, "k3y-0f", "t0ken", "s3cret"];
 
-pub type Verdict = Result<(), String>;
+pub type RuleResult = Result<(), String>;
 
-/// Fails with the words where the condition does not hold.
+/// Returns the message as an error if the condition is false.
 macro_rules! rule {
     ($holds:expr, $($words:tt)+) => {
         if !$holds {
@@ -28,22 +28,28 @@ macro_rules! rule {
 }
 pub(super) use rule;
 
-/// What holds of what was sent, for these requests by a call that started then.
+/// Rules for the requests that a call sent.
 pub fn requests(
     settings: &Settings,
     started: Timestamp,
     requests: &[Option<ClipRequest>],
     seen: &[Seen],
-) -> Verdict {
+) -> RuleResult {
     let attempts: Vec<&Seen> = seen.iter().filter(|seen| !seen.redirected).collect();
     for pair in attempts.windows(2) {
         let gap = pair[1].sent - pair[0].sent;
-        rule!(gap >= settings.gap, "pace: {gap:?} between two attempts");
+        rule!(
+            gap >= settings.min_interval,
+            "pace: {gap:?} between two attempts"
+        );
     }
     for (place, one) in seen.iter().enumerate() {
-        rule!(one.fate != Fate::Awaited, "a request that nobody awaits");
+        rule!(
+            one.meaning != Meaning::Awaited,
+            "a request that nobody awaits"
+        );
         rule!(one.sent < settings.deadline, "sent past the deadline");
-        // A host that wakes late is late by that, and by no more.
+        // A late wake-up may exceed a deadline by that time, but by no more.
         let woken_for = one.back - one.late;
         rule!(
             woken_for <= settings.deadline,
@@ -73,12 +79,12 @@ pub fn requests(
             one.url
         );
         let wait = one.asked_for.unwrap_or_default();
-        // A 429 holds back all, any other refusal its own clip.
+        // A 429 delays all clips, any other error its own.
         let early = seen[place + 1..].iter().find(|later| {
             let held = one.status == Some(429) || later.index == one.index;
             held && !later.redirected && later.sent >= one.back && later.sent - one.back < wait
         });
-        let waits = matches!(one.fate, Fate::Soon);
+        let waits = matches!(one.meaning, Meaning::Soon);
         rule!(
             !(waits && early.is_some()),
             "Retry-After: asked for {wait:?} at {:?}, and yet {early:?}",
@@ -87,19 +93,19 @@ pub fn requests(
         let again = seen[place + 1..]
             .iter()
             .any(|later| later.index == one.index);
-        let ends = !matches!(one.fate, Fate::Soon | Fate::Redirect);
-        rule!(!(ends && again), "another request after {:?}", one.fate);
+        let ends = !matches!(one.meaning, Meaning::Soon | Meaning::Redirect);
+        rule!(!(ends && again), "another request after {:?}", one.meaning);
     }
     Ok(())
 }
 
-/// By the text alone, so that this shares no code with the rule that it checks.
+/// Compares strings, to share no code with the rule that it checks.
 fn key_may_go(settings: &Settings, url: &str) -> bool {
     let base = settings.base_url.expose();
     origin(url) == origin(base) || (is_meraki(base) && is_meraki(url))
 }
 
-/// Whether this is https at one of Meraki's five domains or below it.
+/// Whether this is https at one of Meraki's five domains or a name under it.
 pub fn is_meraki(url: &str) -> bool {
     const DOMAINS: [&str; 5] = [
         "meraki.com",
@@ -122,14 +128,14 @@ fn origin(url: &str) -> String {
     origin.to_ascii_lowercase()
 }
 
-/// One outcome for each request, in order, and what it says is what happened to it.
+/// Rules for the results: one for each request, in order, that says what happened.
 pub fn outcomes(
     settings: &Settings,
     requests: &[Option<ClipRequest>],
     results: &[Result<Clip, ClipError>],
     seen: &[Seen],
     (took, late): (Duration, Duration),
-) -> Verdict {
+) -> RuleResult {
     in_time(settings, took, late)?;
     rule!(
         results.len() == requests.len(),
@@ -152,8 +158,8 @@ pub fn outcomes(
         let last = own.last();
         let error = match (result, last) {
             (Ok(clip), last) => {
-                let url = last.map(|last| &last.fate);
-                let expected = Fate::Clip(clip.url.expose().to_owned());
+                let url = last.map(|last| &last.meaning);
+                let expected = Meaning::Clip(clip.url.expose().to_owned());
                 rule!(
                     url == Some(&expected),
                     "clip {index}: another URL than was given"
@@ -166,7 +172,7 @@ pub fn outcomes(
             }
             (Err(error), Some(last)) => {
                 rule!(
-                    !matches!(last.fate, Fate::Clip(_)),
+                    !matches!(last.meaning, Meaning::Clip(_)),
                     "clip {index}: its URL is lost"
                 );
                 error
@@ -189,10 +195,10 @@ pub fn outcomes(
             !(permanent && seconds.is_some()),
             "clip {index}: permanent, and yet a wait"
         );
-        let fate = last.map(|last| &last.fate);
-        match fate {
-            Some(Fate::Never) => rule!(permanent, "clip {index}: transient by {last:?}"),
-            Some(Fate::Soon | Fate::Later | Fate::Redirect) => {
+        let meaning = last.map(|last| &last.meaning);
+        match meaning {
+            Some(Meaning::Never) => rule!(permanent, "clip {index}: transient by {last:?}"),
+            Some(Meaning::Soon | Meaning::Later | Meaning::Redirect) => {
                 rule!(
                     !permanent,
                     "clip {index}: permanent, but to be tried again: {last:?}"
@@ -200,21 +206,21 @@ pub fn outcomes(
             }
             _ => {}
         }
-        // Without a lag, nothing says how long footage takes.
+        // Without a lag, it is not known how long footage takes.
         if failure.kind == FailureKind::TooEarly && !settings.lag.is_zero() {
             rule!(
                 seconds.is_some(),
                 "clip {index}: too early, until nobody knows when"
             );
         }
-        // Alone, and out of attempts: nobody waited since, so the wait is the one asked for.
+        // The only clip, and out of attempts: the wait is that of the last response.
         if let Some(last) = last
-            && fate == Some(&Fate::Soon)
+            && meaning == Some(&Meaning::Soon)
             && requests.len() == 1
         {
             let asked = last.asked_for.filter(|wait| !wait.is_zero());
             let left = asked.map(|wait| (last.back + wait).saturating_sub(took));
-            // A host that wakes late may have waited for it already.
+            // A late wake-up may have covered it already.
             let enough =
                 left.is_none_or(|left| Duration::from_secs(seconds.unwrap_or(0).into()) >= left);
             rule!(
@@ -225,7 +231,7 @@ pub fn outcomes(
                 asked.unwrap_or_default().mul_f64(1.1) + settings.lag.max(Duration::from_secs(31));
             let sane = seconds.is_none_or(|seconds| {
                 Duration::from_secs(seconds.into())
-                    <= most.max(settings.gap) + Duration::from_secs(1)
+                    <= most.max(settings.min_interval) + Duration::from_secs(1)
             });
             rule!(sane, "retry-after-seconds: {seconds:?} after {asked:?}");
             let in_time =
@@ -239,8 +245,8 @@ pub fn outcomes(
     Ok(())
 }
 
-/// A call is over by its deadline; where its host wakes late, by no more than that.
-pub fn in_time(settings: &Settings, took: Duration, late: Duration) -> Verdict {
+/// A call ends by its deadline, apart from a late wake-up.
+pub fn in_time(settings: &Settings, took: Duration, late: Duration) -> RuleResult {
     rule!(
         took - late <= settings.deadline,
         "deadline: {took:?} of {:?}, of which {late:?} late",
@@ -249,7 +255,7 @@ pub fn in_time(settings: &Settings, took: Duration, late: Duration) -> Verdict {
     Ok(())
 }
 
-pub fn hides_secrets(result: &(impl Debug + ?Sized)) -> Verdict {
+pub fn hides_secrets(result: &(impl Debug + ?Sized)) -> RuleResult {
     let printed = format!("{result:?}");
     let shown = SECRETS.iter().find(|secret| printed.contains(**secret));
     rule!(shown.is_none(), "printed: {printed}");

@@ -1,11 +1,11 @@
-//! A server with moods: what it does with each request is drawn from the seed.
+//! A server whose modes, and whose response to each request, are drawn from the seed.
 
 use std::time::Duration;
 
 use chrono::DateTime;
-use mv_clip_core::api::{Reply, Request, TransportError};
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
+use mv_clip_core::transport::{Request, Response, TransportError};
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
@@ -16,7 +16,7 @@ use crate::properties::{BODIES, LOCATIONS};
 use crate::simulation::*;
 
 #[derive(Clone, Copy, Debug)]
-pub enum Mood {
+pub enum Mode {
     Well,
     Slow,
     Busy,
@@ -28,55 +28,55 @@ pub enum Mood {
     Nonsense,
 }
 
-const MOODS: &[Mood] = &[
-    Mood::Well,
-    Mood::Slow,
-    Mood::Busy,
-    Mood::Down,
-    Mood::NotYet,
-    Mood::Moved,
-    Mood::Broken,
-    Mood::Silent,
-    Mood::Nonsense,
+const MODES: &[Mode] = &[
+    Mode::Well,
+    Mode::Slow,
+    Mode::Busy,
+    Mode::Down,
+    Mode::NotYet,
+    Mode::Moved,
+    Mode::Broken,
+    Mode::Silent,
+    Mode::Nonsense,
 ];
 
-/// One request, as the server saw it, and what came of it by the time that the driver woke.
+/// One request as the server saw it, and its outcome when the driver woke up.
 #[derive(Debug)]
 pub struct Seen {
     pub index: usize,
     pub sent: Duration,
-    /// When the driver takes what came of it, and how late it woke for that.
+    /// When the driver woke up for the outcome, and how late that was.
     pub back: Duration,
     pub late: Duration,
     pub url: String,
     pub has_key: bool,
     pub redirected: bool,
     pub status: Option<u16>,
-    pub fate: Fate,
+    pub meaning: Meaning,
     asks: Option<Asks>,
-    /// What `Retry-After` asked for when it was taken, where it can be read.
+    /// The wait that `Retry-After` asks for when the driver wakes up, if the value is valid.
     pub asked_for: Option<Duration>,
 }
 
-/// What `Retry-After` says.
+/// The meaning of a `Retry-After`.
 #[derive(Clone, Copy, Debug)]
 enum Asks {
     Seconds(u32),
     Until(Timestamp),
 }
 
-/// What a reply means for the call, by the specification.
+/// What the outcome of a request means for the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is on its way.
+pub enum Meaning {
+    /// It is in flight.
     Awaited,
     /// The clip is at this URL.
     Clip(String),
-    /// Another request follows at once.
+    /// A redirect: another request follows at once.
     Redirect,
-    /// To be tried again in this call.
+    /// Retried in this call.
     Soon,
-    /// To be tried again in a later call.
+    /// Retried in a later call.
     Later,
     /// The same call will fail again.
     Never,
@@ -89,10 +89,10 @@ pub struct Server<'a> {
     pub ends: Vec<Option<Timestamp>>,
     pub rng: TestRng,
     lateness: Lateness,
-    /// Prints the story of the call as it happens.
-    told: bool,
-    /// One mood after the other, each until then.
-    moods: Vec<(Duration, Mood)>,
+    /// Prints what happens.
+    verbose: bool,
+    /// The modes, each until a time.
+    modes: Vec<(Duration, Mode)>,
     pub seen: Vec<Seen>,
 }
 
@@ -107,21 +107,21 @@ impl<'a> Server<'a> {
         ends: Vec<Option<Timestamp>>,
         lateness: Lateness,
         mut rng: TestRng,
-        told: bool,
+        verbose: bool,
     ) -> Self {
         let mut until = Duration::ZERO;
-        let mut moods: Vec<_> = (0..rng.random_range(0..3))
+        let mut modes: Vec<_> = (0..rng.random_range(0..3))
             .map(|_| {
                 until += Duration::from_millis(rng.random_range(0..30_000));
-                (until, pick(&mut rng, MOODS))
+                (until, pick(&mut rng, MODES))
             })
             .collect();
-        moods.push((
+        modes.push((
             Duration::MAX,
             if rng.random_bool(0.5) {
-                Mood::Well
+                Mode::Well
             } else {
-                pick(&mut rng, MOODS)
+                pick(&mut rng, MODES)
             },
         ));
         Self {
@@ -130,40 +130,40 @@ impl<'a> Server<'a> {
             ends,
             rng,
             lateness,
-            told,
-            moods,
+            verbose,
+            modes,
             seen: Vec::new(),
         }
     }
 
-    /// One exchange, and what its `Retry-After` says.
+    /// One exchange, and the meaning of its `Retry-After`.
     fn draw(
         &mut self,
         now: Duration,
-        mood: Mood,
+        mode: Mode,
         index: usize,
         number: usize,
     ) -> (Exchange, Option<Asks>) {
         let rng = &mut self.rng;
-        let mut exchange = match mood {
-            Mood::Well | Mood::Slow => {
+        let mut exchange = match mode {
+            Mode::Well | Mode::Slow => {
                 let url = format!("https://spn49.meraki.com/stream/t0ken-{index}-{number}");
                 reply(
                     pick(rng, &[200, 200, 202]),
                     &format!(r#"{{"url":"{url}"}}"#),
                 )
             }
-            Mood::Busy => error(429, "API rate limit exceeded for organization"),
-            Mood::Down => reply(
+            Mode::Busy => error(429, "API rate limit exceeded for organization"),
+            Mode::Down => reply(
                 pick(rng, &[408, 500, 501, 502, 503, 504, 505, 520, 599]),
                 "",
             ),
-            Mood::NotYet => match rng.random_bool(0.8) {
+            Mode::NotYet => match rng.random_bool(0.8) {
                 true => error(400, "No video for specified timestamp"),
                 false => error(404, "no such device"),
             },
-            Mood::Moved => redirect(pick(rng, LOCATIONS)),
-            Mood::Broken => {
+            Mode::Moved => redirect(pick(rng, LOCATIONS)),
+            Mode::Broken => {
                 let errors = [
                     TransportError::Connection("refused"),
                     TransportError::Connection("the connection broke off"),
@@ -181,8 +181,8 @@ impl<'a> Server<'a> {
                 }
                 exchange
             }
-            Mood::Silent => silence(),
-            Mood::Nonsense => reply(
+            Mode::Silent => silence(),
+            Mode::Nonsense => reply(
                 match rng.random_bool(0.5) {
                     true => 200,
                     false => rng.random_range(100..600),
@@ -202,51 +202,56 @@ impl<'a> Server<'a> {
         (exchange, asks)
     }
 
-    /// The rules of DESIGN, once more and by themselves.
-    fn fate(&self, index: usize, back: Duration, outcome: &Result<Reply, TransportError>) -> Fate {
+    /// The rules of the core, implemented a second time.
+    fn meaning(
+        &self,
+        index: usize,
+        back: Duration,
+        outcome: &Result<Response, TransportError>,
+    ) -> Meaning {
         let reply = match outcome {
-            Err(TransportError::Certificate | TransportError::Denied) => return Fate::Never,
-            Err(_) => return Fate::Soon,
+            Err(TransportError::Certificate | TransportError::Denied) => return Meaning::Never,
+            Err(_) => return Meaning::Soon,
             Ok(reply) => reply,
         };
         let body = match &reply.body {
             Ok(body) => String::from_utf8_lossy(body).into_owned(),
             Err(TransportError::Certificate | TransportError::Denied) => {
                 return match reply.status {
-                    200..=299 | 400 => Fate::Never,
-                    _ => Fate::Soon,
+                    200..=299 | 400 => Meaning::Never,
+                    _ => Meaning::Soon,
                 };
             }
-            Err(_) => return Fate::Soon,
+            Err(_) => return Meaning::Soon,
         };
         let recent = self.ends[index].is_some_and(|end| {
             (self.started + back).since(end) < Duration::from_secs(300) + self.settings.lag
         });
         match reply.status {
             200..=299 => match body.strip_prefix(r#"{"url":"https://"#) {
-                Some(rest) => Fate::Clip(format!("https://{}", rest.trim_end_matches("\"}"))),
-                None => Fate::Soon,
+                Some(rest) => Meaning::Clip(format!("https://{}", rest.trim_end_matches("\"}"))),
+                None => Meaning::Soon,
             },
-            // Whether it is followed depends on where to: see the rule on the key.
+            // Followed only to where the API key may go.
             301 | 302 | 303 | 307 | 308 => match self.may_follow(index, reply) {
-                true => Fate::Redirect,
-                false => Fate::Never,
+                true => Meaning::Redirect,
+                false => Meaning::Never,
             },
-            400 if body.contains("No video") && recent => Fate::Soon,
-            408 | 429 | 500 | 502 | 503 | 504 => Fate::Soon,
-            501 | 505 => Fate::Never,
-            506.. => Fate::Later,
-            _ => Fate::Never,
+            400 if body.contains("No video") && recent => Meaning::Soon,
+            408 | 429 | 500 | 502 | 503 | 504 => Meaning::Soon,
+            501 | 505 => Meaning::Never,
+            506.. => Meaning::Later,
+            _ => Meaning::Never,
         }
     }
 
-    fn may_follow(&self, index: usize, reply: &Reply) -> bool {
+    fn may_follow(&self, index: usize, reply: &Response) -> bool {
         let in_a_row = self
             .seen
             .iter()
             .rev()
-            .filter(|seen| seen.index == index && seen.fate != Fate::Awaited)
-            .take_while(|seen| seen.fate == Fate::Redirect);
+            .filter(|seen| seen.index == index && seen.meaning != Meaning::Awaited)
+            .take_while(|seen| seen.meaning == Meaning::Redirect);
         in_a_row.count() < 3
             && match reply.location.as_deref() {
                 Some("/x" | "?") => true,
@@ -264,11 +269,11 @@ impl<'a> Server<'a> {
 
 impl World for Server<'_> {
     fn answer(&mut self, now: Duration, index: usize, request: &Request) -> Exchange {
-        let (_, mood) = self.moods.iter().find(|(until, _)| now < *until).unwrap();
-        let mood = *mood;
-        let (mut exchange, asks) = self.draw(now, mood, index, self.seen.len());
+        let (_, mode) = self.modes.iter().find(|(until, _)| now < *until).unwrap();
+        let mode = *mode;
+        let (mut exchange, asks) = self.draw(now, mode, index, self.seen.len());
         if exchange.takes != Duration::MAX {
-            let slow = matches!(mood, Mood::Slow) || self.rng.random_bool(0.05);
+            let slow = matches!(mode, Mode::Slow) || self.rng.random_bool(0.05);
             let most = if slow { 40_000 } else { 300 };
             exchange.takes = Duration::from_millis(self.rng.random_range(1..most));
         }
@@ -280,14 +285,14 @@ impl World for Server<'_> {
             late: Duration::ZERO,
             url: request.url.expose().to_owned(),
             has_key: request.api_key.is_some(),
-            redirected: previous.is_some_and(|seen| seen.fate == Fate::Redirect),
+            redirected: previous.is_some_and(|seen| seen.meaning == Meaning::Redirect),
             status: None,
-            fate: Fate::Awaited,
+            meaning: Meaning::Awaited,
             asks,
             asked_for: None,
         };
-        if self.told {
-            println!("{now:?}: clip {index} asks {}, mood {mood:?}", seen.url);
+        if self.verbose {
+            println!("{now:?}: clip {index} asks {}, mode {mode:?}", seen.url);
             println!("    {:?}: {:?}", exchange.takes, exchange.outcome);
         }
         self.seen.push(seen);
@@ -307,15 +312,15 @@ impl World for Server<'_> {
         now: Duration,
         late: Duration,
         index: usize,
-        outcome: &Result<Reply, TransportError>,
+        outcome: &Result<Response, TransportError>,
     ) {
-        let fate = self.fate(index, now, outcome);
+        let meaning = self.meaning(index, now, outcome);
         let mut seen = self.seen.iter_mut().rev();
         let seen = seen.find(|seen| seen.index == index).unwrap();
-        if self.told {
-            println!("{now:?}, {late:?} late: clip {index} is back: {fate:?}");
+        if self.verbose {
+            println!("{now:?}, {late:?} late: clip {index} is back: {meaning:?}");
         }
-        (seen.back, seen.late, seen.fate) = (now, late, fate);
+        (seen.back, seen.late, seen.meaning) = (now, late, meaning);
         if let Ok(reply) = outcome {
             seen.status = Some(reply.status);
             seen.asked_for = seen.asks.map(|asks| match asks {
@@ -326,7 +331,7 @@ impl World for Server<'_> {
     }
 }
 
-/// A `Retry-After`, and what it means where it means something.
+/// A `Retry-After`, and its meaning if it is valid.
 fn retry_after(rng: &mut TestRng, now: Timestamp) -> (String, Option<Asks>) {
     let nonsense = ["soon", "-1", "1.5"];
     let seconds = [0, 1, 7, 30, 100, 4_000];
@@ -348,12 +353,12 @@ fn retry_after(rng: &mut TestRng, now: Timestamp) -> (String, Option<Asks>) {
     }
 }
 
-/// The second of this instant in one of the three forms of HTTP dates; none in years of more than four digits.
+/// A time in whole seconds, in one of the three forms of HTTP dates; none for years of more than four digits.
 fn http_date(rng: &mut TestRng, at: Timestamp) -> Option<(String, Option<Asks>)> {
     let time = DateTime::parse_from_rfc3339(&at.to_string()).ok()?;
     let seconds = u64::try_from(time.timestamp()).ok()?;
     let mut forms = vec!["%a, %d %b %Y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
-    // Two digits are of the years from 1970 to 2069.
+    // Years of two digits are 1970 to 2069.
     if seconds < 3_155_760_000 {
         forms.push("%A, %d-%b-%y %H:%M:%S GMT");
     }

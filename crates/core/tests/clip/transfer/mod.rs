@@ -5,9 +5,9 @@ mod simulation;
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
 use mv_clip_core::error::{ClipError, FailureKind};
-use mv_clip_core::transfer::{Head, MAX_WORDS, NotFootage, PutError, Side};
+use mv_clip_core::transfer::{Head, MAX_ERROR_BODY, Peer, PutError, StreamError};
+use mv_clip_core::transport::TransportError;
 
 use self::simulation::*;
 pub(crate) use self::simulation::{DESTINATION, drive};
@@ -17,7 +17,7 @@ use crate::simulation::{KEY, MEDIA};
 const MOST: u64 = u64::MAX;
 
 #[test]
-fn a_clip_is_saved_at_the_first_try() {
+fn a_clip_is_saved_in_the_first_attempt() {
     let call = Simulation::new().run([head(200), outcome(Outcome::Stored)]);
     let saved = call.result.unwrap();
     assert_eq!((saved.clip.url.expose(), saved.digest), (MEDIA, digest()));
@@ -25,7 +25,7 @@ fn a_clip_is_saved_at_the_first_try() {
 }
 
 #[test]
-fn a_clip_that_is_not_there_yet_is_waited_for_longer_than_one_that_is_in_trouble() {
+fn a_clip_that_is_not_available_yet_has_a_longer_backoff() {
     let mut simulation = Simulation::new();
     simulation.random = MOST;
     let call = simulation.run([head(404), head(503), head(200), outcome(Outcome::Stored)]);
@@ -35,13 +35,13 @@ fn a_clip_that_is_not_there_yet_is_waited_for_longer_than_one_that_is_in_trouble
 }
 
 #[test]
-fn each_try_begins_at_the_url_that_meraki_gave() {
+fn each_attempt_starts_at_the_clip_url() {
     let elsewhere = "https://cdn.example/clip";
     let call = Simulation::new().run([
         redirect(elsewhere),
         head(200),
-        outcome(Outcome::NoReply(
-            Side::Media,
+        outcome(Outcome::Transport(
+            Peer::Media,
             TransportError::Connection("broke"),
         )),
         head(200),
@@ -52,7 +52,7 @@ fn each_try_begins_at_the_url_that_meraki_gave() {
 }
 
 #[test]
-fn redirects_are_at_most_three_for_each_try() {
+fn redirects_are_at_most_three_per_attempt() {
     let again = || redirect("/again");
     let call = Simulation::new().run([again(), again(), again(), again()]);
     let failure = call.permanent(FailureKind::Rejected);
@@ -60,10 +60,10 @@ fn redirects_are_at_most_three_for_each_try() {
 }
 
 #[test]
-fn tries_are_as_many_as_attempts() {
+fn attempts_have_the_limit_of_the_setting() {
     let simulation = Simulation::new().set("MV_CLIP_MAX_ATTEMPTS", "3");
-    let broken = outcome(Outcome::NoReply(
-        Side::Destination,
+    let broken = outcome(Outcome::Transport(
+        Peer::Destination,
         TransportError::Connection("x"),
     ));
     let call = simulation.run([
@@ -85,7 +85,7 @@ fn tries_are_as_many_as_attempts() {
 }
 
 #[test]
-fn the_deadline_is_over_the_call_before_it_too() {
+fn the_deadline_also_covers_the_time_before_the_transfer() {
     let mut simulation = Simulation::new().set("MV_CLIP_DEADLINE_SECONDS", "10");
     simulation.begins = Duration::from_secs(10);
     let call = simulation.run([]);
@@ -113,7 +113,7 @@ fn the_deadline_is_over_the_call_before_it_too() {
 }
 
 #[test]
-fn a_destination_says_how_long_it_wants_to_be_left_alone() {
+fn retry_after_of_the_destination_applies() {
     let busy = |wait| outcome(Outcome::Refused(503, Some(wait), "<Code>SlowDown</Code>"));
     for (wait, again) in [("7", 8_100), ("Thu, 12 Mar 2026 15:00:20 GMT", 20_000)] {
         let stored = outcome(Outcome::Stored);
@@ -130,7 +130,7 @@ fn a_destination_says_how_long_it_wants_to_be_left_alone() {
 }
 
 #[test]
-fn a_wait_that_ends_with_the_deadline_does_not_fit() {
+fn a_wait_until_the_deadline_ends_the_call() {
     let mut simulation = Simulation::new();
     simulation.begins = Duration::from_millis(900);
     let busy = outcome(Outcome::Refused(503, Some("118"), ""));
@@ -140,7 +140,7 @@ fn a_wait_that_ends_with_the_deadline_does_not_fit() {
     assert_eq!(failure.retry_after_seconds, Some(118));
 }
 
-/// What becomes of a call whose one try came to this.
+/// The error of a call with one attempt, and its retryability.
 fn once(events: impl IntoIterator<Item = Event>) -> (FailureKind, &'static str) {
     let simulation = Simulation::new().set("MV_CLIP_MAX_ATTEMPTS", "1");
     match simulation.run(events).result.unwrap_err() {
@@ -153,7 +153,7 @@ fn once(events: impl IntoIterator<Item = Event>) -> (FailureKind, &'static str) 
 }
 
 #[test]
-fn when_a_destination_is_tried_again() {
+fn when_a_destination_is_retried() {
     use FailureKind::{DestinationRefused, Unavailable};
     for status in (100..200).chain(300..600) {
         let found = once([head(200), outcome(Outcome::Refused(status, None, ""))]);
@@ -177,7 +177,7 @@ fn when_a_destination_is_tried_again() {
 }
 
 #[test]
-fn when_a_media_host_is_tried_again() {
+fn when_a_media_host_is_retried() {
     for status in (100..200).chain([202, 204, 205, 206]).chain(300..600) {
         let expected = match status {
             206 => (FailureKind::BadResponse, "soon"),
@@ -191,21 +191,21 @@ fn when_a_media_host_is_tried_again() {
 }
 
 #[test]
-fn what_is_no_clip_is_fetched_again() {
+fn an_invalid_stream_is_retried() {
     for error in [
-        NotFootage::Empty,
-        NotFootage::NoTransportStream,
-        NotFootage::LostSync(7),
-        NotFootage::CutOff,
+        StreamError::Empty,
+        StreamError::NotTransportStream,
+        StreamError::LostSync(7),
+        StreamError::Truncated,
     ] {
-        let found = once([head(200), outcome(Outcome::NotFootage(error))]);
+        let found = once([head(200), outcome(Outcome::Stream(error))]);
         assert_eq!(found, (FailureKind::BadResponse, "soon"), "{error:?}");
     }
 }
 
 #[test]
-fn when_a_broken_exchange_is_tried_again() {
-    for side in [Side::Media, Side::Destination] {
+fn when_a_transport_error_is_retried() {
+    for side in [Peer::Media, Peer::Destination] {
         for (error, expected) in [
             (
                 TransportError::Connection("x"),
@@ -219,32 +219,32 @@ fn when_a_broken_exchange_is_tried_again() {
             (TransportError::Denied, (FailureKind::Rejected, "never")),
             (TransportError::TooLarge, (FailureKind::Rejected, "never")),
         ] {
-            let found = once([head(200), outcome(Outcome::NoReply(side, error))]);
+            let found = once([head(200), outcome(Outcome::Transport(side, error))]);
             assert_eq!(found, expected, "{side:?} {error:?}");
         }
     }
 }
 
 #[test]
-fn the_status_is_that_of_whoever_failed() {
+fn the_status_is_that_of_the_server_that_failed() {
     let status = |event| {
         let result = Simulation::new()
             .set("MV_CLIP_MAX_ATTEMPTS", "1")
             .run([head(203), event]);
         result.result.unwrap_err().failure().status
     };
-    let broken = |side| outcome(Outcome::NoReply(side, TransportError::TimedOut));
-    assert_eq!(status(broken(Side::Media)), Some(203));
-    assert_eq!(status(broken(Side::Destination)), None);
+    let broken = |side| outcome(Outcome::Transport(side, TransportError::TimedOut));
+    assert_eq!(status(broken(Peer::Media)), Some(203));
+    assert_eq!(status(broken(Peer::Destination)), None);
     assert_eq!(
-        status(outcome(Outcome::NotFootage(NotFootage::Empty))),
+        status(outcome(Outcome::Stream(StreamError::Empty))),
         Some(203)
     );
     assert_eq!(status(outcome(Outcome::Refused(403, None, ""))), Some(403));
 }
 
 #[test]
-fn words_never_hold_the_key_of_a_host_that_is_named_after_it() {
+fn the_message_never_contains_the_key_from_a_host_name() {
     let call = Simulation::new().run([redirect(&format!("https://{KEY}.example/x")), head(410)]);
     let message = &call.transient(FailureKind::Unavailable).message;
     assert!(
@@ -254,7 +254,7 @@ fn words_never_hold_the_key_of_a_host_that_is_named_after_it() {
 }
 
 #[test]
-fn debug_hides_what_a_reply_says() {
+fn debug_hides_locations_and_bodies() {
     let head = Head {
         status: 302,
         location: Some("https://h/s3cret".into()),
@@ -265,15 +265,15 @@ fn debug_hides_what_a_reply_says() {
         format!("{head:?}"),
         r#"Head { status: 302, retry_after: Some("7"), length: Some(188), .. }"#
     );
-    let refused = PutError::Refused {
+    let refused = PutError::Status {
         status: 403,
         retry_after: None,
         body: b"s3cret".to_vec(),
     };
-    assert_eq!(format!("{refused:?}"), "Refused(403)");
+    assert_eq!(format!("{refused:?}"), "Status(403)");
 }
 
 #[test]
-fn four_kibibytes_are_read_of_a_refusal() {
-    assert_eq!(MAX_WORDS, 4_096);
+fn the_error_body_limit_is_four_kibibytes() {
+    assert_eq!(MAX_ERROR_BODY, 4_096);
 }

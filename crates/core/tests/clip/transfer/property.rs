@@ -1,11 +1,11 @@
-//! What holds whatever the two sides do.
+//! Properties that hold for any behavior of the two servers.
 
 use std::time::Duration;
 
-use mv_clip_core::api::TransportError;
 use mv_clip_core::error::ClipError;
 use mv_clip_core::media::{MediaStatus, classify};
-use mv_clip_core::transfer::{Head, NotFootage, Side};
+use mv_clip_core::transfer::{Head, Peer, StreamError};
+use mv_clip_core::transport::TransportError;
 use proptest::prelude::*;
 
 use super::simulation::{Event, Outcome, Simulation};
@@ -43,11 +43,11 @@ fn event() -> impl Strategy<Value = (Event, Event)> {
         })
     });
     let head = prop_oneof![4 => answered, 1 => transport().prop_map(Err)];
-    let side = prop::sample::select(vec![Side::Media, Side::Destination]);
+    let side = prop::sample::select(vec![Peer::Media, Peer::Destination]);
     let stored = prop_oneof![
         Just(Outcome::Stored),
-        (side, transport()).prop_map(|(side, error)| Outcome::NoReply(side, error)),
-        Just(Outcome::NotFootage(NotFootage::LostSync(3))),
+        (side, transport()).prop_map(|(side, error)| Outcome::Transport(side, error)),
+        Just(Outcome::Stream(StreamError::LostSync(3))),
         (status(), wait)
             .prop_filter("not a success", |(status, _)| !(200..300).contains(status))
             .prop_map(|(status, wait)| Outcome::Refused(
@@ -62,7 +62,7 @@ fn event() -> impl Strategy<Value = (Event, Event)> {
 
 proptest! {
     #[test]
-    fn whatever_happens_it_ends_in_time_and_keeps_its_secrets(
+    fn it_ends_in_time_and_prints_no_secrets(
         events in prop::collection::vec(event(), 1..30),
         random in any::<u64>(),
         max_attempts in 1_usize..=10,
@@ -80,7 +80,7 @@ proptest! {
         let call = simulation.run_against(|| {
             let event = if wants_head { heads.next() } else { stored.next() };
             let event = event.unwrap().clone();
-            // A PUT follows a head with a whole clip that comes in time, and a head follows everything else.
+            // A PUT follows a head with a whole clip in time; a GET follows everything else.
             wants_head = !matches!(&event, Event::Head(takes, Ok(head))
                 if classify(head.status, false) == MediaStatus::Whole && *takes < Duration::from_secs(30));
             event

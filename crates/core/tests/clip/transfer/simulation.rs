@@ -1,33 +1,34 @@
-//! One transfer, run in simulated time.
+//! Runs one transfer in simulated time.
 
 use std::cell::RefCell;
 use std::time::Duration;
 
-use mv_clip_core::api::{Clip, ClipUrl, TransportError};
+use mv_clip_core::api::{Clip, ClipUrl};
 use mv_clip_core::error::{ClipError, Failure, FailureKind};
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
 use mv_clip_core::transfer::{
-    Destination, Digest, Get, Head, NotFootage, Put, PutError, SavedClip, Side, Step, Transfer,
+    Destination, Digest, Get, Head, Peer, Put, PutError, SavedClip, Step, StreamError, Transfer,
 };
+use mv_clip_core::transport::TransportError;
 
 use crate::simulation::{KEY, MEDIA, STARTED, window};
 
 pub(crate) const DESTINATION: &str = "https://b.example/clip.ts?X-Amz-Signature=s3cret-s3cret";
 
-/// What the two sides do with one request, and how long that takes.
+/// What a server does with one request, and how long that takes.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     Head(Duration, Result<Head, TransportError>),
     Stored(Duration, Outcome),
 }
 
-/// [`PutError`] in a form that can be repeated.
+/// The outcome of a PUT, in a form that can be cloned.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     Stored,
-    NoReply(Side, TransportError),
-    NotFootage(NotFootage),
+    Transport(Peer, TransportError),
+    Stream(StreamError),
     Refused(u16, Option<&'static str>, &'static str),
 }
 
@@ -62,7 +63,7 @@ pub(super) fn digest() -> Digest {
 
 pub(super) struct Simulation {
     pub(super) variables: Vec<(&'static str, String)>,
-    /// How long the call has taken when there is a URL.
+    /// When the transfer starts, counted from the start of the call.
     pub(super) begins: Duration,
     pub(super) random: u64,
 }
@@ -70,11 +71,11 @@ pub(super) struct Simulation {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) result: Result<SavedClip, ClipError>,
-    /// When the media host was asked, and for what.
+    /// The requests to the media host: time and URL.
     pub(crate) asked: Vec<(Duration, String)>,
     pub(crate) puts: usize,
     pub(crate) took: Duration,
-    /// How late the driver woke for the last time.
+    /// How late the driver's last wake-up was.
     pub(crate) late: Duration,
 }
 
@@ -92,7 +93,7 @@ impl Simulation {
         self
     }
 
-    /// Runs one transfer. Each event must be used, and none may be missing.
+    /// Runs one transfer. It must use all events and no more.
     pub(super) fn run(&self, events: impl IntoIterator<Item = Event>) -> Call {
         let mut events = events.into_iter();
         let call = self.run_against(|| events.next().expect("an event too few"));
@@ -133,9 +134,9 @@ impl Outcome {
     fn into_result(self) -> Result<Digest, PutError> {
         match self {
             Self::Stored => Ok(digest()),
-            Self::NoReply(side, error) => Err(PutError::NoReply(side, error)),
-            Self::NotFootage(error) => Err(error.into()),
-            Self::Refused(status, retry_after, body) => Err(PutError::Refused {
+            Self::Transport(side, error) => Err(PutError::Transport(side, error)),
+            Self::Stream(error) => Err(error.into()),
+            Self::Refused(status, retry_after, body) => Err(PutError::Status {
                 status,
                 retry_after: retry_after.map(str::to_owned),
                 body: body.into(),
@@ -144,8 +145,8 @@ impl Outcome {
     }
 }
 
-/// Does what the transfer says, from `now` on, and wakes as `late` says after each wait; the two sides are
-/// asked with the time, and say what comes and how long that takes.
+/// Drives a transfer from `now` on. `late` gives how late each wake-up is. `fetch` and `store` get the time and the
+/// request, and return a duration and the outcome.
 pub(crate) fn drive(
     mut transfer: Transfer<'_>,
     mut now: Duration,
@@ -171,27 +172,27 @@ pub(crate) fn drive(
             }
             Step::Get(get) => {
                 assert!(asked.len() < 1_000, "no end of requests");
-                assert!(get.give_up_at > now, "no time for the request");
+                assert!(get.attempt_deadline > now, "no time for the request");
                 asked.push((now, get.url.expose().to_owned()));
                 let (takes, mut head) = fetch(now, &get);
-                let until = now.saturating_add(takes).min(get.give_up_at);
+                let until = now.saturating_add(takes).min(get.attempt_deadline);
                 wake(&mut now, until);
-                if now >= get.give_up_at {
+                if now >= get.attempt_deadline {
                     head = Err(TransportError::TimedOut);
                 }
-                transfer.fetched(now, head, &mut random)
+                transfer.receive_head(now, head, &mut random)
             }
             Step::Put(put) => {
                 puts += 1;
                 assert!(puts < 1_000, "no end of tries");
                 let (takes, mut outcome) = store(now, &put);
-                let until = now.saturating_add(takes).min(put.give_up_at);
+                let until = now.saturating_add(takes).min(put.attempt_deadline);
                 wake(&mut now, until);
-                if now >= put.give_up_at {
+                if now >= put.attempt_deadline {
                     let late = TransportError::TimedOut;
-                    outcome = Err(PutError::NoReply(Side::Destination, late));
+                    outcome = Err(PutError::Transport(Peer::Destination, late));
                 }
-                transfer.stored(now, outcome, &mut random)
+                transfer.receive_outcome(now, outcome, &mut random)
             }
             Step::Done(result) => break result,
         }

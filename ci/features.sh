@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Checks that the command line and the tests need the same features of all that they share. Otherwise cargo compiles
+# wasmtime twice: once for `cargo xtask demo`, and once for `cargo xtask test`. host-test/Cargo.toml turns on the features
+# that only dependencies of the tests need.
+# shellcheck source=ci/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+
+# Each package with its version and features.
+tree() {
+    cargo tree --locked --prefix none --format '{p} {f}' "$@" | sed 's/ (\*)$//; s/ (proc-macro)//' |
+        grep -v "($root\|dependencies\]$" | LC_ALL=C sort -u
+}
+program=$(tree --package mv-clip-cli --edges normal,build)
+tests=$(tree --workspace --exclude xtask --exclude xtask-package --exclude mv-clip-in-wasmtime \
+    --exclude mv-clip-in-the-harness --edges normal,build,dev)
+only=$(LC_ALL=C comm -23 <(echo "$program") <(echo "$tests"))
+[ -z "$only" ] && exit
+echo "the tests need other features of these than the program has (add them to host-test/Cargo.toml):"
+while read -r name version _; do
+    for graph in "$program" "$tests"; do grep "^$name $version " <<<"$graph" | sed 's/^/    /'; done
+done <<<"$only"
+exit 1

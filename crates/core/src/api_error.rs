@@ -1,0 +1,450 @@
+//! [`ApiError`]: why an attempt to get a clip's URL failed, with failure kind, message and retryability.
+
+use crate::error::FailureKind;
+use crate::redirect::{MAX_REDIRECTS, RedirectError};
+use crate::retry::{BASE, BASE_NOT_YET, BASE_RATE_LIMITED, Retryability};
+use crate::settings::Settings;
+use crate::transport::{MAX_BODY, TransportError};
+use crate::url::UrlError;
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApiError {
+    /// There is no response, or no whole one.
+    Transport(TransportError),
+    /// 400 with "no video", and the window's end is recent: the footage is not uploaded yet.
+    NotYet,
+    /// 400 with "no video", and the window's end is not recent.
+    NoVideo,
+    /// Any other status that is neither 2xx nor a redirect.
+    Status(u16),
+    /// 2xx without a usable clip URL.
+    InvalidBody(InvalidBody),
+    /// A redirect that must not be followed.
+    Redirect(RedirectError),
+    /// The call's deadline passed before a request could be sent.
+    OutOfTime,
+}
+
+/// Why a 2xx response has no usable clip URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidBody {
+    /// The body is not a JSON object.
+    NotJson,
+    /// The object has no string `url`.
+    NoUrl,
+    /// The `url` must not be returned to a caller.
+    Url(UrlError),
+}
+
+impl ApiError {
+    /// The failure kind.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Transport(TransportError::TimedOut) | Self::OutOfTime => FailureKind::TimedOut,
+            Self::Transport(TransportError::Denied) => FailureKind::Rejected,
+            Self::Transport(TransportError::TooLarge) => FailureKind::BadResponse,
+            Self::Transport(_) => FailureKind::ConnectionFailed,
+            Self::NotYet => FailureKind::TooEarly,
+            Self::NoVideo => FailureKind::Rejected,
+            Self::Status(401) => FailureKind::Unauthorized,
+            Self::Status(403) => FailureKind::Forbidden,
+            Self::Status(404) => FailureKind::NotFound,
+            Self::Status(429) => FailureKind::RateLimited,
+            Self::Status(408 | 500..) => FailureKind::Unavailable,
+            Self::Status(400..) => FailureKind::Rejected,
+            Self::Status(_) | Self::InvalidBody(_) => FailureKind::BadResponse,
+            Self::Redirect(RedirectError::NoLocation) => FailureKind::BadResponse,
+            Self::Redirect(_) => FailureKind::Rejected,
+        }
+    }
+
+    /// Whether another attempt may help.
+    pub fn retryability(&self) -> Retryability {
+        match self {
+            Self::Status(429) => Retryability::Soon(BASE_RATE_LIMITED),
+            Self::Status(408 | 500 | 502 | 503 | 504)
+            | Self::Transport(
+                TransportError::Connection(_) | TransportError::TimedOut | TransportError::TooLarge,
+            )
+            | Self::InvalidBody(_)
+            | Self::OutOfTime => Retryability::Soon(BASE),
+            Self::NotYet => Retryability::Soon(BASE_NOT_YET),
+            // Not implemented, and HTTP version not supported: what this client sends will not change.
+            Self::Status(501 | 505) => Retryability::Never,
+            // A 5xx that is not known means the same as 500 (RFC 9110, section 15), but proxies use these for
+            // faults that outlast a call.
+            Self::Status(500..) => Retryability::Later,
+            Self::Status(_)
+            | Self::NoVideo
+            | Self::Transport(TransportError::Certificate | TransportError::Denied)
+            | Self::Redirect(_) => Retryability::Never,
+        }
+    }
+
+    /// What happened, and what to do next. `host` is the host that the request went to, fit for a message.
+    pub fn message(&self, settings: &Settings, host: &str) -> String {
+        match self {
+            Self::Transport(error) => transport(host, *error),
+            Self::NotYet => "Meraki has no video for this window yet. Footage takes 30 to 60 s to \
+                 arrive, longer over a slow uplink: try again later."
+                .into(),
+            Self::NoVideo => {
+                "Meraki has no video for this window. The camera was offline or did not \
+                 record, or the window lies outside its retention."
+                    .into()
+            }
+            Self::Status(status) => self::status(settings, host, *status),
+            Self::InvalidBody(InvalidBody::NotJson) => format!(
+                "{host} did not answer with JSON. Try again later, and check MERAKI_BASE_URL."
+            ),
+            Self::InvalidBody(InvalidBody::NoUrl) => {
+                format!("{host} answered without a clip's URL. Try again later.")
+            }
+            Self::InvalidBody(InvalidBody::Url(error)) => {
+                format!(
+                    "{host} answered with a clip URL that {}. Try again later.",
+                    error.reason()
+                )
+            }
+            Self::Redirect(error) => redirect(settings, host, error),
+            Self::OutOfTime => format!(
+                "the call's deadline of {} s (MV_CLIP_DEADLINE_SECONDS) left no time to ask {host}. \
+                 Try again later.",
+                settings.deadline.as_secs(),
+            ),
+        }
+    }
+}
+
+fn transport(host: &str, error: TransportError) -> String {
+    match error {
+        TransportError::Connection(what) => format!(
+            "the exchange with {host} failed: {what}. Check the network and MERAKI_BASE_URL."
+        ),
+        TransportError::Certificate => format!(
+            "the TLS certificate of {host} is not trusted. Check MERAKI_BASE_URL, and whether a proxy \
+             intercepts the connection."
+        ),
+        TransportError::TimedOut => format!("no full reply from {host} in time. Try again later."),
+        TransportError::Denied => format!(
+            "the engine that runs this component does not let it send to {host}. Allow that \
+             destination there, and the header Authorization."
+        ),
+        TransportError::TooLarge => {
+            format!("{host} sent more than {MAX_BODY} bytes. Check MERAKI_BASE_URL.")
+        }
+    }
+}
+
+fn status(settings: &Settings, host: &str, status: u16) -> String {
+    match status {
+        400 => "Meraki refused the request (400). Check the window, and imager-id: cameras with \
+             several imagers require it, others refuse it."
+            .into(),
+        401 if settings.api_key.is_none() => {
+            "Meraki requires an API key (401): MERAKI_DASHBOARD_API_KEY is not set, and the engine \
+             added none that Meraki accepts."
+                .into()
+        }
+        401 => {
+            "Meraki refused the API key (401): it is wrong, revoked or expired, or its user has no \
+             access to the API. Check MERAKI_DASHBOARD_API_KEY."
+                .into()
+        }
+        403 => {
+            "Meraki does not let this API key read the camera's video (403). Give its user camera \
+             access in the Dashboard, or its application the scope camera:telemetry:write."
+                .into()
+        }
+        404 => format!(
+            "Meraki knows no such camera (404). Check the serial, that it is an MV camera in a \
+             network, that the API key belongs to its organisation, and that {host} is its region."
+        ),
+        429 => {
+            "Meraki's request limit for the organisation is used up (429). Send fewer requests, \
+             and see which other applications share the limit."
+                .into()
+        }
+        501 | 505 => {
+            format!("{host} does not support this request ({status}). Check MERAKI_BASE_URL.")
+        }
+        408 | 500.. => format!("Meraki cannot answer now ({status}). Try again later."),
+        402.. => format!("{host} refused the request ({status}). Check MERAKI_BASE_URL."),
+        _ => {
+            format!("{host} answered with an unexpected status ({status}). Check MERAKI_BASE_URL.")
+        }
+    }
+}
+
+fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
+    match error {
+        RedirectError::NoLocation => {
+            format!("{host} sent a redirect without a usable location. Check MERAKI_BASE_URL.")
+        }
+        RedirectError::Insecure(target) => format!(
+            "{host} redirects to {} without https, and the API key must not go there. Check \
+             MERAKI_BASE_URL.",
+            settings.redact(target),
+        ),
+        RedirectError::Foreign(target) => format!(
+            "{host} redirects to {}, and the API key must not go there. Check MERAKI_BASE_URL.",
+            settings.redact(target),
+        ),
+        RedirectError::UserInfo(target) => format!(
+            "{host} redirects to {} with a user name in the URL, which is not followed. Check \
+             MERAKI_BASE_URL.",
+            settings.redact(target),
+        ),
+        RedirectError::TooMany => {
+            format!("{host} redirects more than {MAX_REDIRECTS} times. Check MERAKI_BASE_URL.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_of_every_status() {
+        let kind = |status| ApiError::Status(status).kind();
+        for (statuses, expected) in [
+            (401..=401, FailureKind::Unauthorized),
+            (403..=403, FailureKind::Forbidden),
+            (404..=404, FailureKind::NotFound),
+            (405..=407, FailureKind::Rejected),
+            (408..=408, FailureKind::Unavailable),
+            (409..=428, FailureKind::Rejected),
+            (429..=429, FailureKind::RateLimited),
+            (430..=499, FailureKind::Rejected),
+            (500..=599, FailureKind::Unavailable),
+            (100..=199, FailureKind::BadResponse),
+            (300..=399, FailureKind::BadResponse),
+            (400..=400, FailureKind::Rejected),
+            (402..=402, FailureKind::Rejected),
+        ] {
+            for status in statuses {
+                assert_eq!(kind(status), expected, "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_key_is_named() {
+        let none = Settings::from_variables::<&str, &str>([]).unwrap();
+        assert!(
+            ApiError::Status(401)
+                .message(&none, "h")
+                .contains("MERAKI_DASHBOARD_API_KEY is not set")
+        );
+        let some = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
+        assert!(
+            !ApiError::Status(401)
+                .message(&some, "h")
+                .contains("is not set")
+        );
+    }
+
+    #[test]
+    fn every_message_says_what_happened_and_what_to_do() {
+        let settings = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
+        let transport = ApiError::Transport;
+        for (error, words) in [
+            (
+                transport(TransportError::Connection("refused")),
+                "the exchange with h failed: refused. Check the network",
+            ),
+            (
+                transport(TransportError::Certificate),
+                "certificate of h is not trusted. Check MERAKI_BASE_URL",
+            ),
+            (transport(TransportError::TimedOut), "no full reply from h"),
+            (
+                transport(TransportError::Denied),
+                "does not let it send to h",
+            ),
+            (
+                transport(TransportError::TooLarge),
+                "h sent more than 1048576 bytes",
+            ),
+            (ApiError::NotYet, "no video for this window yet"),
+            (ApiError::NoVideo, "outside its retention"),
+            (
+                ApiError::InvalidBody(InvalidBody::NotJson),
+                "h did not answer with JSON",
+            ),
+            (
+                ApiError::InvalidBody(InvalidBody::NoUrl),
+                "without a clip's URL",
+            ),
+            (
+                ApiError::Redirect(RedirectError::NoLocation),
+                "h sent a redirect without a usable location",
+            ),
+            (
+                ApiError::Redirect(RedirectError::Insecure("k3y.h".into())),
+                "h redirects to (API key).h without https",
+            ),
+            (
+                ApiError::Redirect(RedirectError::UserInfo("k3y.h".into())),
+                "h redirects to (API key).h with a user name",
+            ),
+            (
+                ApiError::Redirect(RedirectError::TooMany),
+                "h redirects more than 3 times",
+            ),
+            (ApiError::OutOfTime, "deadline of 120 s"),
+            (
+                ApiError::Status(304),
+                "h answered with an unexpected status (304)",
+            ),
+            (ApiError::Status(400), "Check the window, and imager-id"),
+            (ApiError::Status(401), "refused the API key (401)"),
+            (ApiError::Status(402), "h refused the request (402)"),
+            (ApiError::Status(403), "the scope camera:telemetry:write"),
+            (ApiError::Status(404), "that h is its region"),
+            (
+                ApiError::Status(408),
+                "cannot answer now (408). Try again later",
+            ),
+            (ApiError::Status(418), "h refused the request (418)"),
+            (ApiError::Status(429), "Send fewer requests"),
+            (ApiError::Status(500), "cannot answer now (500)"),
+            (
+                ApiError::Status(501),
+                "h does not support this request (501)",
+            ),
+            (
+                ApiError::Status(505),
+                "h does not support this request (505)",
+            ),
+            (ApiError::Status(599), "cannot answer now (599)"),
+        ] {
+            let message = error.message(&settings, "h");
+            assert!(message.contains(words), "{error:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn permanent_failures_do_not_say_try_again() {
+        let settings = Settings::from_variables::<&str, &str>([]).unwrap();
+        for error in (100..600).map(ApiError::Status) {
+            let message = error.message(&settings, "h");
+            let says = message.contains("Try again later");
+            assert!(
+                !says || error.retryability() != Retryability::Never,
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_message_about_a_clip_url_does_not_contain_it() {
+        let settings = Settings::from_variables::<&str, &str>([]).unwrap();
+        let words = |error| {
+            ApiError::InvalidBody(InvalidBody::Url(error)).message(&settings, "api.meraki.com")
+        };
+        assert_eq!(
+            words(UrlError::Insecure),
+            "api.meraki.com answered with a clip URL that is not https (plain http is accepted for \
+             a loopback address only). Try again later."
+        );
+        assert!(words(UrlError::Malformed).contains("is not an absolute URL (RFC 3986)"));
+        assert!(words(UrlError::UserInfo).contains("holds a user name or password"));
+    }
+
+    #[test]
+    fn the_message_about_a_redirect_names_the_host() {
+        let settings = Settings::from_variables::<&str, &str>([]).unwrap();
+        let error = ApiError::Redirect(RedirectError::Foreign("evil.com".into()));
+        assert_eq!(error.kind(), FailureKind::Rejected);
+        assert_eq!(
+            error.message(&settings, "api.meraki.com"),
+            "api.meraki.com redirects to evil.com, and the API key must not go there. Check \
+             MERAKI_BASE_URL."
+        );
+    }
+
+    #[test]
+    fn six_statuses_are_retried_in_the_call() {
+        let retried: Vec<u16> = (100..600)
+            .filter(|status| {
+                matches!(
+                    ApiError::Status(*status).retryability(),
+                    Retryability::Soon(_)
+                )
+            })
+            .collect();
+        assert_eq!(retried, [408, 429, 500, 502, 503, 504]);
+    }
+
+    #[test]
+    fn other_server_errors_are_retried_in_a_later_call() {
+        let later: Vec<u16> = (100..600)
+            .filter(|status| ApiError::Status(*status).retryability() == Retryability::Later)
+            .collect();
+        assert_eq!(later, (506..600).collect::<Vec<u16>>());
+    }
+
+    #[test]
+    fn what_is_retried() {
+        for error in [
+            ApiError::Transport(TransportError::Connection("refused")),
+            ApiError::Transport(TransportError::TimedOut),
+            ApiError::InvalidBody(InvalidBody::NotJson),
+            ApiError::InvalidBody(InvalidBody::NoUrl),
+            ApiError::Transport(TransportError::TooLarge),
+            ApiError::InvalidBody(InvalidBody::Url(UrlError::Insecure)),
+        ] {
+            assert_eq!(error.retryability(), Retryability::Soon(BASE), "{error:?}");
+        }
+        assert_eq!(
+            ApiError::Status(429).retryability(),
+            Retryability::Soon(BASE_RATE_LIMITED)
+        );
+        assert_eq!(
+            ApiError::NotYet.retryability(),
+            Retryability::Soon(BASE_NOT_YET)
+        );
+    }
+
+    #[test]
+    fn an_untrusted_certificate_is_not_retried() {
+        assert_eq!(
+            ApiError::Transport(TransportError::Certificate).retryability(),
+            Retryability::Never
+        );
+    }
+
+    #[test]
+    fn a_denied_request_is_not_retried() {
+        assert_eq!(
+            ApiError::Transport(TransportError::Denied).retryability(),
+            Retryability::Never
+        );
+    }
+
+    #[test]
+    fn missing_old_footage_is_not_retried() {
+        assert_eq!(ApiError::NoVideo.retryability(), Retryability::Never);
+    }
+
+    #[test]
+    fn a_redirect_that_is_not_followed_is_not_retried() {
+        for error in [
+            RedirectError::NoLocation,
+            RedirectError::TooMany,
+            RedirectError::Foreign("h".into()),
+            RedirectError::Insecure("h".into()),
+            RedirectError::UserInfo("h".into()),
+        ] {
+            assert_eq!(
+                ApiError::Redirect(error).retryability(),
+                Retryability::Never
+            );
+        }
+    }
+}

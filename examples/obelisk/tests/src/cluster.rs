@@ -1,0 +1,398 @@
+//! Nodes of Obelisk on one PostgreSQL, with the store and the mock that the example needs.
+
+use std::fs;
+use std::ops::Range;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use chrono::{SecondsFormat, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cpu;
+use crate::node::Node;
+use crate::postgres::{PASSWORD, Postgres};
+use crate::process::{self, Background};
+use crate::programs::{Programs, example, root};
+use crate::store::{SECRET, Store};
+
+/// The workflow of the example.
+const KEEP: &str = "example:incident/incidents.keep";
+
+/// The cameras of each incident.
+pub const CAMERAS: [&str; 3] = ["Q2MV-MOCK-0001", "Q2MV-MOCK-0002", "Q2MV-MOCK-0003"];
+
+/// The ID of an alert.
+pub fn alert(number: u64) -> String {
+    format!("alert-{number}")
+}
+
+/// The API key. Opens nothing but the mock that is started with it.
+const KEY: &str = "key-of-the-mock";
+
+/// How long the API takes to answer where it is limited, so that there are clips under way at any time.
+const LATENCY: u32 = 2000;
+
+/// Between two looks at how far the executions are.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Between two lines of progress.
+const REPORT: Duration = Duration::from_secs(10);
+
+/// How fast the API may be asked, and what it gives.
+#[derive(Clone, Copy)]
+pub enum Api {
+    /// As fast as the organisation's limit allows, which the example stays below.
+    Limited,
+    /// As fast as it goes, to see how fast that is: clips of so many times the mock's own.
+    Unlimited { times: usize },
+}
+
+/// All that runs.
+pub struct Cluster {
+    programs: Programs,
+    nodes: Vec<Node>,
+    /// How many nodes there have been.
+    started: usize,
+    postgres: Postgres,
+    store: Store,
+    base_url: String,
+    _mock: Background,
+    api: Api,
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// Starts everything but a node.
+    pub fn start(api: Api) -> Result<Self> {
+        let programs = Programs::find()?;
+        // PostgreSQL may run as somebody else, who has to get to its folder in this one.
+        let mut folder = tempfile::Builder::new();
+        folder.permissions(fs::Permissions::from_mode(0o755));
+        let folder = folder.tempdir().context("cannot make a temporary folder")?;
+        let postgres = Postgres::start(&programs.postgres, folder.path().join("postgres"))?;
+        postgres.set_up(&example().join("setup.sql"))?;
+        let store = Store::start(&programs.s3s, folder.path().join("store"))?;
+        let mut args = Vec::from(CAMERAS.map(|camera| ["--serial", camera]).as_flattened());
+        let clip = folder.path().join("clip.ts");
+        let (clip_argument, latency) = (clip.display().to_string(), LATENCY.to_string());
+        if let Api::Unlimited { times } = api {
+            let short = fs::read(root().join("crates/meraki-mock/fixtures/clip.ts"));
+            fs::write(&clip, short.context("cannot read the clip")?.repeat(times))?;
+            args.extend(["--rate", "1000000", "--clip", &clip_argument]);
+        } else {
+            args.extend(["--latency", &latency]);
+        }
+        let mut mock = Command::new(&programs.mv_clip);
+        mock.args([
+            "mock",
+            "-v",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--key",
+            KEY,
+        ]);
+        mock.arg("--until-stdin-closes").args(&args);
+        let (mock, address) = process::start(&mut mock, &folder.path().join("mock"))?;
+        let address: Value = serde_json::from_str(&address).context("the mock has no address")?;
+        let base_url = address.get("base_url").and_then(Value::as_str);
+        Ok(Self {
+            programs,
+            nodes: Vec::new(),
+            started: 0,
+            postgres,
+            store,
+            base_url: base_url.context("the mock has no base URL")?.to_owned(),
+            _mock: mock,
+            api,
+            folder,
+        })
+    }
+
+    /// Starts a further node. The first brings the deployment, the others find it in the database.
+    pub fn add_node(&mut self) -> Result<()> {
+        let example = example();
+        let config = fs::read_to_string(example.join("server.toml"));
+        let config = config.context("cannot read server.toml")?;
+        let deployment = example.join("deployment.toml");
+        let deployment = (self.started == 0).then_some(deployment);
+        let mut environment = environment(&self.base_url);
+        environment.extend(self.postgres.environment());
+        environment.extend(self.store.environment());
+        if let Api::Unlimited { .. } = self.api {
+            environment.push(("PACE", "0".to_owned()));
+        }
+        let node = Node::start(
+            &self.programs.obelisk,
+            &self.node_folder(self.started),
+            &config,
+            deployment.as_deref(),
+            &environment,
+        )?;
+        self.nodes.push(node);
+        self.started += 1;
+        Ok(())
+    }
+
+    fn node_folder(&self, node: usize) -> PathBuf {
+        self.folder.path().join(format!("node-{node}"))
+    }
+
+    /// Has the nodes, in turn, take motion alerts of these numbers.
+    pub fn submit(&self, alerts: Range<u64>) -> Result<()> {
+        let occurred_at =
+            (Utc::now() - TimeDelta::minutes(10)).to_rfc3339_opts(SecondsFormat::Secs, true);
+        for (number, node) in alerts.zip(self.nodes.iter().cycle()) {
+            let alert = json!({
+                "id": alert(number),
+                "organisation": "acme",
+                "occurred_at": occurred_at,
+            });
+            process::read(&mut node.submit(KEEP, &json!([alert, CAMERAS])))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until so many executions of the workflow have finished.
+    pub fn wait(&self, executions: u64, patience: Duration) -> Result<()> {
+        self.wait_for(executions, Self::finished, patience)
+    }
+
+    /// Waits until `count` gives so many executions.
+    pub fn wait_for(
+        &self,
+        executions: u64,
+        count: impl Fn(&Self) -> Result<u64>,
+        patience: Duration,
+    ) -> Result<()> {
+        let (start, mut said) = (Instant::now(), Instant::now());
+        loop {
+            let finished = count(self)?;
+            if finished >= executions {
+                return Ok(());
+            }
+            if said.elapsed() > REPORT {
+                eprintln!("    {finished} of {executions} executions so far");
+                said = Instant::now();
+            }
+            ensure!(
+                start.elapsed() < patience,
+                "only {finished} of {executions} executions in {patience:?}"
+            );
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Ends the first node as a power cut does.
+    pub fn kill_the_first(&mut self) -> Result<()> {
+        ensure!(!self.nodes.is_empty(), "there is no node to kill");
+        self.nodes.remove(0).kill()
+    }
+
+    pub fn stop_store(&mut self) {
+        self.store.stop();
+    }
+
+    pub fn start_store(&mut self) -> Result<()> {
+        self.store.run()
+    }
+
+    /// Ends PostgreSQL in the middle of what it does, and starts it again.
+    pub fn crash_postgres(&mut self) -> Result<()> {
+        self.postgres.crash()
+    }
+
+    /// How many executions of the workflow have finished.
+    pub fn finished(&self) -> Result<u64> {
+        self.count(&format!(
+            "SELECT count(*) FROM t_state WHERE ffqn = '{KEEP}' AND state = 'finished'"
+        ))
+    }
+
+    /// How many executions of `function` have ended, those that gave what they should (`=`) or the others (`<>`).
+    pub fn executions(&self, function: &str, comparison: &str) -> Result<u64> {
+        self.count(&format!(
+            "SELECT count(*) FROM t_state
+             WHERE ffqn LIKE '%.{function}' AND state = 'finished' AND result_kind {comparison} '\"ok\"'"
+        ))
+    }
+
+    /// What Obelisk's database counts.
+    pub fn count(&self, sql: &str) -> Result<u64> {
+        self.postgres.count("obelisk", sql)
+    }
+
+    /// What each execution of the workflow gave, as often as it finished.
+    pub fn results(&self) -> Result<Vec<Kept>> {
+        let values = self.postgres.ask(
+            "obelisk",
+            &format!(
+                "SELECT log.json_value #> '{{finished,retval}}'
+                 FROM t_execution_log log JOIN t_state USING (execution_id)
+                 WHERE ffqn = '{KEEP}' AND variant = 'finished'"
+            ),
+        )?;
+        let parse =
+            |line| serde_json::from_str(line).with_context(|| format!("an execution gave {line}"));
+        values.lines().map(parse).collect()
+    }
+
+    /// What was asked of the API: when, and with which status.
+    pub fn requests(&self) -> Result<Vec<Request>> {
+        let log = fs::read_to_string(self.folder.path().join("mock"))?;
+        let requests = log.lines().filter(|line| line.contains("/camera/clip"));
+        requests.map(Request::parse).collect()
+    }
+
+    /// Where the API key or another secret is written that should not be: in a database, or in a node's log.
+    pub fn leak(&self) -> Result<Option<String>> {
+        let mut written = Vec::new();
+        for database in ["obelisk", "turns"] {
+            let dump = process::read(self.postgres.program("pg_dump").arg(database))?;
+            written.push((format!("the database {database}"), dump));
+        }
+        for node in 0..self.started {
+            let log = fs::read_to_string(self.node_folder(node).join("log"))?;
+            written.push((format!("the log of node {node}"), log));
+        }
+        let secrets = [KEY, SECRET, PASSWORD];
+        // What components print is kept as bytes, which a dump has in hexadecimal digits.
+        let has = |text: &str, secret| text.contains(secret) || text.contains(&hex::encode(secret));
+        let leak = written
+            .into_iter()
+            .find(|(_, text)| secrets.iter().any(|secret| has(text, secret)));
+        Ok(leak.map(|(place, _)| place))
+    }
+
+    /// The object that was stored, as [`Store::sha256`] knows it.
+    pub fn stored(&self, object: &str) -> Result<String> {
+        self.store.sha256(object)
+    }
+
+    /// How long the nodes and how long PostgreSQL have computed.
+    pub fn cpu(&self) -> Result<(Duration, Duration)> {
+        let of = |node: &Node| cpu::of_process(node.id());
+        let nodes = self.nodes.iter().map(of).sum::<Result<_>>()?;
+        Ok((nodes, cpu::of_family(self.postgres.id())?))
+    }
+
+    /// The size of the clip that the API gives, in bytes.
+    pub fn size_of_a_clip(&self) -> Result<u64> {
+        Ok(fs::metadata(self.folder.path().join("clip.ts"))?.len())
+    }
+
+    /// How much memory the nodes have now, in KiB.
+    pub fn memory(&self) -> Result<u64> {
+        let of = |node: &Node| {
+            let mut ps = Command::new("ps");
+            let rss = process::read(ps.args(["-o", "rss=", "--pid", &node.id().to_string()]))?;
+            rss.parse::<u64>().with_context(|| format!("ps says {rss}"))
+        };
+        self.nodes.iter().map(of).sum()
+    }
+}
+
+/// What the example takes to find the API.
+fn environment(base_url: &str) -> Vec<(&'static str, String)> {
+    let origin = base_url.strip_suffix("/api/v1").unwrap_or(base_url);
+    vec![
+        ("MERAKI_BASE_URL", base_url.to_owned()),
+        ("MERAKI_HOSTS", origin.to_owned()),
+        ("MERAKI_DASHBOARD_API_KEY", KEY.to_owned()),
+    ]
+}
+
+/// How an execution of the workflow ended, as the engine writes it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    Ok {
+        value: Vec<CameraClip>,
+    },
+    #[serde(untagged)]
+    Failed(Value),
+}
+
+/// What the workflow says of one camera.
+#[derive(Debug, Deserialize)]
+pub struct CameraClip {
+    pub serial: String,
+    pub outcome: Outcome,
+}
+
+/// As the engine writes a result.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Ok(KeptClip),
+    Err(Value),
+}
+
+#[derive(Debug, Deserialize)]
+pub struct KeptClip {
+    pub object: String,
+    pub sha256: String,
+}
+
+/// One line of the mock's log.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request {
+    /// In milliseconds since 1970.
+    pub at: i64,
+    pub status: u16,
+}
+
+impl Request {
+    fn parse(line: &str) -> Result<Self> {
+        let parse = || {
+            let time = line.split_whitespace().next()?;
+            let at = chrono::DateTime::parse_from_rfc3339(time).ok()?;
+            let (_, status) = line.rsplit_once("status=")?;
+            Some(Self {
+                at: at.timestamp_millis(),
+                status: status.parse().ok()?,
+            })
+        };
+        parse().with_context(|| format!("the mock's log has a line that is not understood: {line}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_mocks_log_is_understood() {
+        let line = "2026-11-24T18:40:57.171333Z  INFO host_test::mock::server: request method=GET \
+                    path=\"/api/v1/devices/Q/camera/clip\" authorization=Right status=429";
+        let (at, status) = (1_795_545_657_171, 429);
+        assert_eq!(Request::parse(line).unwrap(), Request { at, status });
+        assert!(Request::parse("status=429").is_err());
+    }
+
+    #[test]
+    fn what_a_camera_came_to_is_understood() {
+        let json = r#"[{"serial":"Q","outcome":{"ok":{"object":"o","bytes":1,"sha256":"s"}}},
+                       {"serial":"R","outcome":{"err":"no"}}]"#;
+        let clips: Vec<CameraClip> = serde_json::from_str(json).unwrap();
+        assert!(matches!(
+            &clips[..],
+            [
+                CameraClip {
+                    outcome: Outcome::Ok(_),
+                    ..
+                },
+                CameraClip {
+                    outcome: Outcome::Err(_),
+                    ..
+                },
+            ]
+        ));
+    }
+}

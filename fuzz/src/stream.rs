@@ -1,0 +1,60 @@
+//! `StreamChecker`, compared with a check of the whole clip.
+
+use mv_clip_core::transfer::{Digest, PACKET, StreamChecker, StreamError};
+
+use crate::pieces::{Announced, Pieces};
+
+/// Checks that the result is right for any size of the pieces.
+pub fn check(pieces: Pieces<'_>) {
+    let bytes = pieces.bytes;
+    let length = bytes.len() as u64;
+    let announced = match pieces.announced {
+        Announced::Nothing => None,
+        Announced::Truth => Some(length),
+        Announced::Length(length) => Some(length.into()),
+    };
+    let result = check_pieces(announced, pieces.cut());
+
+    let packets: Vec<_> = bytes.chunks(188).collect();
+    let is_clip = !packets.is_empty()
+        && packets
+            .iter()
+            .all(|packet| packet.len() == 188 && packet[0] == b'G')
+        && announced.is_none_or(|announced| announced == length);
+    assert_eq!(result.is_ok(), is_clip, "{result:?}");
+    let whole = check_pieces(announced, bytes.chunks(usize::MAX));
+    match result {
+        Ok(Digest { bytes, ref sha256 }) => {
+            assert_eq!(bytes, length);
+            assert_eq!(sha256.len(), 64);
+            assert_eq!(result, whole);
+        }
+        Err(error) => {
+            // Of several errors, an impossible length may be found before the others.
+            assert!(whole == Err(error) || error == StreamError::Truncated);
+            let first = packets.iter().position(|packet| packet[0] != b'G');
+            match error {
+                StreamError::Empty => assert!(bytes.is_empty()),
+                StreamError::NotTransportStream => assert_eq!(first, Some(0)),
+                StreamError::LostSync(packet) => {
+                    assert_eq!(first.map(|at| at as u64), Some(packet))
+                }
+                StreamError::Truncated => {
+                    let is_impossible = announced.is_some_and(|length| length % PACKET > 0);
+                    assert!(first.is_none() || is_impossible);
+                }
+            }
+        }
+    }
+}
+
+fn check_pieces<'a>(
+    announced: Option<u64>,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> Result<Digest, StreamError> {
+    let mut checker = StreamChecker::new(announced);
+    for piece in pieces {
+        checker.push(piece)?;
+    }
+    checker.finish()
+}

@@ -1,0 +1,83 @@
+//! The component that is tested. It must not be older than its sources, or a test says nothing about them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+/// Names the component. `.cargo/config.toml` sets it for all that cargo runs.
+const VARIABLE: &str = "MV_CLIP_COMPONENT";
+
+/// Where the component is.
+pub fn built() -> PathBuf {
+    let built = || workspace().join("target/component/mv-clip.wasm");
+    std::env::var_os(VARIABLE).map_or_else(built, PathBuf::from)
+}
+
+/// The same file, or a panic where it is older than its sources. Looks once in a process, so that they may be edited
+/// while tests run.
+pub fn up_to_date(component: PathBuf) -> PathBuf {
+    static CHECKED: Mutex<BTreeMap<PathBuf, Result<(), String>>> = Mutex::new(BTreeMap::new());
+    let checked = {
+        let mut checked = CHECKED.lock().unwrap();
+        let entry = checked.entry(component.clone());
+        entry
+            .or_insert_with(|| check(&component, workspace()))
+            .clone()
+    };
+    if let Err(error) = checked {
+        panic!("{error}: run `cargo xtask build`");
+    }
+    component
+}
+
+fn workspace() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_workspace = |folder: &&Path| folder.join("Cargo.lock").exists();
+    let workspace = package.ancestors().find(is_workspace);
+    workspace.expect("the package is in the workspace")
+}
+
+/// Whether a component is as new as all that it is built from: the sources in the list beside it, and what decides how
+/// they are compiled.
+pub fn check(component: &Path, workspace: &Path) -> Result<(), String> {
+    let built = modified(component)?;
+    let list = component.with_extension("d");
+    let list = fs::read_to_string(&list).map_err(|error| cannot_read(&list, &error))?;
+    let wit = workspace.join("wit");
+    let wit = fs::read_dir(&wit).map_err(|error| cannot_read(&wit, &error))?;
+    let wit = wit.flatten().map(|entry| entry.path());
+    let wit = wit.filter(|file| file.extension().is_some_and(|extension| extension == "wit"));
+    let sources = sources(&list)
+        .into_iter()
+        .chain(["Cargo.toml", "Cargo.lock"].map(PathBuf::from));
+    for source in sources.map(|source| workspace.join(source)).chain(wit) {
+        if modified(&source)? > built {
+            let (component, source) = (component.display(), source.display());
+            return Err(format!("{component} is older than {source}"));
+        }
+    }
+    Ok(())
+}
+
+fn modified(file: &Path) -> Result<SystemTime, String> {
+    let metadata = fs::metadata(file).and_then(|metadata| metadata.modified());
+    metadata.map_err(|error| cannot_read(file, &error))
+}
+
+fn cannot_read(file: &Path, error: &std::io::Error) -> String {
+    format!("cannot read {}: {error}", file.display())
+}
+
+/// The sources in a list that cargo wrote for make: `TARGET: SOURCE SOURCE…`, where a backslash stands before each space
+/// in a path.
+fn sources(list: &str) -> Vec<PathBuf> {
+    let (_, sources) = list.split_once(": ").unwrap_or_default();
+    // No path has this character.
+    let sources = sources.replace("\\ ", "\0");
+    let sources = sources.split_ascii_whitespace();
+    sources
+        .map(|source| source.replace('\0', " ").into())
+        .collect()
+}
