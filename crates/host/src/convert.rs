@@ -1,7 +1,11 @@
 //! Between the types that are generated from the contract and those of this library.
 //!
-//! All text of a guest passes here, and loses the control characters that could steer a terminal or forge a
-//! line of a log.
+//! All text of a guest passes here, and loses the characters that could steer a terminal, forge a line of a log
+//! or reorder text.
+
+use std::borrow::Cow;
+
+use mv_clip_core::text;
 
 use crate::bindings::exports::meraki_mv::clips::{transfer, types};
 use crate::clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
@@ -151,7 +155,10 @@ pub(crate) fn clip_url(url: String) -> ClipUrl {
 }
 
 fn printable(text: String) -> String {
-    mv_clip_core::text::printable(&text).into_owned()
+    match text::printable(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(replaced) => replaced,
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +170,7 @@ mod tests {
     fn a_guests_words_do_not_steer_a_terminal() {
         let failure = types::Failure {
             kind: types::FailureKind::NotFound,
-            message: "no\u{1b}[2Jsuch \"camera\"\r\n".to_owned(),
+            message: "no\u{1b}[2Jsuch \"camera\"\r\u{202e}".to_owned(),
             status: None,
             request_id: Some("a\nb".to_owned()),
             attempts: 1,

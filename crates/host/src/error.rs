@@ -171,7 +171,7 @@ impl fmt::Display for ClipError {
 pub struct Failure {
     /// The kind of failure, to branch on.
     pub kind: FailureKind,
-    /// One or two sentences that say what happened and what to do next, without control characters. Never
+    /// One or two sentences that say what happened and what to do next, without characters that steer a terminal. Never
     /// holds the API key or the URL of a clip. Its words may change between releases.
     pub message: String,
     /// The HTTP status of the reply to the last attempt. None if there was no reply.

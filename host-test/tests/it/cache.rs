@@ -100,6 +100,6 @@ async fn many_processes_fill_it_at_once() {
     let output = get(nobodys.path()).wait_with_output().await.unwrap();
     assert!(output.status.success());
     let words = String::from_utf8(output.stderr).unwrap();
-    assert!(words.contains("is not yours alone"), "{words}");
+    assert!(words.contains("other users could write to"), "{words}");
     assert_eq!(files(nobodys.path()), [""; 0].map(std::path::PathBuf::from));
 }

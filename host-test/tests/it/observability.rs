@@ -109,13 +109,13 @@ async fn a_report_says_how_long_the_call_waited_for_the_limiter() {
         per_second: one,
         burst: one,
     }));
-    let second = Duration::from_secs(1);
-    for least in [Duration::ZERO, second - 10 * STEP] {
+    let (second, slack) = (Duration::from_secs(1), 20 * STEP);
+    for least in [Duration::ZERO, second - slack] {
         let call = host.call(world.settings());
         let Reply { result, report, .. } = call.request_clip(&footage(SERIAL)).await;
         result.unwrap();
         let waited = report.rate_limit_wait;
-        assert!((least..=second).contains(&waited), "{report:?}");
+        assert!((least..least + 2 * slack).contains(&waited), "{report:?}");
         assert!(waited <= report.duration, "{report:?}");
     }
 }

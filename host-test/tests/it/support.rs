@@ -17,8 +17,9 @@ use mv_clip_host::{
 use tokio::net::TcpSocket;
 use tokio::process::Command;
 use tokio::time::timeout;
-use tracing::Level;
 use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, Level};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
@@ -42,10 +43,8 @@ pub const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache");
 /// With room for the calls of all tests: a call that waits for its turn would let simulated time pass.
 pub static HOST: LazyLock<ClipHost> = LazyLock::new(|| {
     let concurrent_calls = NonZeroU32::new(400).unwrap();
-    load_with(
-        &component_file(),
-        Limits::default().concurrent_calls(concurrent_calls),
-    )
+    let limits = Limits::default().concurrent_calls(concurrent_calls);
+    load_with(&component_file(), limits)
 });
 
 /// A host that may reach nothing, with the component in this file.
@@ -54,7 +53,7 @@ pub fn load(component: &Path) -> ClipHost {
 }
 
 fn load_with(component: &Path, limits: Limits) -> ClipHost {
-    let component = std::fs::read(component).unwrap();
+    let component = std::fs::read(component).expect("`cargo xtask build` makes the component");
     let cache = CodeCache::at(CACHE.as_ref()).unwrap();
     let builder = ClipHost::builder().limits(limits).cache(cache);
     builder.load_bytes_blocking(&component).unwrap()
@@ -254,6 +253,10 @@ impl Log {
     /// Collects until the guard is dropped, without wasmtime's own account of the guest's calls, of which the
     /// crate's documentation warns.
     pub fn collect(&self, level: Level) -> DefaultGuard {
+        // While there is one subscriber alone, tracing asks that of the current thread whether an event matters to
+        // anybody. On a thread of another test that is none, and the event would be off for all.
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&SECOND);
         let targets = Targets::new()
             .with_default(level)
             .with_target("wasmtime_wasi", LevelFilter::OFF);

@@ -1,4 +1,4 @@
-//! Bodies that keep nobody waiting for ever.
+//! Bodies with time limits, and counts of their bytes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -139,7 +139,7 @@ pub(super) struct TimedBody {
     timer: Pin<Box<Sleep>>,
     waiting: bool,
     traffic: Arc<Traffic>,
-    /// The request's, for whoever reads the body is in another one or in none.
+    /// That of the request: the task that reads the body is in another span or in none.
     span: Span,
 }
 

@@ -34,8 +34,8 @@ const BUFFER: usize = 64 << 10;
 
 pub(super) type PooledClient = Client<Connector, WasiBody>;
 
-/// Makes a client with a pool of its own. It belongs to one policy, since whoever finds an open
-/// connection in a pool meets no check of addresses.
+/// Makes a client with a pool of its own. It belongs to one policy, because a request that
+/// finds an open connection in the pool passes no check of addresses.
 ///
 /// The client sends a request again, on a new connection, only if a pooled connection turned out
 /// to be closed before any of the request was written. What may have reached the server is for

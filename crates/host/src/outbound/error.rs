@@ -44,7 +44,7 @@ pub(super) fn of_body(error: &hyper::Error) -> Error {
     classify(error).unwrap_or(Error::HttpProtocolError)
 }
 
-/// What went wrong in the words of whoever noticed, which the codes of `wasi:http` have no place for.
+/// The message of the innermost cause, which the codes of `wasi:http` have no place for.
 ///
 /// None of these words come from a request or a reply: the system's, rustls's and hyper's own errors
 /// say what happened and at most to which host, and a resolver knows no more than a name. The exception

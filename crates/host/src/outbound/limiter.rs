@@ -61,7 +61,7 @@ pub struct RateLimiter {
 
 struct Shared {
     limit: RateLimit,
-    /// Held by the request that is next. Waiting for the bucket alone, whoever wakes first would go
+    /// Held by the request that is next. Without it the request that wakes first would go
     /// first; tokio's mutex is fair.
     next: Mutex<()>,
     bucket: Bucket<Uptime>,
