@@ -51,7 +51,7 @@ pub(super) async fn run(output: &Output, source: &impl Source) -> ExitCode {
         filled = fill(output, source) => filled,
     };
     let code = filled.as_ref().map_or(ExitCode::FAILURE, code);
-    let shown = filled.and_then(|collected| Ok(show(output, &collected)?));
+    let shown = filled.and_then(|collected| show(output, &collected));
     let is_complete = shown.is_ok();
     let ended = outcome::end(shown, output.json);
     if is_complete { code } else { ended }

@@ -7,7 +7,7 @@ use mv_clip_footage::Collector;
 use super::collect::{self, Calls, Output, Source};
 use super::exit;
 
-/// Saves the footage of up to 100 cameras around a time in a folder
+/// Save the footage of up to 100 cameras around a time in a folder
 ///
 /// The folder gets a manifest and a report. One call requests all cameras, at most MV_CLIP_REQUESTS_PER_SECOND. One
 /// camera's failure does not affect others. Run the same command again to resume. The exit code is 75 if every

@@ -12,7 +12,7 @@ use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print};
 use super::settings;
 
-/// Gets a clip from a mock of the Meraki API, and prints the time of each step
+/// Get a clip from a mock of the Meraki API, and print the time of each step
 ///
 /// The clip is checked to be an MPEG transport stream. With a serial number, and with MERAKI_DASHBOARD_API_KEY set,
 /// the command uses the Meraki API instead of the mock.

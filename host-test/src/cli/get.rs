@@ -9,7 +9,7 @@ use super::outcome::{clip_json, show};
 use super::progress::Spinner;
 use super::{exit, settings};
 
-/// Prints the temporary URL of a recorded clip
+/// Print the temporary URL of a recorded clip
 ///
 /// Settings are environment variables: MERAKI_DASHBOARD_API_KEY, MERAKI_BASE_URL, and those that begin with
 /// MV_CLIP_. The README lists them.

@@ -11,7 +11,7 @@ use mv_clip_host::ClipRequest;
 use super::collect::{self, Calls, Output, Source};
 use super::exit;
 
-/// Saves the footage of cameras before and after an event in a folder
+/// Save the footage of cameras before and after an event in a folder
 ///
 /// The folder gets a manifest and a report. The command waits for footage that is not available yet, up to
 /// MV_CLIP_DEADLINE_SECONDS. One camera's failure does not affect others. Run the same command again to resume. The

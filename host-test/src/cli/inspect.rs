@@ -14,7 +14,7 @@ use super::options::ComponentFile;
 use super::output::{print, print_json};
 use super::settings::BUILD;
 
-/// Prints the imports, exports, size and metadata of a component
+/// Print the imports, exports, size and metadata of a component
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::output::{print, print_json};
 
-/// Runs a mock of the Meraki API until Ctrl-C
+/// Run a mock of the Meraki API until Ctrl-C
 ///
 /// Prints its URL for any client: this command, curl, or Meraki's SDK. With -v, logs each request.
 #[derive(Args)]

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Gets recorded video from Cisco Meraki MV cameras
+/// Get recorded video from Cisco Meraki MV cameras
 ///
 /// Set the API key in MERAKI_DASHBOARD_API_KEY. To try it without a camera, run `mv-clip demo` or `mv-clip mock`.
 #[derive(Parser)]

@@ -8,7 +8,7 @@ use mv_clip_host::ClipRequest;
 use super::collect::{self, Calls, Output, Source};
 use super::exit;
 
-/// Saves up to 24 hours of a camera's footage in a folder
+/// Save up to 24 hours of a camera's footage in a folder
 ///
 /// The folder gets clips of at most five minutes, a manifest and a report. One clip's failure does not affect
 /// others. Run the same command again to resume. The exit code is 75 if every remaining failure is temporary.

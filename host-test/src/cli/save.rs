@@ -11,7 +11,7 @@ use super::outcome::{clip_json, show};
 use super::progress::Spinner;
 use super::settings::{self, DESTINATION};
 
-/// Streams a recorded clip to a presigned URL
+/// Stream a recorded clip to a presigned URL
 ///
 /// The URL must accept PUT, such as a presigned URL of S3, Google Cloud Storage, Azure or MinIO. Only a complete
 /// MPEG transport stream is stored. Settings are those of `mv-clip get`; MV_CLIP_DEADLINE_SECONDS also covers the

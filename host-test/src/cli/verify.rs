@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::outcome;
 use super::output::{OutputError, print, print_json, print_message};
 
-/// Verifies the files of a folder against its manifest
+/// Verify the files of a folder against its manifest
 ///
 /// Compares sizes and SHA-256, and reports files that are missing or not in the manifest. The exit code is 0 if there
 /// are no differences, 1 otherwise.
