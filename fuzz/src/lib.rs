@@ -4,6 +4,8 @@
 //! `targets` give it to libFuzzer, and `cargo test --no-default-features` replays the inputs in `seeds` without a
 //! fuzzer.
 
+#![forbid(unsafe_code)]
+
 pub mod arguments;
 mod browser;
 pub mod call;

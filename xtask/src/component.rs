@@ -101,19 +101,23 @@ fn compile(workspace: &Workspace, compiler: &Compiler, world: World) -> Result<P
         .join("mv_clip.wasm"))
 }
 
-/// Compiler flags that keep this machine's folders out of the panic messages in the component.
+/// Compiler flags that keep this machine's folders, and the name of its registry, out of the panic messages in the
+/// component. Of several prefixes that match, rustc takes the last.
 fn remap(workspace: &Workspace) -> Vec<String> {
     let cargo_home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    [
-        cargo_home.map(|folder| (folder, "/cargo")),
-        Some((workspace.root.clone(), "/mv-clip")),
-    ]
-    .into_iter()
-    .flatten()
-    .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-    .collect()
+    let registries = cargo_home
+        .iter()
+        .filter_map(|home| fs::read_dir(home.join("registry/src")).ok())
+        .flat_map(|folders| folders.flatten().map(|folder| (folder.path(), "/deps")));
+    let workspace = (workspace.root.clone(), "/mv-clip");
+    let folders = cargo_home.iter().map(|home| (home.clone(), "/cargo"));
+    folders
+        .chain(registries)
+        .chain([workspace])
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+        .collect()
 }
 
 /// Cargo's list of the sources (`TARGET: SOURCE SOURCE…`, as make reads it), for another target.

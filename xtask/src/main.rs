@@ -1,5 +1,7 @@
 //! The project's own commands: `cargo xtask help`.
 
+#![forbid(unsafe_code)]
+
 mod component;
 mod examples;
 mod lint;

@@ -4,6 +4,8 @@
 //! The component reaches the API and nothing else, within limits, below the organisation's request limit, and it
 //! never has the key.
 
+#![forbid(unsafe_code)]
+
 use std::env;
 use std::error::Error;
 

@@ -23,7 +23,7 @@ use self::traffic::Arrival;
 use crate::simulated::Simulated;
 use crate::support::is_alone;
 
-/// So many simulated minutes: `cargo xtask load` sets it.
+/// The environment variable for the number of simulated minutes. CONTRIBUTING.md has the command.
 const MINUTES: &str = "MV_CLIP_LOAD_MINUTES";
 const FEW_MINUTES: u64 = 2;
 const HOUR: u64 = 60;

@@ -19,6 +19,7 @@ mod clips_only;
 #[path = "../component/mod.rs"]
 mod component;
 mod contract;
+mod docs;
 mod events;
 mod evidence;
 mod faults;

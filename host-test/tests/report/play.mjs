@@ -3,8 +3,7 @@
 //   npm ci --prefix host-test/tests/report
 //   node host-test/tests/report/play.mjs REPORT_HTML [SCREENSHOT_PREFIX]
 //
-// CHROMIUM is the path of another browser than Debian's. `cargo xtask report` does all of this, with
-// a report of its own, and finds the browser.
+// CHROMIUM is the path of the browser, if it is not Debian's. `ci/report.sh` makes a report and runs this.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

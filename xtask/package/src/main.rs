@@ -6,6 +6,8 @@
 //!
 //! [Wasm OCI artifact layout]: https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/
 
+#![forbid(unsafe_code)]
+
 mod artifact;
 mod contract;
 mod sbom;

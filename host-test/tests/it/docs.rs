@@ -1,0 +1,55 @@
+//! The documents name everything that there is.
+
+use std::fs;
+use std::path::Path;
+
+use mv_clip_host::Setting;
+use wit_parser::{Resolve, TypeDefKind};
+
+fn read(file: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    fs::read_to_string(root.join(file)).unwrap()
+}
+
+/// The first cells of the rows of a document's tables, where they are code.
+fn rows(document: &str) -> Vec<&str> {
+    let cells = document.lines().filter_map(|line| line.strip_prefix("| `"));
+    cells.filter_map(|row| Some(row.split_once('`')?.0)).collect()
+}
+
+#[test]
+fn each_setting_has_a_row_in_the_document_and_the_library_has_a_function_for_it() {
+    let source = read("crates/core/src/settings.rs");
+    let constants = source.lines().filter(|line| line.starts_with("const "));
+    let mut component: Vec<&str> = constants
+        .filter_map(|line| line.split('"').nth(1))
+        .filter(|text| text.starts_with("MERAKI_") || text.starts_with("MV_CLIP_"))
+        .collect();
+    let mut library: Vec<&str> = Setting::ALL.iter().map(|setting| setting.name()).collect();
+    let document = read("docs/SETTINGS.md");
+    let mut documented = rows(&document);
+    component.sort_unstable();
+    library.sort_unstable();
+    documented.sort_unstable();
+    assert_eq!(documented, component, "docs/SETTINGS.md");
+    assert_eq!(library, component, "crates/host/src/setting.rs");
+}
+
+#[test]
+fn each_kind_of_failure_has_a_row_in_the_document() {
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    let mut contract = Resolve::default();
+    contract.push_dir(wit).unwrap();
+    let kind = |name: Option<&str>| name == Some("failure-kind");
+    let mut types = contract.types.iter().map(|(_, definition)| definition);
+    let found = types.find(|definition| kind(definition.name.as_deref())).unwrap();
+    let TypeDefKind::Enum(cases) = &found.kind else {
+        panic!("failure-kind is an enum");
+    };
+    let mut cases: Vec<&str> = cases.cases.iter().map(|case| case.name.as_str()).collect();
+    let document = read("docs/ERRORS.md");
+    let mut documented = rows(&document);
+    cases.sort_unstable();
+    documented.sort_unstable();
+    assert_eq!(documented, cases, "docs/ERRORS.md");
+}
