@@ -68,7 +68,7 @@ async fn what_is_left_of_a_script_is_named() {
     assert_eq!(unused.left, ["API: reply 502 Bad Gateway", "media: Silent"]);
     assert_eq!(
         unused.to_string(),
-        "the client made fewer requests than the script expects; not used: API: reply 502 Bad \
+        "the client made fewer requests than the script expects; unused: API: reply 502 Bad \
          Gateway, media: Silent. Correct the script, or find out why the client stopped"
     );
 }
