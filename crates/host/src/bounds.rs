@@ -7,7 +7,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime::{ResourceLimiter, Result, Trap};
 use wasmtime_wasi_http::FieldMapError;
 
-use crate::error::CallError;
+use crate::error::{CallError, EngineError};
 use crate::limits::{Limit, Limits};
 use crate::outbound::{InFlight, Traffic};
 
@@ -83,7 +83,7 @@ impl Bounds {
         };
         match limit {
             Some(limit) => CallError::Limit(limit),
-            None => CallError::Trap(error.into()),
+            None => CallError::Trap(EngineError::new(error)),
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use directories_next::BaseDirs;
 use wasmtime::{Cache, CacheConfig};
 
-use crate::error::CacheError;
+use crate::error::{CacheError, EngineError};
 
 /// A folder of compiled components, for [`ClipHostBuilder::cache`](crate::ClipHostBuilder::cache): a process
 /// that finds its component there is ready in milliseconds. Cloning is cheap.
@@ -55,7 +55,7 @@ impl CodeCache {
             .map(Self)
             .map_err(|source| CacheError::Refused {
                 folder: folder.to_owned(),
-                error: source.into(),
+                error: EngineError::new(source),
             })
     }
 

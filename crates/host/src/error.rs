@@ -355,8 +355,9 @@ pub enum TlsError {
 /// An error of the WebAssembly engine: its message, and those of its causes.
 pub struct EngineError(wasmtime::Error);
 
-impl From<wasmtime::Error> for EngineError {
-    fn from(error: wasmtime::Error) -> Self {
+impl EngineError {
+    // Not `From`, which would make the engine's type part of this library's interface.
+    pub(crate) fn new(error: wasmtime::Error) -> Self {
         Self(error)
     }
 }

@@ -14,7 +14,7 @@ use crate::bounds::Bounds;
 use crate::cache::CodeCache;
 use crate::calls::{Calls, Shutdown};
 use crate::deadline::Deadline;
-use crate::error::{CallError, LoadError, Phase, TlsError};
+use crate::error::{CallError, EngineError, LoadError, Phase, TlsError};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::media::MediaClient;
@@ -64,9 +64,9 @@ impl ClipHost {
         metrics: CallMetrics,
     ) -> Result<Self, LoadError> {
         let started = Instant::now();
-        let engine =
-            engine::new(&limits, cache).map_err(|error| LoadError::Engine(error.into()))?;
-        let failed = |error: wasmtime::Error| LoadError::Component(error.into());
+        let engine = engine::new(&limits, cache)
+            .map_err(|error| LoadError::Engine(EngineError::new(error)))?;
+        let failed = |error: wasmtime::Error| LoadError::Component(EngineError::new(error));
         let pre = link(&engine, component).map_err(failed)?;
         let exports = Exports::of(&pre).map_err(failed)?;
         let calls = usize::try_from(limits.concurrent_calls.get()).unwrap_or(usize::MAX);

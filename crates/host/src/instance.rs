@@ -12,7 +12,7 @@ use crate::bounds::Bounds;
 use crate::calls::RunningCall;
 use crate::clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
 use crate::convert::clip_url;
-use crate::error::{CallError, Phase};
+use crate::error::{CallError, EngineError, Phase};
 use crate::store::State;
 
 /// An instance of the component, with a store of its own, for one call.
@@ -140,7 +140,7 @@ impl fmt::Debug for Instance {
 }
 
 fn trap(error: wasmtime::Error) -> CallError {
-    CallError::Trap(error.into())
+    CallError::Trap(EngineError::new(error))
 }
 
 fn log_start(request: &ClipRequest) {

@@ -56,8 +56,9 @@ pub enum MediaError {
     TooLarge,
 }
 
-impl From<Error> for MediaError {
-    fn from(error: Error) -> Self {
+impl MediaError {
+    // Not `From`, which would make the type of `wasmtime_wasi_http` part of this library's interface.
+    fn new(error: Error) -> Self {
         match error {
             Error::HttpRequestDenied
             | Error::HttpRequestUriInvalid
@@ -82,8 +83,8 @@ pub enum RedirectRefused {
     Malformed,
 }
 
-impl From<RedirectError> for RedirectRefused {
-    fn from(error: RedirectError) -> Self {
+impl RedirectRefused {
+    fn new(error: RedirectError) -> Self {
         match error {
             RedirectError::TooMany => Self::TooMany,
             RedirectError::Insecure(_) => Self::Insecure,
@@ -204,7 +205,8 @@ impl MediaClient {
     ) -> Result<Response<WasiBody>, MediaError> {
         let mut redirects = 0;
         loop {
-            let response = self.outbound.send(request(&url, first)?, None).await?;
+            let sent = self.outbound.send(request(&url, first)?, None);
+            let response = sent.await.map_err(MediaError::new)?;
             let status = response.status().as_u16();
             if classify(status, first.is_some()) != MediaStatus::Redirect {
                 return Ok(response);
@@ -212,7 +214,7 @@ impl MediaClient {
             let location = response.headers().get(LOCATION);
             let location = location.and_then(|value| value.to_str().ok());
             url = media_target(&url, location, redirects)
-                .map_err(|error| MediaError::Redirect(error.into()))?;
+                .map_err(|error| MediaError::Redirect(RedirectRefused::new(error)))?;
             redirects += 1;
         }
     }
@@ -243,7 +245,7 @@ impl MediaResponse {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, MediaError> {
         while let Some(frame) = self.0.body_mut().frame().await {
             // Trailers say nothing of a clip.
-            if let Ok(data) = frame?.into_data() {
+            if let Ok(data) = frame.map_err(MediaError::new)?.into_data() {
                 return Ok(Some(data));
             }
         }
@@ -258,7 +260,7 @@ fn request(url: &Url, first: Option<u64>) -> Result<Request<WasiBody>, MediaErro
     }
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
     let request = request.body(body);
-    Ok(request.map_err(|_| Error::HttpRequestUriInvalid)?)
+    request.map_err(|_| MediaError::new(Error::HttpRequestUriInvalid))
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
