@@ -15,7 +15,7 @@ mod arms;
 mod cold;
 #[path = "../../tests/component/mod.rs"]
 mod component;
-mod crowd;
+mod concurrency;
 mod default_transport;
 mod limiter;
 mod native;
@@ -61,13 +61,13 @@ struct Args {
 
     /// A child: makes so many calls at once against the mock at this URL.
     #[arg(long, hide = true, num_args = 2)]
-    crowd: Option<Vec<String>>,
+    concurrent_calls: Option<Vec<String>>,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    if let Some([calls, base_url]) = args.crowd.as_deref() {
-        return crowd::child(calls.parse()?, base_url);
+    if let Some([calls, base_url]) = args.concurrent_calls.as_deref() {
+        return concurrency::child(calls.parse()?, base_url);
     }
     pin()?;
     let site = Site::start()?;
@@ -79,7 +79,7 @@ fn main() -> Result<()> {
         ("refuse", refuse::measure),
         ("throughput", throughput::measure),
         ("cold", cold::measure),
-        ("crowd", crowd::measure),
+        ("concurrency", concurrency::measure),
         ("limiter", limiter::measure),
     ];
     for (name, measure) in measures {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::arms::{COMPONENT, NATIVE};
-use super::crowd::Crowd;
+use super::concurrency::ConcurrentCalls;
 use super::peers::Peers;
 use super::stats::Spread;
 
@@ -24,7 +24,7 @@ pub struct Report {
     /// Milliseconds from the start of a process to its first URL.
     cold: Vec<(String, Spread)>,
     /// Many calls at once, each of which the mock answers after a second.
-    crowds: Vec<Crowd>,
+    concurrent_calls: Vec<ConcurrentCalls>,
     /// 100 calls of one organisation through one limiter.
     limiter: Option<Limited>,
     component_bytes: Option<usize>,
@@ -74,8 +74,8 @@ impl Report {
         self.cold.push((name.to_owned(), spread.scaled(1e3)));
     }
 
-    pub fn crowd(&mut self, crowd: Crowd) {
-        self.crowds.push(crowd);
+    pub fn concurrent_calls(&mut self, measured: ConcurrentCalls) {
+        self.concurrent_calls.push(measured);
     }
 
     pub fn limiter(&mut self, limited: Limited) {
@@ -149,13 +149,13 @@ impl fmt::Display for Report {
             "ms",
             &self.cold,
         )?;
-        for Crowd {
+        for ConcurrentCalls {
             calls,
             elapsed,
             p50,
             peak,
             before,
-        } in &self.crowds
+        } in &self.concurrent_calls
         {
             if *calls == 1 {
                 writeln!(

@@ -137,7 +137,7 @@ async fn fifty_megabytes_leave_the_guest_small() {
             bytes: 50_000_000,
             announced,
         }]);
-        let world = unhurried(world);
+        let world = with_long_timeouts(world);
         let (result, growth) = growth(&world).await;
         transient(result, BadResponse);
         assert!(growth < SMALL, "the guest grew by {growth} bytes");
@@ -146,7 +146,7 @@ async fn fifty_megabytes_leave_the_guest_small() {
 
 #[tokio::test]
 async fn a_body_in_tiny_chunks_leaves_the_guest_small() {
-    let world = unhurried(world().await);
+    let world = with_long_timeouts(world().await);
     let bytes = 1 << 16;
     world.mock.script([WireFault::TinyChunks { bytes }]);
     let (result, growth) = growth(&world).await;
@@ -159,7 +159,7 @@ async fn a_body_in_tiny_chunks_leaves_the_guest_small() {
 const SMALL: usize = 4 << 20;
 
 /// For what takes a debug build on a busy machine long, and is not about time.
-fn unhurried(world: World) -> World {
+fn with_long_timeouts(world: World) -> World {
     let world = world.set("MV_CLIP_DEADLINE_SECONDS", "3600");
     world.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600")
 }

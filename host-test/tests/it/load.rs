@@ -21,7 +21,7 @@ use self::day::{Day, FACTOR, FAULTS, PATIENCE, rate_limit};
 use self::process::Held;
 use self::traffic::Arrival;
 use crate::simulated::Simulated;
-use crate::support::is_alone;
+use crate::support::in_own_process;
 
 /// The environment variable for the number of simulated minutes. CONTRIBUTING.md has the command.
 const MINUTES: &str = "MV_CLIP_LOAD_MINUTES";
@@ -58,9 +58,9 @@ const A_BUSY_MOMENT: f64 = 12_288.0;
 #[tokio::test]
 async fn every_call_is_answered_once_and_nothing_is_left_behind() {
     let most = Duration::from_secs(60 * minutes()) / FACTOR + FAR_TOO_LONG;
-    if is_alone(NAME, most).await {
+    if in_own_process(NAME, most).await {
         let _time = Simulated::time();
-        live_through().await;
+        run_day().await;
     }
 }
 
@@ -68,7 +68,7 @@ fn minutes() -> u64 {
     std::env::var(MINUTES).map_or(FEW_MINUTES, |minutes| minutes.parse().unwrap())
 }
 
-async fn live_through() {
+async fn run_day() {
     let minutes = minutes();
     let length = Duration::from_secs(60 * minutes);
     let all = traffic::draw(length);
@@ -109,7 +109,10 @@ async fn live_through() {
         overtaken - cut
     );
     let is_hard = cut > 0 && overtaken > cut && late > 0;
-    assert!(is_hard && ended > 0, "not much of a shutdown");
+    assert!(
+        is_hard && ended > 0,
+        "the shutdown met too few calls: {ended} ended, {cut} cut, {overtaken} turned away, {late} late"
+    );
     assert_eq!(last.cut, 0, "none has to be cut where there is time");
     assert_eq!((left, last.left), (0, 0), "none is left");
     totals.assert_within(rate_limit(), FAULTS, SLOW);

@@ -21,7 +21,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// Far more than anything here takes: what is still not there by then never comes.
 const LONG: Duration = Duration::from_secs(300);
 
-async fn soon<T>(future: impl Future<Output = T>) -> T {
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LONG, future)
         .await
         .expect("this takes far too long")
@@ -40,14 +40,14 @@ pub(crate) fn request(uri: &str) -> Request<WasiBody> {
 }
 
 async fn get(outbound: &Outbound, uri: &str) -> Result<Response<WasiBody>, Error> {
-    soon(outbound.send(request(uri), None)).await
+    in_time(outbound.send(request(uri), None)).await
 }
 
 /// Sends a request that must succeed, and reads its body to the end.
 async fn fetch(outbound: &Outbound, uri: &str) -> Bytes {
     let response = get(outbound, uri).await.unwrap();
     assert_eq!(response.status(), 200);
-    soon(response.into_body().collect())
+    in_time(response.into_body().collect())
         .await
         .unwrap()
         .to_bytes()

@@ -214,18 +214,18 @@ pub fn transient<T: std::fmt::Debug>(result: Result<T, CallError>, kind: Failure
 }
 
 /// Tells a child process that it is one.
-const ALONE: &str = "MV_CLIP_TEST_ALONE";
+const OWN_PROCESS: &str = "MV_CLIP_TEST_OWN_PROCESS";
 
 /// Runs the test of this name again, in a process of its own, so that what the tests beside it hold does not count.
 /// Whether this is that process.
-pub async fn is_alone(name: &str, patience: Duration) -> bool {
-    if std::env::var_os(ALONE).is_some() {
+pub async fn in_own_process(name: &str, patience: Duration) -> bool {
+    if std::env::var_os(OWN_PROCESS).is_some() {
         return true;
     }
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
         .args(["--exact", name, "--nocapture"])
-        .env(ALONE, "1")
+        .env(OWN_PROCESS, "1")
         .kill_on_drop(true);
     let child = timeout(patience, child.output()).await;
     let child = child.expect("it comes to its end").unwrap();

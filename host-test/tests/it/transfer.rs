@@ -15,7 +15,7 @@ use self::bucket::Bucket;
 use crate::support::{SERIAL, World, footage};
 
 /// How long nothing may move before a try is given up.
-const STILL: Duration = Duration::from_secs(1);
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A mock, a bucket, and a host that may reach both.
 async fn world(config: MockConfig, bucket: &Bucket) -> World {
@@ -23,7 +23,7 @@ async fn world(config: MockConfig, bucket: &Bucket) -> World {
     world
         .set(
             "MV_CLIP_ATTEMPT_TIMEOUT_SECONDS",
-            &STILL.as_secs().to_string(),
+            &PROGRESS_TIMEOUT.as_secs().to_string(),
         )
         .set("MV_CLIP_DEADLINE_SECONDS", "20")
 }

@@ -3,7 +3,7 @@
 use mv_clip_host::{CallError, Limit, Limits, LoadError, Policy, Settings};
 
 use super::{LONG, call, host, hostile, limit, watched};
-use crate::support::{is_alone, try_load};
+use crate::support::{in_own_process, try_load};
 use crate::{HEAP, guest};
 
 #[tokio::test]
@@ -23,7 +23,7 @@ fn what_a_guest_can_make_the_host_hold_has_one_bound() {
     let name = "limits::size::what_a_guest_can_make_the_host_hold_has_one_bound";
     watched(2, async {
         // What the tests beside it allocate would count, too.
-        if !is_alone(name, LONG).await {
+        if !in_own_process(name, LONG).await {
             return;
         }
         let resources = 512;

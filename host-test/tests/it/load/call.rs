@@ -279,7 +279,7 @@ impl Call {
     }
 }
 
-/// What a bad day makes of a call that nothing is wrong with.
+/// How a correct call may fail where replies go wrong.
 fn may_pass(kind: FailureKind) -> bool {
     matches!(
         kind,

@@ -49,8 +49,8 @@ impl fmt::Display for Held {
     }
 }
 
-/// The least that was held within a part of the time: what calls come and go with is not in it, and what they leave
-/// behind is.
+/// The least that was held within a part of the time: without what calls hold while they run, and with what they leave
+/// behind.
 #[derive(Debug)]
 pub struct Least {
     part: Range<f64>,

@@ -60,7 +60,7 @@ impl Totals {
         let (failed, in_part) = (count(&passing), count(&["answered in part"]));
         assert!(
             failed > 0 && in_part > 0,
-            "not much of a bad day: {failed}, {in_part}"
+            "too few calls failed: {failed}, and {in_part} in part"
         );
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::server::{OK, Server, closed, read_head, read_until};
-use super::{allowing, get, request, soon};
+use super::{allowing, get, in_time, request};
 use crate::simulated::{STEP, Simulated};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -58,7 +58,7 @@ async fn a_server_that_stays_silent_is_given_up() {
         matches!(result, Err(Error::HttpResponseTimeout)),
         "{result:?}"
     );
-    soon(closings.recv()).await.unwrap();
+    in_time(closings.recv()).await.unwrap();
 }
 
 /// A body whose pieces come one after another, each a third of `SHORT` after the last.
@@ -95,7 +95,7 @@ async fn time_in_which_the_body_is_sent_is_not_counted() {
     // Six thirds for the body, and then the limit.
     let allowed = SHORT * 3..SHORT * 3 + 20 * STEP;
     assert!(allowed.contains(&took), "{took:?}");
-    soon(closings.recv()).await.unwrap();
+    in_time(closings.recv()).await.unwrap();
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_tls_handshake_that_stays_silent_is_given_up() {
         matches!(result, Err(Error::ConnectionTimeout)),
         "{result:?}"
     );
-    soon(closings.recv()).await.unwrap();
+    in_time(closings.recv()).await.unwrap();
 }
 
 #[tokio::test]
@@ -121,18 +121,19 @@ async fn a_guest_may_wait_less_than_the_host_allows() {
         between_bytes_timeout: Some(limit),
     };
     let outbound = to(&server, patient());
-    let short = soon(outbound.send(request(&server.origin()), Some(options(SHORT)))).await;
+    let short = in_time(outbound.send(request(&server.origin()), Some(options(SHORT)))).await;
     assert!(
         matches!(short, Err(Error::HttpResponseTimeout)),
         "{short:?}"
     );
 
     let tls = server.origin().replace("http:", "https:");
-    let short = soon(outbound.send(request(&tls), Some(options(SHORT)))).await;
+    let short = in_time(outbound.send(request(&tls), Some(options(SHORT)))).await;
     assert!(matches!(short, Err(Error::ConnectionTimeout)), "{short:?}");
 
     // Zero once was a panic.
-    let zero = soon(outbound.send(request(&server.origin()), Some(options(Duration::ZERO)))).await;
+    let zero =
+        in_time(outbound.send(request(&server.origin()), Some(options(Duration::ZERO)))).await;
     assert!(
         matches!(
             zero,
@@ -151,7 +152,7 @@ async fn a_guest_may_not_wait_longer_than_the_host_allows() {
         first_byte_timeout: Some(Duration::MAX),
         ..Default::default()
     };
-    let result = soon(outbound.send(request(&server.origin()), Some(wish))).await;
+    let result = in_time(outbound.send(request(&server.origin()), Some(wish))).await;
     assert!(
         matches!(result, Err(Error::HttpResponseTimeout)),
         "{result:?}"
@@ -192,14 +193,14 @@ async fn a_body_that_stalls_is_given_up() {
     .await;
     let outbound = to(&server, patient().between_bytes(SHORT));
     let mut body = get(&outbound, &server.origin()).await.unwrap().into_body();
-    let part = soon(body.frame())
+    let part = in_time(body.frame())
         .await
         .unwrap()
         .unwrap()
         .into_data()
         .unwrap();
     assert_eq!(part, "part");
-    let stalled = soon(body.frame()).await.unwrap();
+    let stalled = in_time(body.frame()).await.unwrap();
     assert!(
         matches!(stalled, Err(Error::ConnectionReadTimeout)),
         "{stalled:?}"
@@ -232,7 +233,7 @@ async fn time_in_which_the_guest_does_not_read_is_not_counted() {
         // The reader's own time is what this is about.
         sleep(limit + SHORT).await;
         go.notify_one();
-        let frame = soon(body.frame()).await.unwrap().unwrap();
+        let frame = in_time(body.frame()).await.unwrap().unwrap();
         assert_eq!(frame.into_data().unwrap(), part);
     }
 }
@@ -304,7 +305,7 @@ async fn a_broken_body_is_told_apart() {
         let response = get(&to(&server, patient()), &server.origin())
             .await
             .unwrap();
-        let error = soon(response.into_body().collect()).await.unwrap_err();
+        let error = in_time(response.into_body().collect()).await.unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{case}");
     }
 }
@@ -346,9 +347,9 @@ async fn a_reset_ends_the_body() {
         .await
         .unwrap()
         .into_body();
-    soon(body.frame()).await.unwrap().unwrap();
+    in_time(body.frame()).await.unwrap().unwrap();
     go.notify_one();
-    let result = soon(body.frame()).await.unwrap();
+    let result = in_time(body.frame()).await.unwrap();
     assert!(
         matches!(result, Err(Error::ConnectionTerminated)),
         "{result:?}"

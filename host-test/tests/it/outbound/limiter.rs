@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::server::Server;
-use super::{allowing, fetch, request, soon};
+use super::{allowing, fetch, in_time, request};
 use crate::simulated::{STEP, Simulated};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ async fn who_brings_a_key_waits_and_no_timeout_counts_the_wait() {
     let outbound = slow(server.origin());
     let started = Instant::now();
     for _ in 0..2 {
-        let response = soon(outbound.send(with_key(&server.origin()), None)).await;
+        let response = in_time(outbound.send(with_key(&server.origin()), None)).await;
         assert_eq!(response.unwrap().status(), 200);
     }
     let took = started.elapsed();
@@ -74,13 +74,13 @@ async fn what_the_policy_denies_uses_up_nothing() {
     let outbound = slow(server.origin());
     let started = Instant::now();
     for _ in 0..10 {
-        let denied = soon(outbound.send(with_key("https://api.meraki.com"), None)).await;
+        let denied = in_time(outbound.send(with_key("https://api.meraki.com"), None)).await;
         assert!(
             matches!(denied, Err(Error::HttpRequestDenied)),
             "{denied:?}"
         );
     }
-    soon(outbound.send(with_key(&server.origin()), None))
+    in_time(outbound.send(with_key(&server.origin()), None))
         .await
         .unwrap();
     assert!(started.elapsed() < SECOND);

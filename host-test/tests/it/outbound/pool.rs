@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::server::{OK, Server, closed, read_head};
-use super::{allowing, fetch, get, soon};
+use super::{allowing, fetch, get, in_time};
 
 #[tokio::test]
 async fn one_connection_serves_requests_in_a_row() {
@@ -61,7 +61,7 @@ async fn a_connection_that_the_server_closed_while_idle_is_replaced() {
     let outbound = allowing(&[server.origin()]).build().unwrap();
     for _ in 0..3 {
         assert_eq!(fetch(&outbound, &server.origin()).await, "ok");
-        soon(client_noticed.recv()).await.unwrap();
+        in_time(client_noticed.recv()).await.unwrap();
     }
     assert_eq!(server.accepted(), 3);
 }
@@ -91,9 +91,9 @@ async fn a_request_that_is_dropped_closes_its_connection() {
     let outbound = allowing(&[server.origin()]).build().unwrap();
     let origin = server.origin();
     let sending = tokio::spawn(async move { get(&outbound, &origin).await.map(drop) });
-    assert_eq!(soon(seen.recv()).await, Some("requested"));
+    assert_eq!(in_time(seen.recv()).await, Some("requested"));
     sending.abort();
-    assert_eq!(soon(seen.recv()).await, Some("closed"));
+    assert_eq!(in_time(seen.recv()).await, Some("closed"));
 }
 
 #[tokio::test]
@@ -104,11 +104,11 @@ async fn a_body_that_is_dropped_closes_its_connection() {
         .await
         .unwrap()
         .into_body();
-    let frame = soon(body.frame()).await.unwrap().unwrap();
+    let frame = in_time(body.frame()).await.unwrap().unwrap();
     assert_eq!(frame.into_data().unwrap(), Bytes::from("part"));
-    assert_eq!(soon(seen.recv()).await, Some("requested"));
+    assert_eq!(in_time(seen.recv()).await, Some("requested"));
     drop(body);
-    assert_eq!(soon(seen.recv()).await, Some("closed"));
+    assert_eq!(in_time(seen.recv()).await, Some("closed"));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use wasmtime_wasi_http::{Error, WasiHttpHooks};
 
 use super::server::{OK, Server, read_head};
-use super::{allowing, fetch, get, request, soon};
+use super::{allowing, fetch, get, in_time, request};
 
 /// Leads every name to the same addresses.
 pub(crate) struct Fixed(pub(crate) Vec<IpAddr>);
@@ -71,7 +71,7 @@ async fn a_tunnel_is_denied() {
     let outbound = allowing(&[server.origin()]).build().unwrap();
     let mut tunnel = request(&server.origin());
     *tunnel.method_mut() = Method::CONNECT;
-    let result = soon(outbound.send(tunnel, None)).await;
+    let result = in_time(outbound.send(tunnel, None)).await;
     assert!(
         matches!(result, Err(Error::HttpRequestDenied)),
         "{result:?}"
@@ -154,8 +154,8 @@ async fn the_host_field_is_that_of_the_checked_uri() {
     disguised
         .headers_mut()
         .insert(HOST, HeaderValue::from_static("internal.example.com"));
-    soon(outbound.send(disguised, None)).await.unwrap();
-    let head = soon(heads.recv()).await.unwrap().to_ascii_lowercase();
+    in_time(outbound.send(disguised, None)).await.unwrap();
+    let head = in_time(heads.recv()).await.unwrap().to_ascii_lowercase();
     assert!(head.starts_with("get /clip?x=%20y http/1.1\r\n"), "{head}");
     assert!(
         head.contains(&format!("\r\nhost: localhost:{port}\r\n")),
@@ -173,15 +173,15 @@ async fn hooks_send_and_leave_the_host_field_to_the_client() {
 
     let processed = Box::new(std::future::ready(Ok(())));
     let sent = hooks.send_request(request(&server.origin()), None, processed);
-    let (response, completion) = soon(Box::into_pin(sent)).await.unwrap();
+    let (response, completion) = in_time(Box::into_pin(sent)).await.unwrap();
     assert_eq!(response.status(), 200);
-    soon(Box::into_pin(completion)).await.unwrap();
-    let head = soon(heads.recv()).await.unwrap();
+    in_time(Box::into_pin(completion)).await.unwrap();
+    let head = in_time(heads.recv()).await.unwrap();
     assert_eq!(head.matches("host: ").count(), 1, "{head}");
 
     let processed = Box::new(std::future::ready(Ok(())));
     let denied = hooks.send_request(request("https://api.meraki.com"), None, processed);
-    let denied = soon(Box::into_pin(denied)).await.err();
+    let denied = in_time(Box::into_pin(denied)).await.err();
     assert!(
         matches!(denied, Some(Error::HttpRequestDenied)),
         "{denied:?}"
@@ -223,11 +223,11 @@ async fn logs_tell_the_origin_and_the_outcome_but_no_secret() {
             .insert("authorization", HeaderValue::from_static("Bearer secret"));
         request
     };
-    soon(outbound.send(with_secrets(&server.origin()), None))
+    in_time(outbound.send(with_secrets(&server.origin()), None))
         .await
         .unwrap();
     let media = "https://media.example.com:8443";
-    soon(outbound.send(with_secrets(media), None))
+    in_time(outbound.send(with_secrets(media), None))
         .await
         .unwrap_err();
     drop(logging);

@@ -11,7 +11,7 @@ use wasmtime_wasi_http::Error;
 
 use super::reach::Fixed;
 use super::server::Server;
-use super::{allowing, fetch, get, soon};
+use super::{allowing, fetch, get, in_time};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -232,7 +232,7 @@ async fn outcome(server: &Server, allowed: &str, names: &[&str], uri: &str) -> O
         .unwrap();
     let before = server.accepted();
     let result = get(&outbound, &uri.replace("PORT", &port)).await;
-    let connected = soon(server.connected()).await - before;
+    let connected = in_time(server.connected()).await - before;
     let outcome = match result {
         Ok(_) => Reached,
         Err(Error::HttpRequestDenied) => Denied,
@@ -311,7 +311,7 @@ async fn what_is_checked_is_what_is_connected_to() {
         matches!(result, Err(Error::DestinationIpProhibited)),
         "{result:?}"
     );
-    let connected = soon(server.connected()).await;
+    let connected = in_time(server.connected()).await;
     assert_eq!((asked.load(Ordering::SeqCst), connected), (2, 1));
 }
 
@@ -360,5 +360,5 @@ async fn an_open_connection_is_no_way_around_another_policy() {
         matches!(result, Err(Error::DestinationIpProhibited)),
         "{result:?}"
     );
-    assert_eq!(soon(server.connected()).await, 1);
+    assert_eq!(in_time(server.connected()).await, 1);
 }

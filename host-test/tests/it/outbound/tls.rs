@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use wasmtime_wasi_http::Error;
 
 use super::server::{OK, Server, closed, read_head};
-use super::{allowing, fetch, get, soon};
+use super::{allowing, fetch, get, in_time};
 use crate::simulated::Simulated;
 
 pub(crate) fn certificate(name: &str) -> CertifiedKey<KeyPair> {
@@ -208,7 +208,7 @@ async fn a_connection_that_nobody_waits_for_is_given_up() {
     let outbound = outbound.build().unwrap();
     let origin = origin(&server);
     tokio::join!(fetch(&outbound, &origin), fetch(&outbound, &origin));
-    soon(closings.recv()).await.unwrap();
+    in_time(closings.recv()).await.unwrap();
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn a_server_that_closes_within_the_handshake_terminates() {
     })
     .await;
     let outbound = allowing(&[origin(&server)]).build().unwrap();
-    let result = soon(get(&outbound, &origin(&server))).await;
+    let result = in_time(get(&outbound, &origin(&server))).await;
     assert!(
         matches!(result, Err(Error::ConnectionTerminated)),
         "{result:?}"

@@ -8,7 +8,7 @@ use mv_clip_host::{Failure, FailureKind};
 use tokio::time::Instant;
 
 use super::bucket::{Act, Bucket, SIGNATURE};
-use super::{STILL, long_clip, media_requests, save, sha256, world};
+use super::{PROGRESS_TIMEOUT, long_clip, media_requests, save, sha256, world};
 use crate::simulated::{STEP, Simulated};
 use crate::support::{closed_port, permanent, transient};
 
@@ -199,7 +199,7 @@ async fn a_destination_that_stops_moving_is_left() {
         let failure = transient(save(&world, &bucket.url()).await, FailureKind::TimedOut);
         // A second after the last byte, which itself takes a moment.
         let took = started.elapsed();
-        let allowed = STILL..STILL + 50 * STEP;
+        let allowed = PROGRESS_TIMEOUT..PROGRESS_TIMEOUT + 50 * STEP;
         assert!(allowed.contains(&took), "{at}: {took:?}");
         assert!(
             failure.message.contains("the destination, came to a halt"),
@@ -221,7 +221,11 @@ async fn a_slow_destination_that_moves_is_waited_for() {
     let world = world(config, &bucket).await;
     let started = Instant::now();
     let saved = save(&world, &bucket.url()).await.unwrap();
-    assert!(started.elapsed() > STILL, "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() > PROGRESS_TIMEOUT,
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(saved.bytes, clip.len() as u64);
 }
 

@@ -17,12 +17,12 @@ use super::report::Report;
 use super::site::{MockThread, SERIAL, Site, window};
 use super::stats::Spread;
 
-const CROWDS: [u32; 4] = [1, 10, 100, 1_000];
+const CALLS_AT_ONCE: [u32; 4] = [1, 10, 100, 1_000];
 const LATENCY: Duration = Duration::from_secs(1);
 
-/// What became of one crowd.
+/// What so many calls at once took.
 #[derive(Serialize, Deserialize)]
-pub struct Crowd {
+pub struct ConcurrentCalls {
     pub calls: u32,
     /// From the first call to the last URL, in seconds.
     pub elapsed: f64,
@@ -39,21 +39,21 @@ pub fn measure(_: &Site, _: &Peers, report: &mut Report) -> Result<()> {
         latency: LATENCY,
         ..MockConfig::default()
     })?;
-    for calls in CROWDS {
+    for calls in CALLS_AT_ONCE {
         let output = Command::new(std::env::current_exe()?)
-            .args(["--crowd", &calls.to_string(), &mock.base_url])
+            .args(["--concurrent-calls", &calls.to_string(), &mock.base_url])
             .output()?;
         ensure!(
             output.status.success(),
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        report.crowd(serde_json::from_slice(&output.stdout)?);
+        report.concurrent_calls(serde_json::from_slice(&output.stdout)?);
     }
     Ok(())
 }
 
-/// What the process of a crowd does.
+/// What the process of so many calls does.
 pub fn child(calls: u32, base_url: &str) -> Result<()> {
     let mock = MockThread::at(base_url);
     let limits = Limits::default().concurrent_calls(NonZeroU32::new(calls).context("no calls")?);
@@ -69,14 +69,14 @@ pub fn child(calls: u32, base_url: &str) -> Result<()> {
     };
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let seconds = runtime.block_on(try_join_all((0..calls).map(|_| call())))?;
-    let crowd = Crowd {
+    let measured = ConcurrentCalls {
         calls,
         elapsed: started.elapsed().as_secs_f64(),
         p50: Spread::of(&seconds).median,
         peak: memory("VmHWM:")?,
         before,
     };
-    println!("{}", serde_json::to_string(&crowd)?);
+    println!("{}", serde_json::to_string(&measured)?);
     Ok(())
 }
 
