@@ -9,7 +9,7 @@
 //! 1. The guest calls `outgoing-handler.handle`; wasmtime calls the store's [`OutboundHooks`].
 //! 2. [`Policy`] checks scheme, host and port. What is not listed ends here, as
 //!    `HTTP-request-denied`: no name is looked up, no socket opened.
-//! 3. If the host keeps the API key ([`key`]), it is put into a request for a clip to the
+//! 3. If the host keeps the API key (`key.rs`), it is put into a request for a clip to the
 //!    API. A guest that sends its own key where the host adds one, or its placeholder elsewhere, is denied.
 //! 4. A request with a key waits for the [`RateLimiter`], if there is one: first for those that its
 //!    own call sent before it, then with one request of each other call.
