@@ -57,3 +57,38 @@ fn each_kind_of_failure_has_a_row_in_the_document() {
     documented.sort_unstable();
     assert_eq!(documented, cases, "docs/ERRORS.md");
 }
+
+/// All Rust sources below a folder, as one text.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn each_test_that_the_page_on_security_names_exists() {
+    let mut tests = String::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["tests", "../crates/core/tests", "../crates/host/src"] {
+        sources(&root.join(folder), &mut tests);
+    }
+    let page = read("docs/SECURITY.md");
+    // Every second piece is code. A test is the last part of a path, and has a name of several words.
+    let code = page.split('`').skip(1).step_by(2);
+    let is_path = |code: &&str| {
+        code.chars()
+            .all(|c| c.is_ascii_lowercase() || "_:".contains(c))
+    };
+    let named = code.filter(is_path);
+    let named = named.filter_map(|path| path.rsplit("::").next());
+    let named: Vec<&str> = named.filter(|name| name.matches('_').count() > 2).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}(")), "{name}");
+    }
+}
