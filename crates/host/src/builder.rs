@@ -154,7 +154,7 @@ impl ClipHostBuilder {
     ///
     /// # Errors
     ///
-    /// See [`LoadError`]. A cache that cannot be read or written does not matter.
+    /// See [`LoadError`]. It is not an error if the cache cannot be read or written.
     ///
     /// # Panics
     ///
@@ -177,8 +177,8 @@ impl ClipHostBuilder {
         self.compile()?(component)
     }
 
-    /// What remains to be done with the component. The rest is done on this thread, for which a test may have
-    /// a recorder of metrics.
+    /// Prepares the host on this thread, for which a test may have installed a recorder of metrics, and gives the
+    /// step that compiles the component.
     fn compile(
         self,
     ) -> Result<impl FnOnce(&[u8]) -> Result<ClipHost, LoadError> + Send, LoadError> {
@@ -203,7 +203,7 @@ impl ClipHostBuilder<Tenant> {
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |error: io::Error| LoadError::Read {
-        // A relative path says little without the directory that it starts at.
+        // A relative path is hard to understand without its directory.
         path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
         error,
     };

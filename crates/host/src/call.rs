@@ -227,7 +227,7 @@ impl Call<'_> {
     }
 }
 
-/// A call under way: its limits, its time and its span.
+/// A call that has started: its limits, deadline and span.
 struct OpenCall<'a> {
     call: &'a Call<'a>,
     function: Function,
@@ -269,7 +269,7 @@ impl OpenCall<'_> {
     }
 }
 
-/// Logs and counts how a call ends. On its drop, because a caller may drop the future of a call.
+/// Logs and counts the end of a call when it is dropped, because a caller may drop the future of a call.
 struct End<'a> {
     open: &'a OpenCall<'a>,
     outcome: &'static str,
@@ -285,7 +285,7 @@ impl Drop for End<'_> {
         } = self;
         let elapsed = open.deadline.elapsed();
         let requests = open.bounds.traffic.requests();
-        // Nothing of the reply: that may be secret.
+        // Nothing from the response, which may be secret.
         open.span
             .in_scope(|| info!(outcome, attempts, requests, ?elapsed, "call ended"));
         let metrics = &open.call.host.metrics;

@@ -81,7 +81,7 @@ impl ClipHost {
         })
     }
 
-    /// The same component, with another way out.
+    /// The same component with another [`Outbound`].
     #[doc(hidden)]
     #[must_use]
     pub fn with_outbound(&self, outbound: Outbound) -> Self {
@@ -91,7 +91,7 @@ impl ClipHost {
         }
     }
 
-    /// The way out of the guest's requests.
+    /// Sends the guest's requests.
     #[doc(hidden)]
     pub fn outbound(&self) -> &Outbound {
         &self.outbound

@@ -14,7 +14,9 @@ fn read(file: &str) -> String {
 /// The first cells of the rows of a document's tables, where they are code.
 fn rows(document: &str) -> Vec<&str> {
     let cells = document.lines().filter_map(|line| line.strip_prefix("| `"));
-    cells.filter_map(|row| Some(row.split_once('`')?.0)).collect()
+    cells
+        .filter_map(|row| Some(row.split_once('`')?.0))
+        .collect()
 }
 
 #[test]
@@ -42,7 +44,9 @@ fn each_kind_of_failure_has_a_row_in_the_document() {
     contract.push_dir(wit).unwrap();
     let kind = |name: Option<&str>| name == Some("failure-kind");
     let mut types = contract.types.iter().map(|(_, definition)| definition);
-    let found = types.find(|definition| kind(definition.name.as_deref())).unwrap();
+    let found = types
+        .find(|definition| kind(definition.name.as_deref()))
+        .unwrap();
     let TypeDefKind::Enum(cases) = &found.kind else {
         panic!("failure-kind is an enum");
     };
