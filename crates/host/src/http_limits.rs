@@ -1,8 +1,8 @@
 //! Limits the method and the authority of a guest's requests.
 //!
 //! wasmtime does not limit them, so this replaces two functions of `wasi:http`. The other parts of a request have
-//! limits: [`Limits::header_bytes`](crate::Limits::header_bytes) for its header fields, and those of the crate `http` for
-//! scheme and path.
+//! limits: [`Limits::header_bytes`](crate::Limits::header_bytes) for its header fields, and those of the crate
+//! `http` for scheme and path.
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
