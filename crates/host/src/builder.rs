@@ -73,7 +73,7 @@ impl ClipHost {
 }
 
 impl<For> ClipHostBuilder<For> {
-    /// What the guest may reach. By default nothing.
+    /// The origins that the guest may send requests to. By default none.
     pub fn policy(self, policy: Policy) -> Self {
         self.outbound(|outbound| outbound.policy(policy))
     }
@@ -149,8 +149,8 @@ impl ClipHostBuilder {
         self.load_bytes(joined(read)?).await
     }
 
-    /// Loads a component of the world `clip-plugin` or `clips-only`: compiles it, which takes a good part of a
-    /// second of all cores, and links it. A thread for blocking work does that, so other tasks go on.
+    /// Loads a component of the world `clip-plugin` or `clips-only`: compiles it, which keeps all cores busy for most of a
+    /// second, and links it. This runs on a thread for blocking work, so other tasks go on.
     ///
     /// # Errors
     ///

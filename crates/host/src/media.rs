@@ -33,10 +33,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MediaError {
-    /// The URL, or its redirect, leads neither to a public server over https nor to where the policy allows.
+    /// The URL, or its redirect, leads neither to a public server over https nor to an origin that the policy allows.
     #[error(
-        "the clip's URL leads neither to a public server over https nor to where the outbound policy allows ({0}); \
-         allow its host there, or get a new URL"
+        "the clip's URL leads neither to a public server over https nor to an origin that the outbound policy allows \
+         ({0}); allow its host, or get a new URL"
     )]
     Denied(String),
     /// There is no connection, or the reply broke off.

@@ -18,7 +18,7 @@ const KEY: &str = "5ec2e70b9f41d7a3c877e1";
 
 /// The component, with one more export: `dump`, all of its memory.
 fn dumping() -> Vec<u8> {
-    let component = std::fs::read(up_to_date(built())).unwrap();
+    let component = std::fs::read(up_to_date(built()).unwrap()).unwrap();
     let text = wasmprinter::print_bytes(component).unwrap();
     let (text, _) = text.rsplit_once(')').unwrap();
     let dump = r#"

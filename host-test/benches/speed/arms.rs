@@ -19,7 +19,7 @@ pub const NATIVE: &str = "native, the same core over reqwest";
 
 /// The built component.
 pub fn component() -> Result<Vec<u8>> {
-    let file = up_to_date(built());
+    let file = up_to_date(built()).map_err(anyhow::Error::msg)?;
     std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 

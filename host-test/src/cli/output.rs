@@ -27,7 +27,7 @@ pub(super) fn print(text: &str) -> Result<(), OutputError> {
     }
 }
 
-/// Prints one line of JSON. Characters that [`print`] would replace are escaped, so no information is lost.
+/// Prints one line of JSON. Characters that [`print()`] would replace are escaped, so no information is lost.
 pub(super) fn print_json(value: &Value) -> Result<(), OutputError> {
     print(&escape(&value.to_string()))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// Names the component. `.cargo/config.toml` sets it for all that cargo runs.
@@ -15,28 +15,23 @@ pub fn built() -> PathBuf {
     std::env::var_os(VARIABLE).map_or_else(built, PathBuf::from)
 }
 
-/// The same file, or a panic where it is older than its sources. Looks once in a process, so that they may be edited
+/// The same file, or an error if it is older than its sources. Looks once in a process, so that they may be edited
 /// while tests run.
-pub fn up_to_date(component: PathBuf) -> PathBuf {
+pub fn up_to_date(component: PathBuf) -> Result<PathBuf, String> {
     static CHECKED: Mutex<BTreeMap<PathBuf, Result<(), String>>> = Mutex::new(BTreeMap::new());
-    let checked = {
-        let mut checked = CHECKED.lock().unwrap();
-        let entry = checked.entry(component.clone());
-        entry
-            .or_insert_with(|| check(&component, workspace()))
-            .clone()
-    };
-    if let Err(error) = checked {
-        panic!("{error}: run `cargo xtask build`");
+    let mut checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = checked.entry(component.clone());
+    let checked = entry.or_insert_with(|| check(&component, workspace()));
+    match checked {
+        Ok(()) => Ok(component),
+        Err(error) => Err(format!("{error}: run `cargo xtask build`")),
     }
-    component
 }
 
 fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let is_workspace = |folder: &&Path| folder.join("Cargo.lock").exists();
-    let workspace = package.ancestors().find(is_workspace);
-    workspace.expect("the package is in the workspace")
+    package.ancestors().find(is_workspace).unwrap_or(package)
 }
 
 /// Whether a component is as new as all that it is built from: the sources in the list beside it, and what decides how

@@ -38,7 +38,7 @@ const ATTEMPTS: u32 = 3;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// For what happens at the deadline and after it.
-const SLACK: Duration = STEP.saturating_mul(10);
+const SLACK: Duration = STEP.saturating_mul(50);
 
 /// How much simulated time passes at once.
 const STEP: Duration = Duration::from_millis(20);
@@ -100,8 +100,10 @@ fn every_fault_ends_as_specified() {
     );
 }
 
-/// Each of these cells, and what became of it.
-fn run(cells: Vec<Cell>) -> Vec<(Cell, Result<Result<bool, String>, JoinError>)> {
+/// A cell, and its result: whether there was a clip, or how the cell is broken; or the panic of its task.
+type Outcome = (Cell, Result<Result<bool, String>, JoinError>);
+
+fn run(cells: Vec<Cell>) -> Vec<Outcome> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(async {
         let _time = Simulated::in_steps_of(STEP);

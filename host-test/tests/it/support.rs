@@ -29,12 +29,12 @@ use crate::component::{built, up_to_date};
 
 /// The component of the world `clip-plugin`.
 pub fn component_file() -> PathBuf {
-    up_to_date(built())
+    up_to_date(built()).unwrap()
 }
 
 /// The component of the world `clips-only`, which is built beside the other.
 pub fn clips_only_file() -> PathBuf {
-    up_to_date(built().with_file_name("mv-clip-clips.wasm"))
+    up_to_date(built().with_file_name("mv-clip-clips.wasm")).unwrap()
 }
 
 /// Where the tests keep the compiled component.

@@ -2,14 +2,14 @@
 //!
 //! A guest sends HTTP requests through `wasi:http`; the host decides where they may go, and how. [`Outbound`]
 //! is wasmtime's `WasiHttpHooks` on a pooled client, in place of a default transport that goes anywhere,
-//! connects anew for each request and sets no limit on the TLS handshake.
+//! opens a new connection for each request and does not limit the time of the TLS handshake.
 //!
 //! # The life of one request
 //!
 //! 1. The guest calls `outgoing-handler.handle`; wasmtime calls the store's [`OutboundHooks`].
 //! 2. [`Policy`] checks scheme, host and port. What is not listed ends here, as
 //!    `HTTP-request-denied`: no name is looked up, and no socket is opened.
-//! 3. If the host keeps the API key ([`key`]), it is put into a request for a clip to the
+//! 3. If the host keeps the API key (`key.rs`), it is put into a request for a clip to the
 //!    API. A guest that sends its own key where the host adds one, or its placeholder elsewhere, is denied.
 //! 4. A request with a key waits for the [`RateLimiter`], if there is one: first behind earlier requests of the
 //!    same call, then in a queue with one request of each call.

@@ -302,7 +302,7 @@ async fn status_and_latency_are_as_configured() {
     let reply = ask(&mock, &good()).await;
     assert_eq!(reply.status(), StatusCode::ACCEPTED);
     let took = sent.elapsed();
-    assert!((latency..latency + 10 * STEP).contains(&took), "{took:?}");
+    assert!((latency..latency + 200 * STEP).contains(&took), "{took:?}");
 }
 
 #[tokio::test]

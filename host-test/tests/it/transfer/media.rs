@@ -246,7 +246,7 @@ async fn a_media_host_that_drips_is_left_by_the_deadline() {
     let started = Instant::now();
     let failure = transient(save(&world, &bucket.url()).await, FailureKind::TimedOut);
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(3) + 10 * STEP, "{took:?}");
+    assert!(took < Duration::from_secs(3) + 200 * STEP, "{took:?}");
     assert!(
         failure.message.contains("was still on its way"),
         "{}",
