@@ -149,8 +149,8 @@ impl ClipHostBuilder {
         self.load_bytes(joined(read)?).await
     }
 
-    /// Loads a component of the world `clip-plugin` or `clips-only`: compiles it, which keeps all cores busy for most of a
-    /// second, and links it. This runs on a thread for blocking work, so other tasks go on.
+    /// Loads a component of the world `clip-plugin` or `clips-only`: compiles it, which keeps all cores busy for most
+    /// of a second, and links it. This runs on a thread for blocking work, so other tasks go on.
     ///
     /// # Errors
     ///

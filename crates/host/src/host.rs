@@ -26,8 +26,8 @@ use crate::{engine, http_limits};
 
 /// A component that is ready to be called, any number of times and from any number of tasks.
 ///
-/// [`ClipHost::builder`] makes one, and compiles and links the component once. Each call gets an instance of its own, so
-/// no state passes from call to call. Cloning is cheap, and shares everything.
+/// [`ClipHost::builder`] makes one, and compiles and links the component once. Each call gets an instance of its own,
+/// so no state passes from call to call. Cloning is cheap, and shares everything.
 ///
 /// Each function of the component is a method here, which gives its result. [`ClipHost::call`] also gives a
 /// report of what the call used.
@@ -121,10 +121,9 @@ impl ClipHost {
     /// this by some seconds and then counts as [left](Shutdown::left). So await this in a task
     /// of its own, or beside the calls with `join!`, and not in another branch of the `select!` that a call is in.
     ///
-    /// It also applies to all clones of the host and to its [tenants](ClipHost::tenant), and it is final: to go on, load
-    /// the component again. Dropping the future leaves the host closed, and does not stop calls that are under
+    /// It also applies to all clones of the host and to its [tenants](ClipHost::tenant), and it is final: to go on,
+    /// load the component again. Dropping the future leaves the host closed, and does not stop calls that are under
     /// way. If it is called more than once, the shortest grace counts, and each call gives the same [`Shutdown`].
-    ///
     /// With a grace as long as [`Limits::wall_time`] every call that is under way ends by itself.
     pub async fn shut_down(&self, grace: Duration) -> Shutdown {
         info!(?grace, "shutting down");

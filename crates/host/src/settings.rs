@@ -91,7 +91,8 @@ impl Settings {
         self.text(Setting::MaxAttempts, attempts.to_string())
     }
 
-    /// The most requests per second of a call, all its clips and retries together: 1 to 100, 5 by default. A [`RateLimiter`](crate::RateLimiter) limits all calls of an organisation together.
+    /// The most requests per second of a call, all its clips and retries together: 1 to 100, 5 by default. A
+    /// [`RateLimiter`](crate::RateLimiter) limits all calls of an organisation together.
     #[must_use]
     pub fn requests_per_second(self, requests: u32) -> Self {
         self.text(Setting::RequestsPerSecond, requests.to_string())
