@@ -124,6 +124,7 @@ impl ClipHost {
     /// It also applies to all clones of the host and to its [tenants](ClipHost::tenant), and it is final: to go on,
     /// load the component again. Dropping the future leaves the host closed, and does not stop calls that are under
     /// way. If it is called more than once, the shortest grace counts, and each call gives the same [`Shutdown`].
+    ///
     /// With a grace as long as [`Limits::wall_time`] every call that is under way ends by itself.
     pub async fn shut_down(&self, grace: Duration) -> Shutdown {
         info!(?grace, "shutting down");
