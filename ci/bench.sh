@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the clients that the benchmark compares the component with, and writes how to start each, or why it is
-# missing: bench.sh COMPONENT LIST
+# bench.sh COMPONENT LIST: installs the clients that the benchmark compares the component with. Writes to LIST how to
+# start each client, or why it is missing.
 # shellcheck source=ci/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 peers=$root/host-test/benches/peers
@@ -19,7 +19,7 @@ for_node() {
     result "$(command -v node)"
 }
 
-# Each gives a program, or the reason why there is none.
+# Each prints a program, or the reason why there is none.
 python=$(for_python 3>&1 1>&2) || [ $? -eq 77 ]
 node=$(for_node 3>&1 1>&2) || [ $? -eq 77 ]
 

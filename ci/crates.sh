@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packages each crate of crates/ as for crates.io, and builds it from its own package.
+# Packages each crate of crates/ for crates.io, and builds it from its own package.
 # shellcheck source=ci/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks that the command line and the tests need the same features of all that they share. Otherwise cargo compiles
-# wasmtime twice: once for `cargo xtask demo`, and once for `cargo xtask test`. host-test/Cargo.toml turns on the features
-# that only dependencies of the tests need.
+# Checks that the command line and the tests use the same features of their common dependencies. Otherwise cargo
+# compiles wasmtime twice: for `cargo xtask demo`, and for `cargo xtask test`. host-test/Cargo.toml turns on the features
+# that only the tests' dependencies need.
 # shellcheck source=ci/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
@@ -16,7 +16,7 @@ tests=$(tree --workspace --exclude xtask --exclude xtask-package --exclude mv-cl
     --exclude mv-clip-in-the-harness --edges normal,build,dev)
 only=$(LC_ALL=C comm -23 <(echo "$program") <(echo "$tests"))
 [ -z "$only" ] && exit
-echo "the tests need other features of these than the program has (add them to host-test/Cargo.toml):"
+echo "the tests use other features of these packages than the command line (add them to host-test/Cargo.toml):"
 while read -r name version _; do
     for graph in "$program" "$tests"; do grep "^$name $version " <<<"$graph" | sed 's/^/    /'; done
 done <<<"$only"

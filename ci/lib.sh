@@ -1,5 +1,5 @@
-# For the scripts of this folder, which source it. All that they print goes to standard error. A script that cannot run
-# on this machine prints the reason to standard output and ends with 77; `cargo xtask` shows it as skipped.
+# The scripts of this folder source this file. Their output goes to standard error. A script that cannot run on this
+# machine prints the reason to standard output and exits with 77; `cargo xtask` reports it as skipped.
 # shellcheck shell=bash
 set -euo pipefail
 exec 3>&1 1>&2
@@ -17,28 +17,28 @@ skip() {
 # need PROGRAM PACKAGE
 need() { command -v "$1" >/dev/null || skip "there is no $1 (Debian: apt-get install $2)"; }
 
-# venv NAME REQUIREMENTS: installs them into $target/venv/NAME, and sets $python. One that is there is used again,
-# without a look at the network.
+# venv NAME REQUIREMENTS: installs the requirements into $target/venv/NAME, and sets $python. Reuses an existing one
+# without network access.
 venv() {
     local folder=$target/venv/$1
     python=$folder/bin/python
     cmp --silent "$2" "$folder/requirements.txt" && return
     python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-        skip "there is no python3 of version 3.11 or later that can make virtual environments (Debian: python3-venv)"
+        skip "python3 3.11 or later with venv is missing (Debian: apt-get install python3-venv)"
     python3 -m venv --clear "$folder"
-    # Tells a registry that is out of reach from requirements that it cannot meet.
-    "$python" -m pip index versions "$(sed 's/[=<>].*//;q' "$2")" >/dev/null 2>&1 || skip "pip reaches no package index"
+    # Distinguishes an unreachable registry from requirements that cannot be met.
+    "$python" -m pip index versions "$(sed 's/[=<>].*//;q' "$2")" >/dev/null 2>&1 || skip "pip cannot reach the package index"
     "$python" -m pip --disable-pip-version-check install --quiet --requirement "$2"
     cp "$2" "$folder/requirements.txt"
 }
 
-# npm_ci FOLDER: installs what its lock file names, unless that is there.
+# npm_ci FOLDER: installs the packages of its lock file, unless they are installed.
 npm_ci() {
     need node nodejs
     need npm npm
     node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || skip "node is older than version 20"
     cmp --silent "$1/package-lock.json" "$1/node_modules/installed.json" && return
-    npm view npm version --fetch-retries=0 >/dev/null 2>&1 || skip "npm reaches no registry"
+    npm view npm version --fetch-retries=0 >/dev/null 2>&1 || skip "npm cannot reach the registry"
     npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund
     cp "$1/package-lock.json" "$1/node_modules/installed.json"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs Debian's packages that the tests use, as root: ffmpeg, Chromium, skopeo and a registry. With `obelisk`, what
-# examples/obelisk takes: PostgreSQL, and what Obelisk is compiled with. What is there is left alone.
+# Installs the Debian packages that the tests use: ffmpeg, Chromium, skopeo and a registry. With `obelisk`, those for
+# examples/obelisk: PostgreSQL, and the build dependencies of Obelisk. Skips programs that are installed. Needs root.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -33,7 +33,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet=2
 [ ${#missing[@]} -eq 0 ] || apt-get install --yes --quiet=2 --no-install-recommends "${missing[@]}"
 if [ -n "$unpack" ]; then
-    # Unpacked and not installed: the package starts a service.
+    # Unpacked instead of installed, because the package starts a service.
     mkdir -p "$registry"
     (cd "$registry" && apt-get download --quiet=2 docker-registry && dpkg-deb --extract docker-registry_*.deb .)
 fi

@@ -26,13 +26,13 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 if [ -z "$address" ]; then
-    echo "the registry does not listen; it says: $(cat "$folder/log")"
+    echo "the registry does not listen. Its log: $(cat "$folder/log")"
     exit 1
 fi
 
 copy() { skopeo --insecure-policy copy --quiet --preserve-digests "$@"; }
 for layout in "$target"/package/*/; do
-    # `cargo package` has its folder there, too.
+    # `cargo package` uses the same folder.
     [ -f "$layout/index.json" ] || continue
     name=$(basename "$layout")
     # The digest of each manifest, and its tag.

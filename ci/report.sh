@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Saves a clip from a mock of the API, checks the folder, and plays its report in headless Chromium. CHROMIUM names
-# another browser than the first on the PATH. `cargo xtask test` runs this with a mock.
+# Saves a clip from a mock of the API, checks the folder, and plays its report in headless Chromium. Set CHROMIUM to
+# use a browser other than the first one in PATH. `cargo xtask test` runs this with a mock.
 # shellcheck source=ci/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
@@ -12,7 +12,7 @@ npm_ci host-test/tests/report
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-# Uploaded long ago, and kept for a long time yet.
+# A window whose footage is uploaded and still kept.
 at=$(date -u -d '-10 min' +%FT%TZ)
 "${MV_CLIP:?}" incident "${MOCK_SERIAL:?}" --at "$at" --out "$folder"
 "$MV_CLIP" verify "$folder"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Builds the components here and in another folder. Both builds have to give the same bytes.
+# Builds the components here and in another folder, and compares the bytes.
 # shellcheck source=ci/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
-git rev-parse --verify --quiet HEAD >/dev/null || skip "this is no clone: only git knows which files belong to the project"
+git rev-parse --verify --quiet HEAD >/dev/null || skip "this is not a git clone, so the files of the project are not known"
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git clone --quiet . "$copy/another/folder"
-# What is not committed, too.
+# Includes files that are not committed.
 git ls-files -z --cached --others --exclude-standard |
     while IFS= read -r -d '' file; do
         [ ! -e "$file" ] && [ ! -L "$file" ] || cp --parents --no-dereference --remove-destination --preserve=mode "$file" "$copy/another/folder"
@@ -20,7 +20,7 @@ xtask=$target/debug/xtask
 (cd "$copy/another/folder" && CARGO_TARGET_DIR="$copy/target" "$xtask" build)
 for file in mv-clip.wasm mv-clip-clips.wasm; do
     if ! cmp "$target/component/$file" "$copy/target/component/$file"; then
-        echo "two builds of $file differ: a path, a time or the order of a map is in it"
+        echo "two builds of $file differ: it may contain a path, a time or the order of a map"
         exit 1
     fi
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets a clip from a mock of the API with Meraki's official SDK, unchanged: the mock is no invention of ours.
+# Gets a clip from the mock of the API with Meraki's own SDK, unmodified: an independent check of the mock.
 # `cargo xtask test` runs this with a mock.
 # shellcheck source=ci/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

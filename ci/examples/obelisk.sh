@@ -27,7 +27,7 @@ external.enabled = false
 database.sqlite.directory = "$PWD/$$"
 END
     export MERAKI_HOSTS=${MERAKI_BASE_URL%/api/v1} S3_ENDPOINT=http://127.0.0.1 RUST_BACKTRACE=0
-    # Asked for when the node starts, and not used.
+    # The node requires these at its start, but does not use them.
     for name in AWS_ACCESS_KEY_ID AWS_REGION AWS_SECRET_ACCESS_KEY PGHOST PGPASSWORD PGUSER S3_BUCKET; do
         export "$name="
     done

@@ -24,10 +24,10 @@ setup)
     found=$("$python" -c 'import os, wash_cli as m; print(os.path.dirname(m.__file__))')/wash
     chmod +x "$found"
     ln -sf "$found" "$wash"
-    # wasmCloud would build it, too, and has nothing left to do when it starts.
+    # wasmCloud would build it when it starts. Building it here keeps that out of the measured time.
     cargo build --release --target wasm32-wasip2 --manifest-path "$handler/Cargo.toml"
     if config | grep -q 'meraki\.com\|\.\./\|:8000'; then
-        echo "the example's configuration is not understood any more"
+        echo "this script does not understand the example's configuration"
         exit 1
     fi
     built=$handler/target/wasm32-wasip2/release/http_handler.wasm
@@ -46,7 +46,7 @@ clip)
         fi
         sleep 0.02
     done
-    # It says the port that it was told, which is 0, and the real one before.
+    # It prints the real port first, and then the configured one, which is 0.
     address=$(sed -n 's/.*HTTP server listening addr=\([0-9.:]*\).*/\1/p' log | head -n 1)
     curl --silent --show-error --noproxy '*' --max-time 60 --fail-with-body \
         "http://$address/?serial=$2&start=$3&end=$4" 1>&3

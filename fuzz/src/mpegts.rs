@@ -25,7 +25,7 @@ pub fn check(pieces: Pieces<'_>) {
             assert!(summary.duration.as_secs() <= 5 * summary.packets as u64);
             assert_eq!(seen, Ok(summary));
         }
-        // The first piece may be too short to recognize a web page.
+        // The first piece may be too short to recognise a web page.
         Err(NotMpegTs::HtmlPage) => {
             assert!(matches!(
                 seen,

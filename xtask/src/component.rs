@@ -12,7 +12,7 @@ use crate::steps::{self, Steps};
 use crate::toolchain::{self, Compiler, SHIPPED};
 use crate::workspace::{GUEST, Workspace, without_own_variables};
 
-/// A component that is built of the guest.
+/// A component of the guest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct World {
     /// Its file in the folder of [`Workspace::component`], without the extension.
@@ -56,7 +56,7 @@ fn write(
     metadata: &Metadata,
     world: World,
 ) -> Result<()> {
-    // The age of the component: a source that is saved while it is compiled is newer.
+    // The time stamp of the component: a source that is saved during the build is newer.
     let started = SystemTime::now();
     let built = compile(workspace, compiler, world)?;
     let read =
@@ -83,7 +83,7 @@ fn compile(workspace: &Workspace, compiler: &Compiler, world: World) -> Result<P
         "cargo build --locked --package {GUEST} --profile {profile} --target {SHIPPED}"
     );
     let mut rustflags = remap(workspace);
-    // What is shipped must not depend on who builds it, and these would replace the project's flags.
+    // These would replace the project's flags, and the component must not depend on who builds it.
     let mut cargo = without_own_variables(cargo)
         .args(options)
         .env_remove("RUSTFLAGS")
@@ -101,8 +101,8 @@ fn compile(workspace: &Workspace, compiler: &Compiler, world: World) -> Result<P
         .join("mv_clip.wasm"))
 }
 
-/// Compiler flags that keep this machine's folders, and the name of its registry, out of the panic messages in the
-/// component. Of several prefixes that match, rustc takes the last.
+/// Compiler flags that remove this machine's folders, and the name of its registry, from the panic messages in the
+/// component. If several prefixes match, rustc takes the last.
 fn remap(workspace: &Workspace) -> Vec<String> {
     let cargo_home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
@@ -129,7 +129,7 @@ fn dep_info(cargo: &str, target: &Path) -> Result<String> {
     Ok(format!("{target}: {sources}"))
 }
 
-/// Writes `file` so that nobody ever sees a part of it, its folder included.
+/// Writes `file` atomically. Creates its folder.
 fn write_atomically(file: &Path, content: &[u8], modified: SystemTime) -> Result<()> {
     let write = || {
         if let Some(folder) = file.parent() {

@@ -1,7 +1,7 @@
 //! The component in other hosts: each example, against a mock.
 //!
-//! `ci/examples/NAME.sh` knows one host: `setup` installs it and prints its version and the bytes that are deployed;
-//! `clip SERIAL START END` gets one clip; `check` does what else the example has to do.
+//! `ci/examples/NAME.sh` runs one host: `setup` installs it and prints its version and the bytes that are deployed;
+//! `clip SERIAL START END` gets one clip; `check` tests the rest of the example.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ const OTHERS: [Example; 4] = [
     ("wasmcloud", "wasmCloud", OVER_HTTP),
 ];
 
-/// The examples that `names` names, else all, or those that are quick.
+/// The examples in `names`. Without names: all, or only the quick ones.
 pub(crate) fn chosen(quick: bool, names: &[String]) -> Result<Vec<Example>> {
     let others: &[Example] = if quick { &[] } else { &OTHERS };
     let mut all = [&QUICK, others].concat();
@@ -50,7 +50,7 @@ pub(crate) fn chosen(quick: bool, names: &[String]) -> Result<Vec<Example>> {
     {
         let all: Vec<_> = all.iter().map(|(name, ..)| *name).collect();
         bail!(
-            "there is no example `{unknown}`; there are {}",
+            "there is no example `{unknown}`; the examples are {}",
             all.join(", ")
         );
     }
@@ -58,14 +58,14 @@ pub(crate) fn chosen(quick: bool, names: &[String]) -> Result<Vec<Example>> {
     Ok(all)
 }
 
-/// What one host did.
+/// The results of one host.
 struct Row {
     version: String,
     deployed: u64,
     result: &'static str,
     /// From the start of the host to the clip.
     took: Duration,
-    /// What it says of a camera that the API does not know.
+    /// Its message for a camera that the API does not know.
     not_found: String,
 }
 
@@ -117,7 +117,7 @@ fn try_out(workspace: &Workspace, mock: &Mock, name: &str) -> Result<Row> {
         let words = String::from_utf8_lossy(&words).trim().to_owned();
         Ok::<_, anyhow::Error>((output.status.success(), words))
     };
-    // Once for what a host keeps for the next time, such as compiled code.
+    // The first run fills the host's caches, such as compiled code.
     get_clip(&mock.serial)?;
     let started = Instant::now();
     let (succeeded, words) = get_clip(&mock.serial)?;
@@ -127,7 +127,7 @@ fn try_out(workspace: &Workspace, mock: &Mock, name: &str) -> Result<Row> {
     let (_, not_found) = get_clip("Q2XX-XXXX-XXXX")?;
     ensure!(
         not_found.contains("404"),
-        "an unknown camera is not told: {not_found}"
+        "an unknown camera is not reported: {not_found}"
     );
     steps::script(command(&["check"]))?;
     Ok(Row {
@@ -139,7 +139,7 @@ fn try_out(workspace: &Workspace, mock: &Mock, name: &str) -> Result<Row> {
     })
 }
 
-/// What was printed: the URL of a clip, or the name of a file that is one.
+/// Checks the output: the URL of a clip, or the name of a file with a clip.
 fn clip(words: &str, folder: &Path) -> Result<&'static str> {
     if words.contains("/media/") {
         return Ok("a URL");

@@ -1,4 +1,4 @@
-//! Everything that reads the code and does not run it.
+//! Checks of the code that do not run it.
 
 use xshell::cmd;
 
@@ -6,15 +6,15 @@ use crate::steps::{self, Steps};
 use crate::toolchain::{self, CHECKED, SHIPPED};
 use crate::workspace::Workspace;
 
-/// Workspaces of their own. `clippy` and `fuzz seeds` build them in the folder of the others, so that they share what
-/// is the same.
+/// Separate workspaces. `clippy` and `fuzz seeds` build them in the target folder of the main workspace, so that they
+/// share dependencies.
 const OTHERS: [&str; 3] = [
     "fuzz/Cargo.toml",
     "examples/http-handler/Cargo.toml",
     "examples/obelisk/Cargo.toml",
 ];
 
-/// What clippy looks at: the step, the arguments, and for WebAssembly the target.
+/// The runs of clippy: the step, the arguments, and for WebAssembly the target.
 const CLIPPY: [(&str, &str, Option<&str>); 7] = [
     ("workspace", "--workspace --all-targets", None),
     (
@@ -64,7 +64,7 @@ pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) {
         let wasm_target = wasm.map(|target| ["--target", target]);
         let clippy = cmd!(shell, "cargo clippy --locked")
             .env("CARGO_TARGET_DIR", target)
-            // As the root's manifest has it: only then can dependencies be shared.
+            // As in the root's manifest. Otherwise dependencies are not shared.
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .args(arguments.split_whitespace())
             .args(wasm_target.iter().flatten())

@@ -23,7 +23,7 @@ use crate::workspace::Workspace;
 
 mod flags {
     xflags::xflags! {
-        /// Builds, shows and checks mv-clip. Every command does its own set-up.
+        /// Build, try and check mv-clip. Every command does its own set-up.
         cmd xtask {
             /// Build both components: target/component/mv-clip.wasm and mv-clip-clips.wasm
             cmd build {}

@@ -1,4 +1,4 @@
-//! What a component says about itself, in the custom sections that wasm-tools and OCI clients read.
+//! The metadata of a component, in the custom sections that wasm-tools and OCI clients read.
 
 use anyhow::{Context, Result};
 use wasm_encoder::{ComponentSection, CustomSection};
@@ -11,7 +11,7 @@ use crate::workspace::{GUEST, Workspace};
 #[derive(Debug)]
 pub(crate) struct Metadata {
     description: String,
-    /// The commit that was built, if nothing differs from it.
+    /// The commit, if no file differs from it.
     revision: Option<String>,
 }
 
@@ -30,8 +30,8 @@ impl Metadata {
 
     /// The component `wasm` with this metadata.
     pub(crate) fn write_into(&self, wasm: &[u8]) -> Result<Vec<u8>> {
-        // The names that the linker gives to everything that it connects are 5 KB, which `strip` in the profile leaves:
-        // it reaches only the module inside.
+        // Removes the linker's names, which are 5 KB. `strip` in the profile does not: it strips only the inner
+        // module.
         let mut names = AddMetadata::default();
         names.name = AddMetadataField::Clear;
         let wasm = names.to_wasm(wasm)?;
@@ -60,10 +60,12 @@ fn revision(workspace: &Workspace) -> Option<String> {
         let git = cmd!(workspace.shell, "git {args...}").ignore_stderr();
         steps::read(git).ok()
     };
-    // Unpacked inside another project's repository, the workspace is not part of its commits.
+    // The workspace may have been unpacked inside another project's repository. Then it is not part of its commits.
     git(&["ls-files", "--error-unmatch", "Cargo.toml"])?;
     if !git(&["status", "--porcelain"])?.is_empty() {
-        eprintln!("without a revision, because files differ from the commit (git status)");
+        eprintln!(
+            "the component gets no revision, because files differ from the commit (git status)"
+        );
         return None;
     }
     git(&["rev-parse", "HEAD"])

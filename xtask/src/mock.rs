@@ -11,7 +11,7 @@ use xshell::cmd;
 use crate::steps;
 use crate::workspace::{CLI, Workspace, json_string, without_own_variables};
 
-/// Opens nothing but the mock that is started with it.
+/// Valid only for the mock that is started with it.
 const KEY: &str = "key-of-the-mock";
 
 /// A mock that listens until this value is dropped.
@@ -38,7 +38,7 @@ impl Mock {
             shell,
             "{program} mock --json --listen 127.0.0.1:0 --key {KEY}"
         );
-        // The pipe closes when xtask ends, however it ends, and the mock ends with it.
+        // When xtask ends, for whatever reason, the pipe closes and the mock ends too.
         let mock = without_own_variables(mock.arg("--until-stdin-closes"));
         let mut process = Command::from(mock)
             .stdin(Stdio::piped())
@@ -56,7 +56,7 @@ impl Mock {
         })
     }
 
-    /// Tells scripts where the mock and the command line are.
+    /// The environment variables that tell scripts where the mock and the command line are.
     pub(crate) fn environment(&self) -> [(&str, &OsStr); 4] {
         [
             ("MERAKI_BASE_URL", self.base_url.as_ref()),
@@ -69,7 +69,7 @@ impl Mock {
 
 impl Drop for Mock {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended.
+        // Both fail only if the process has ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -10,7 +10,7 @@ use xshell::{Cmd, cmd};
 use crate::mock::Mock;
 use crate::workspace::{Workspace, without_own_variables};
 
-/// The exit status of a script that cannot run here. Its standard output is the reason.
+/// The exit status of a script that cannot run on this machine. Its standard output is the reason.
 const SKIPPED: i32 = 77;
 
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ struct Step {
     error: Option<Error>,
 }
 
-/// A step returns this error where it cannot run on this machine.
+/// The error of a step that cannot run on this machine.
 #[derive(Debug)]
 pub(crate) struct Skip(pub(crate) String);
 
@@ -47,7 +47,7 @@ impl Step {
 }
 
 impl Steps {
-    /// Runs one step. Gives its value where it passed.
+    /// Runs one step. Returns its value if it passes.
     pub(crate) fn run<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
         eprintln!("\n==> {name}");
         let start = Instant::now();
@@ -69,7 +69,7 @@ impl Steps {
         self.run(name, || run(command));
     }
 
-    /// Runs `ci/NAME.sh` as a step. With a mock, the script is told where it is.
+    /// Runs `ci/NAME.sh` as a step, with the environment variables of the mock, if there is one.
     pub(crate) fn script(&mut self, workspace: &Workspace, name: &str, mock: &[&Mock]) {
         self.run(name, || {
             let script = workspace.root.join(format!("ci/{name}.sh"));
@@ -89,16 +89,16 @@ pub(crate) fn run(command: Cmd<'_>) -> Result<()> {
     Ok(without_own_variables(command).run()?)
 }
 
-/// Runs a command and gives its standard output.
+/// Runs a command and returns its standard output.
 pub(crate) fn read(command: Cmd<'_>) -> Result<String> {
     Ok(without_own_variables(command).quiet().read()?)
 }
 
-/// Runs a script of `ci/` and gives its standard output.
+/// Runs a script of `ci/` and returns its standard output.
 ///
 /// # Errors
 ///
-/// [`Skip`] with the script's reason where it cannot run here.
+/// [`Skip`] with the script's reason if it cannot run on this machine.
 pub(crate) fn script(command: Cmd<'_>) -> Result<String> {
     eprintln!("$ {command}");
     let failed = format!("`{command}`");

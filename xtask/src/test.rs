@@ -1,4 +1,4 @@
-//! Everything that runs the code.
+//! Commands that run the code: tests, demo, benchmark.
 
 use xshell::cmd;
 
@@ -13,8 +13,8 @@ use crate::workspace::{CLI, COMPONENT_VARIABLE, GUEST, Workspace};
 pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) {
     let shell = &workspace.shell;
     let built = component::build(steps, workspace, &WORLDS);
-    // One command, so that cargo chooses the features of all dependencies once. The others have other features, or
-    // are built otherwise below.
+    // One command, so that cargo selects the features of all dependencies once. The excluded packages need other
+    // features, or are built below.
     let others = [
         "xtask",
         "xtask-package",
@@ -73,7 +73,7 @@ fn run_demo(steps: &mut Steps, workspace: &Workspace, serial: Option<&str>) {
     steps.run("demo", || steps::run(demo));
 }
 
-/// Builds the components and compares them with other clients. Those that cannot be installed here are left out.
+/// Builds the components and compares them with other clients. Skips clients that cannot be installed.
 pub(crate) fn bench(steps: &mut Steps, workspace: &Workspace) {
     if !component::build(steps, workspace, &WORLDS) {
         return;
@@ -99,7 +99,7 @@ pub(crate) fn package(steps: &mut Steps, workspace: &Workspace) {
         return;
     }
     let (shell, target) = (&workspace.shell, &workspace.target);
-    // A package of its own: what it depends on is not built for any other command.
+    // A separate package, so that other commands do not build its dependencies.
     steps.command(
         "package tests",
         cmd!(shell, "cargo test --package xtask-package"),

@@ -1,7 +1,7 @@
 //! The compiler for WebAssembly: the workspace's toolchain, completed by rustup, else Debian's compiler.
 //!
-//! Where rustup's server is out of reach, Debian helps: it keeps a recent compiler for its web browsers, also among
-//! the security updates of older releases. `rustc-web` is the compiler, and `rust-web-src` the source of the standard
+//! If rustup's server cannot be reached, Debian's compiler is used. Debian keeps a recent one for its web browsers, also
+//! in the security updates of older releases. `rustc-web` is the compiler, and `rust-web-src` the source of the standard
 //! library, which cargo then builds for WebAssembly. The linker comes from the workspace's toolchain.
 
 use std::fs;
@@ -13,19 +13,19 @@ use xshell::{Cmd, cmd};
 use crate::steps::{self, Skip, Steps};
 use crate::workspace::Workspace;
 
-/// What is shipped is built for this target.
+/// The target of the components that are published.
 pub(crate) const SHIPPED: &str = "wasm32-unknown-unknown";
 
-/// The guest compiles for this target too. Nothing that is shipped is built for it.
+/// The guest also has to compile for this target. No published component is built for it.
 pub(crate) const CHECKED: &str = "wasm32-wasip2";
 
 const INSTALL: &str =
     "apt-get update && apt-get install --no-install-recommends --yes rustc-web rust-web-src";
 
-/// By path: another `rustc` may come first on the `PATH`.
+/// The full path, because another `rustc` may come first in `PATH`.
 const DEBIANS_RUSTC: &str = "/usr/bin/rustc";
 
-/// What compiles the component.
+/// The compiler of the component.
 #[derive(Debug)]
 pub(crate) enum Compiler {
     /// The workspace's toolchain.
@@ -40,13 +40,13 @@ pub(crate) struct Debian {
     linkers: PathBuf,
 }
 
-/// Finds what compiles the component. Installs it where that is possible.
+/// Finds the compiler of the component, and installs it if possible.
 pub(crate) fn compiler(workspace: &Workspace) -> Result<Compiler> {
     if has(workspace, SHIPPED)? {
         return Ok(Compiler::Own);
     }
     let debian = || Debian::find(workspace).map(Compiler::Debian);
-    // Where rustup's server is out of reach, asking it means waiting for time-outs.
+    // If rustup's server cannot be reached, rustup takes long to time out.
     debian().or_else(|_| {
         let Err(rustup) = add(workspace, SHIPPED) else {
             return Ok(Compiler::Own);
@@ -56,7 +56,7 @@ pub(crate) fn compiler(workspace: &Workspace) -> Result<Compiler> {
     })
 }
 
-/// A command of cargo for WebAssembly, as a step. Skipped where the toolchain cannot compile for `target`.
+/// Runs a cargo command for WebAssembly as a step. Skips it if the toolchain cannot compile for `target`.
 pub(crate) fn step(
     steps: &mut Steps,
     workspace: &Workspace,
@@ -66,7 +66,7 @@ pub(crate) fn step(
 ) {
     steps.run(name, || {
         if !has(workspace, target)? {
-            // Debian's compiler, where it is used, is there because rustup was out of reach.
+            // Debian's compiler is used only if rustup's server cannot be reached.
             if Debian::find(workspace).is_ok() {
                 bail!(Skip(format!("the toolchain has no {target}")));
             }
@@ -77,7 +77,7 @@ pub(crate) fn step(
     });
 }
 
-/// Makes sure that rustfmt and clippy are there.
+/// Installs rustfmt and clippy if they are missing.
 pub(crate) fn lint_tools(workspace: &Workspace) -> Result<()> {
     let shell = &workspace.shell;
     for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
@@ -101,7 +101,7 @@ fn add(workspace: &Workspace, target: &str) -> Result<()> {
     steps::run(cmd!(workspace.shell, "rustup target add {target}"))?;
     ensure!(
         has(workspace, target)?,
-        "rustup added it to another toolchain than cargo's"
+        "rustup added it to a toolchain other than cargo's"
     );
     Ok(())
 }
@@ -126,7 +126,7 @@ impl Debian {
     /// Makes `cargo` build with this compiler.
     pub(crate) fn configure<'a>(&self, cargo: Cmd<'a>) -> Cmd<'a> {
         eprintln!(
-            "using Debian's compiler, which first builds the standard library: minutes, once"
+            "using Debian's compiler, which first builds the standard library (once; takes minutes)"
         );
         let linker = self.linkers.join("wasm-component-ld");
         cargo
@@ -137,7 +137,7 @@ impl Debian {
             .args(["--config", &format!("target.{SHIPPED}.linker={linker:?}")])
     }
 
-    /// Names the linker below `wasm-component-ld`, which looks for it in the compiler's folder.
+    /// Tells `wasm-component-ld` where the linker is. By default it looks in the compiler's folder.
     pub(crate) fn rustflag(&self) -> String {
         let linker = self.linkers.join("gcc-ld/wasm-ld");
         format!("-Clink-arg=--wasm-ld-path={}", linker.display())

@@ -11,13 +11,13 @@ pub(crate) const GUEST: &str = "mv-clip";
 /// The package of the command line, and its program.
 pub(crate) const CLI: (&str, &str) = ("mv-clip-cli", "mv-clip");
 
-/// Tells the command line and its tests where the component is.
+/// The environment variable that tells the command line and its tests where the component is.
 pub(crate) const COMPONENT_VARIABLE: &str = "MV_CLIP_COMPONENT";
 
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
-    /// Everything that is built, wherever cargo was told to put it.
+    /// Cargo's target folder.
     pub(crate) target: PathBuf,
     /// Runs commands in the root.
     pub(crate) shell: Shell,

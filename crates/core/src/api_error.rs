@@ -111,8 +111,8 @@ impl ApiError {
             }
             Self::Redirect(error) => redirect(settings, host, error),
             Self::OutOfTime => format!(
-                "the call's deadline of {} s (MV_CLIP_DEADLINE_SECONDS) left no time to ask {host}. \
-                 Try again later.",
+                "the call's deadline of {} s (MV_CLIP_DEADLINE_SECONDS) left no time for a request to \
+                 {host}. Try again later.",
                 settings.deadline.as_secs(),
             ),
         }
@@ -128,7 +128,9 @@ fn transport(host: &str, error: TransportError) -> String {
             "the TLS certificate of {host} is not trusted. Check MERAKI_BASE_URL, and whether a proxy \
              intercepts the connection."
         ),
-        TransportError::TimedOut => format!("no full reply from {host} in time. Try again later."),
+        TransportError::TimedOut => {
+            format!("no complete response from {host} in time. Try again later.")
+        }
         TransportError::Denied => format!(
             "the engine that runs this component does not let it send to {host}. Allow that \
              destination there, and the header Authorization."
@@ -261,7 +263,10 @@ mod tests {
                 transport(TransportError::Certificate),
                 "certificate of h is not trusted. Check MERAKI_BASE_URL",
             ),
-            (transport(TransportError::TimedOut), "no full reply from h"),
+            (
+                transport(TransportError::TimedOut),
+                "no complete response from h",
+            ),
             (
                 transport(TransportError::Denied),
                 "does not let it send to h",

@@ -1,8 +1,8 @@
 //! [`Batch`]: getting many clips at once, as a state machine.
 //!
 //! As [`Fetch`], a [`Batch`] decides and does no I/O. Its driver sends each request that it is given, and reports
-//! each response when it arrives. Requests are in flight together, but sent no faster than the organization's
-//! rate limit allows. Because that limit is the organization's, a 429 for one clip delays all of them.
+//! each response when it arrives. Requests are in flight together, but sent no faster than the organisation's
+//! rate limit allows. Because that limit is the organisation's, a 429 for one clip delays all of them.
 
 use std::time::Duration;
 

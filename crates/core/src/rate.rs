@@ -1,8 +1,8 @@
-//! [`RateLimit`]: the API's rate limit for an organization.
+//! [`RateLimit`]: the API's rate limit for an organisation.
 
 use std::num::NonZeroU32;
 
-/// How many API requests an organization may send.
+/// How many API requests an organisation may send.
 ///
 /// A token bucket of `burst` requests that refills at `per_second`: in any `t` seconds there are at most
 /// `burst + per_second * t` requests. With the default that is 20 in the first second and 30 in the first two,

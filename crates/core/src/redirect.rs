@@ -1,6 +1,6 @@
 //! Which redirects may be followed.
 //!
-//! Meraki's API redirects to the shard that serves an organization, and the API key has to go along. So
+//! Meraki's API redirects to the shard that serves an organisation, and the API key has to go along. So
 //! [`api_target`] accepts only the origin of the base URL, or, if the base URL is Meraki's, any host under
 //! Meraki's domains.
 //!

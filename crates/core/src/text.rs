@@ -80,7 +80,7 @@ pub(crate) fn excerpt(text: &str) -> String {
     shown
 }
 
-/// Summarizes a body in one line: the code and message of an object store's XML, or else the first line
+/// Summarises a body in one line: the code and message of an object store's XML, or else the first line
 /// that is neither empty nor an XML declaration.
 pub(crate) fn words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);

@@ -16,8 +16,8 @@ use wasmtime::component::InstancePre;
 use self::exports::meraki_mv::clips::{clips, events, transfer};
 use crate::error::CallError;
 
-/// Where the world's exports are in a component. An instance then looks up only those that its call needs:
-/// to look up all of them takes a third as long as the rest of a call.
+/// The indices of the world's exports in a component. An instance looks up only the exports that its call needs:
+/// looking up all of them takes a third of the time of the rest of a call.
 ///
 /// A component of the world `clips-only` has only the first.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Exports {
     }
 }
 
-/// Where an interface is, if the component exports it. With other functions than the contract's it is an error.
+/// The index of an interface, if the component exports it. It is an error if its functions are not the contract's.
 fn exported<T, I>(
     component: &InstancePre<T>,
     interface: &str,

@@ -19,7 +19,7 @@ pub(crate) struct Bounds {
     pub(crate) traffic: Arc<Traffic>,
     /// In bytes.
     peak_memory: AtomicUsize,
-    /// The first growth that the guest was refused. It may go on without.
+    /// The first growth that was refused. The guest may continue without it.
     refused: OnceLock<Limit>,
 }
 
@@ -49,13 +49,13 @@ impl Bounds {
         self.too_many_requests()
     }
 
-    /// Turns the engine's result into that of the call.
+    /// Converts the engine's result to the result of the call.
     ///
     /// # Errors
     ///
     /// The guest exceeded a limit, or trapped.
     pub(crate) fn check<T>(&self, result: Result<T>) -> Result<T, CallError> {
-        // First, because the guest runs on for a moment after that: an error of its own came later.
+        // Checked first: the guest may run on for a moment, so an error of its own is a later one.
         if self.in_flight.is_exceeded() {
             return Err(self.too_many_requests());
         }
@@ -88,12 +88,12 @@ impl Bounds {
     }
 
     fn refuse(&self, limit: Limit) {
-        // The first one counts.
+        // Only the first refusal counts.
         let _ = self.refused.set(limit);
     }
 }
 
-/// wasmtime has words for this, and no type.
+/// wasmtime has no error type for this, only a message.
 fn is_out_of_hostcall_fuel(error: &wasmtime::Error) -> bool {
     let words = error.root_cause().to_string();
     words.contains("fuel allocated for hostcalls has been exhausted")
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_too_many_is_not_forgotten() {
+    async fn an_exceeded_limit_of_requests_stays_exceeded() {
         let bounds = Bounds::new(&Arc::new(Limits::default().requests(1)));
         let first = bounds.in_flight.begin();
         assert!(first.is_some() && bounds.check(Ok(())).is_ok());

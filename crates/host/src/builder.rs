@@ -73,7 +73,7 @@ impl ClipHost {
 }
 
 impl<For> ClipHostBuilder<For> {
-    /// What the guest may reach. By default nothing.
+    /// The origins that the guest may send requests to. By default none.
     pub fn policy(self, policy: Policy) -> Self {
         self.outbound(|outbound| outbound.policy(policy))
     }
@@ -149,12 +149,12 @@ impl ClipHostBuilder {
         self.load_bytes(joined(read)?).await
     }
 
-    /// Loads a component of the world `clip-plugin` or `clips-only`: compiles it, which takes a good part of a
-    /// second of all cores, and links it. A thread for blocking work does that, so other tasks go on.
+    /// Loads a component of the world `clip-plugin` or `clips-only`: compiles it, which keeps all cores busy for most
+    /// of a second, and links it. This runs on a thread for blocking work, so other tasks go on.
     ///
     /// # Errors
     ///
-    /// See [`LoadError`]. A cache that cannot be read or written does not matter.
+    /// See [`LoadError`]. It is not an error if the cache cannot be read or written.
     ///
     /// # Panics
     ///
@@ -177,8 +177,8 @@ impl ClipHostBuilder {
         self.compile()?(component)
     }
 
-    /// What remains to be done with the component. The rest is done on this thread, for which a test may have
-    /// a recorder of metrics.
+    /// Prepares the host on this thread, for which a test may have installed a recorder of metrics, and gives the
+    /// step that compiles the component.
     fn compile(
         self,
     ) -> Result<impl FnOnce(&[u8]) -> Result<ClipHost, LoadError> + Send, LoadError> {
@@ -203,7 +203,7 @@ impl ClipHostBuilder<Tenant> {
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |error: io::Error| LoadError::Read {
-        // A relative path says little without the directory that it starts at.
+        // A relative path is hard to understand without its directory.
         path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
         error,
     };

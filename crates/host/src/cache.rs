@@ -1,4 +1,4 @@
-//! Compiled components on disk, so that a process that starts does not compile.
+//! Compiled components on disk, so that a new process does not have to compile.
 
 use std::fs;
 use std::io;
@@ -13,8 +13,8 @@ use crate::error::{CacheError, EngineError};
 /// that finds its component there is ready in milliseconds. Cloning is cheap.
 ///
 /// It is wasmtime's own cache. The key of an entry is the content of the component, the version of the
-/// engine, its settings and the processor. Any number of processes may use the folder at once, and entries that
-/// are not used for long are removed.
+/// engine, its settings and the processor. Any number of processes may use the folder at once. Entries that have not
+/// been used for long are removed.
 ///
 /// The engine runs what it loads from the folder as native code, without a check. So the folder has to be the
 /// user's own: one that others could write to is refused.
@@ -93,7 +93,7 @@ fn make(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-/// Elsewhere a user's folders are closed to others unless that user opens them.
+/// On other systems, a user's folders are private by default.
 #[cfg(not(unix))]
 fn is_private(folder: &Path) -> io::Result<bool> {
     Ok(fs::symlink_metadata(folder)?.is_dir())

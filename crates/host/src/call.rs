@@ -82,7 +82,7 @@ impl ClipHost {
     }
 
     /// Gets one clip around an incident: from `pre_roll_seconds` before `at`, an RFC 3339 time, to
-    /// `post_roll_seconds` after it. Each is 30 s if it is none; together they are 1 s to 300 s.
+    /// `post_roll_seconds` after it. Each defaults to 30 s; together they are 1 s to 300 s.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ impl ClipHost {
         reply.await.result
     }
 
-    /// Gets what up to 100 cameras recorded of one event: the window of `duration_seconds` (1 to 300; 120 if it is
-    /// none) with `at`, an RFC 3339 time, in its middle. One outcome for each serial, in the order given.
+    /// Gets clips of one event from up to 100 cameras: a window of `duration_seconds` (1 to 300; 120 by default) with
+    /// `at`, an RFC 3339 time, in its middle. Gives one outcome for each serial, in the order given.
     ///
     /// # Errors
     ///
@@ -119,8 +119,8 @@ impl ClipHost {
             .result
     }
 
-    /// Gets one clip and streams it to `destination`, a URL that accepts it with one PUT, such as S3, Google Cloud
-    /// Storage, Azure or MinIO presign. The policy has to allow the media host and the destination.
+    /// Gets one clip and streams it to `destination`, a URL that accepts one PUT, such as a presigned URL of S3, Google
+    /// Cloud Storage, Azure or MinIO. The policy has to allow the media host and the destination.
     ///
     /// # Errors
     ///
@@ -227,7 +227,7 @@ impl Call<'_> {
     }
 }
 
-/// A call under way: its limits, its time and its span.
+/// A call that has started: its limits, deadline and span.
 struct OpenCall<'a> {
     call: &'a Call<'a>,
     function: Function,
@@ -269,7 +269,7 @@ impl OpenCall<'_> {
     }
 }
 
-/// Logs and counts how a call ends. On its drop, because a caller may drop the future of a call.
+/// Logs and counts the end of a call when it is dropped, because a caller may drop the future of a call.
 struct End<'a> {
     open: &'a OpenCall<'a>,
     outcome: &'static str,
@@ -285,7 +285,7 @@ impl Drop for End<'_> {
         } = self;
         let elapsed = open.deadline.elapsed();
         let requests = open.bounds.traffic.requests();
-        // Nothing of the reply: that may be secret.
+        // Nothing from the response, which may be secret.
         open.span
             .in_scope(|| info!(outcome, attempts, requests, ?elapsed, "call ended"));
         let metrics = &open.call.host.metrics;

@@ -38,14 +38,14 @@ struct Shared {
     permits: Arc<Semaphore>,
     /// Closed by a shutdown: from then on, new calls are refused.
     tracker: TaskTracker,
-    /// Stops the calls that did not finish within the grace.
+    /// Stops the calls that do not finish within the grace period.
     cut: CancellationToken,
     ended: AtomicUsize,
     cut_off: AtomicUsize,
 }
 
 impl Calls {
-    /// At most so many run at once.
+    /// Allows this many calls at once.
     pub(crate) fn at_most(calls: usize) -> Self {
         Self(Arc::new(Shared {
             permits: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
@@ -80,14 +80,14 @@ impl Calls {
         })
     }
 
-    /// Refuses waiting and new calls, and stops after `grace` those that still run.
+    /// Refuses waiting and new calls, and stops the calls that still run after `grace`.
     pub(crate) async fn shut_down(&self, grace: Duration) -> Shutdown {
         let Self(shared) = self;
         shared.tracker.close();
         shared.permits.close();
         if timeout(grace, shared.tracker.wait()).await.is_err() {
             shared.cut.cancel();
-            // The calls that are left then are counted.
+            // Calls that are left after this are reported as such.
             let _ = timeout(NOTICE, shared.tracker.wait()).await;
         }
         Shutdown {
@@ -103,9 +103,9 @@ pub(crate) struct RunningCall {
     pub(crate) deadline: Deadline,
     is_cut: AtomicBool,
     calls: Arc<Shared>,
-    /// Its drop lets the next call run.
+    /// Lets the next call run when it is dropped.
     _permit: OwnedSemaphorePermit,
-    /// Its drop is what a shutdown waits for.
+    /// A shutdown waits until it is dropped.
     _counted: TaskTrackerToken,
 }
 

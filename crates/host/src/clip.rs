@@ -1,4 +1,4 @@
-//! What a call takes and gives.
+//! The arguments and results of calls.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! Between the types that are generated from the contract and those of this library.
+//! Converts between the types generated from the contract and those of this library.
 //!
-//! All text of a guest passes here, and loses the characters that could steer a terminal, forge a line of a log
-//! or reorder text.
+//! All text from a guest goes through here. Characters that could control a terminal, forge a log line or reorder text
+//! are replaced.
 
 use std::borrow::Cow;
 
@@ -167,7 +167,7 @@ mod tests {
     use crate::error::CallError;
 
     #[test]
-    fn a_guests_words_do_not_steer_a_terminal() {
+    fn text_from_a_guest_does_not_control_a_terminal() {
         let failure = types::Failure {
             kind: types::FailureKind::NotFound,
             message: "no\u{1b}[2Jsuch \"camera\"\r\u{202e}".to_owned(),

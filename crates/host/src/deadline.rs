@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::{CallError, Phase};
 
-/// When a call has to be over. Counts from its making.
+/// When a call has to end. Counts from its creation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     started: Instant,
@@ -32,7 +32,7 @@ impl Deadline {
         phase: Phase,
         future: impl Future<Output = T>,
     ) -> Result<T, CallError> {
-        // A limit of centuries is none.
+        // A limit of centuries is no limit.
         let Some(at) = self.started.checked_add(self.limit) else {
             return Ok(future.await);
         };

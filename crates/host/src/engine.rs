@@ -16,8 +16,8 @@ const TICK: Duration = Duration::from_millis(10);
 
 const MEMORIES: u32 = 1;
 
-/// So many bytes that a call wrote to are cleared by hand, and stay for the next call. To give them back to the
-/// system costs several times as much, in system calls and page faults. A call for one clip stays below these.
+/// How many bytes of written memory are zeroed and kept for the next call. Returning them to the system costs several
+/// times as much, in system calls and page faults. A call for one clip writes less than this.
 const MEMORY_KEPT: usize = 128 << 10;
 const STACK_KEPT: usize = 64 << 10;
 const TABLE_KEPT: usize = 64 << 10;
@@ -43,8 +43,8 @@ pub(crate) fn new(limits: &Limits, cache: Option<&CodeCache>) -> Result<Engine> 
     config
         .cache(cache.map(CodeCache::engine_cache))
         .epoch_interruption(true)
-        // What tells where in the guest a trap struck. The component has no names to tell it with, and
-        // without it there is less to load. Windows insists on the latter.
+        // Both describe where in the guest a trap occurred. The component has no function names to report, and
+        // without these there is less to load. Windows requires the unwind information.
         .generate_address_map(false)
         .native_unwind_info(cfg!(windows))
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

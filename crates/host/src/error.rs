@@ -25,7 +25,7 @@ pub enum CallError {
     /// The host shut down ([`ClipHost::shut_down`](crate::ClipHost::shut_down)) before the call ended. The
     /// clip of `save_clip` is not stored, unless its destination had all of it already. The same call may
     /// succeed on another host, or later.
-    #[error("the host shut down before the call ended; make the call again on a host that runs")]
+    #[error("the host shut down before the call ended; repeat the call on another host")]
     ShuttingDown,
     /// The guest exceeded one of its [`Limits`](crate::Limits).
     #[error("the component was stopped: it needs more than {0}")]
@@ -42,7 +42,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// What the component says of the failure. None if the host ended the call.
+    /// The failure that the component reports. None if the host ended the call.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match self {
@@ -171,15 +171,15 @@ impl fmt::Display for ClipError {
 pub struct Failure {
     /// The kind of failure, to branch on.
     pub kind: FailureKind,
-    /// One or two sentences that say what happened and what to do next, without characters that steer a terminal. Never
-    /// holds the API key or the URL of a clip. Its words may change between releases.
+    /// One or two sentences that say what happened and what to do next, without characters that control a terminal.
+    /// Never contains the API key or the URL of a clip. The text may change between releases.
     pub message: String,
     /// The HTTP status of the reply to the last attempt. None if there was no reply.
     pub status: Option<u16>,
     /// The `X-Request-Id` of Meraki's last reply, by which its support finds the request.
     pub request_id: Option<String>,
-    /// How many times Meraki was asked, retries included. For `save_clip` with a URL: how many times it tried
-    /// to save the clip.
+    /// The number of attempts to get the URL. For `save_clip`, once it has the URL: the number of attempts to save the
+    /// clip.
     pub attempts: u32,
     /// After how many seconds the same call may succeed. Only with [`ClipError::Transient`], and only if it
     /// is known.
@@ -212,7 +212,7 @@ pub enum FailureKind {
     Forbidden,
     /// Meraki answered 404: no such camera for this key.
     NotFound,
-    /// Refused for another reason, by Meraki or by the host's policy.
+    /// Rejected for another reason, by Meraki or by the host's policy.
     Rejected,
     /// Meraki answered 429: the organisation's request limit is used up.
     RateLimited,
@@ -292,7 +292,7 @@ pub enum LoadError {
 #[non_exhaustive]
 pub enum CacheError {
     /// This user has no cache folder: neither `XDG_CACHE_HOME` nor a home folder is known.
-    #[error("no cache folder is known for this user: give one with CodeCache::at")]
+    #[error("this user has no cache folder: choose one with CodeCache::at")]
     NoFolder,
     /// The folder cannot be made or read.
     #[error("cannot use {} for compiled components", folder.display())]

@@ -26,8 +26,8 @@ use crate::{engine, http_limits};
 
 /// A component that is ready to be called, any number of times and from any number of tasks.
 ///
-/// [`ClipHost::builder`] makes one. All that can be done once is done then; each call gets an instance of its
-/// own, so nothing passes from call to call. Cloning is cheap, and shares everything.
+/// [`ClipHost::builder`] makes one, and compiles and links the component once. Each call gets an instance of its own,
+/// so no state passes from call to call. Cloning is cheap, and shares everything.
 ///
 /// Each function of the component is a method here, which gives its result. [`ClipHost::call`] also gives a
 /// report of what the call used.
@@ -54,8 +54,8 @@ impl ClipHost {
     /// Compiles a component of the world `clip-plugin` or `clips-only`, and links it to the interfaces of the world
     /// `wasi:http/proxy` and to `wasi:cli/environment`. It gets neither files nor sockets.
     ///
-    /// `outbound` is all that the guest can reach. This blocks for a good part of a second, unless the component is
-    /// in `cache`. A cache that cannot be read or written does not matter.
+    /// The guest can reach only what `outbound` allows. This blocks for most of a second, unless the component is in
+    /// `cache`. It is not an error if the cache cannot be read or written.
     pub(crate) fn compile(
         component: &[u8],
         outbound: Outbound,
@@ -81,7 +81,7 @@ impl ClipHost {
         })
     }
 
-    /// The same component, with another way out.
+    /// The same component with another [`Outbound`].
     #[doc(hidden)]
     #[must_use]
     pub fn with_outbound(&self, outbound: Outbound) -> Self {
@@ -91,7 +91,7 @@ impl ClipHost {
         }
     }
 
-    /// The way out of the guest's requests.
+    /// Sends the guest's requests.
     #[doc(hidden)]
     pub fn outbound(&self) -> &Outbound {
         &self.outbound
@@ -121,8 +121,8 @@ impl ClipHost {
     /// this by some seconds and then counts as [left](Shutdown::left). So await this in a task
     /// of its own, or beside the calls with `join!`, and not in another branch of the `select!` that a call is in.
     ///
-    /// It also applies to all clones of the host and to its [tenants](ClipHost::tenant), and it is final: load the
-    /// component anew to go on. Dropping the future leaves the host closed, and does not stop calls that are under
+    /// It also applies to all clones of the host and to its [tenants](ClipHost::tenant), and it is final: to go on,
+    /// load the component again. Dropping the future leaves the host closed, and does not stop calls that are under
     /// way. If it is called more than once, the shortest grace counts, and each call gives the same [`Shutdown`].
     ///
     /// With a grace as long as [`Limits::wall_time`] every call that is under way ends by itself.

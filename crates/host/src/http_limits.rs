@@ -1,8 +1,8 @@
 //! Limits the method and the authority of a guest's requests.
 //!
-//! wasmtime keeps both however long they are, so two functions of `wasi:http` are replaced here. The other parts
-//! of a request have limits: its fields [`Limits::header_bytes`](crate::Limits::header_bytes), its scheme and its
-//! path those of the crate `http`.
+//! wasmtime does not limit them, so this replaces two functions of `wasi:http`. The other parts of a request have
+//! limits: [`Limits::header_bytes`](crate::Limits::header_bytes) for its header fields, and those of the crate
+//! `http` for scheme and path.
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
@@ -14,7 +14,7 @@ use crate::store::State;
 type Request = Resource<OutgoingRequest>;
 type Done = Result<(Result<(), ()>,)>;
 
-/// Replaces them in a linker that has all of `wasi:http`.
+/// Replaces the two functions in a linker that has all of `wasi:http`.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance("wasi:http/types@0.2.12")?;
@@ -41,7 +41,7 @@ fn set_authority(
     Ok((store.data_mut().http().set_authority(request, authority)?,))
 }
 
-/// The limit is that of fields, and so is the error beyond it.
+/// The limit is that of header fields, and so is the error.
 fn check(state: &State, text: &str) -> Result<()> {
     match text.len() > state.meter.limits().header_bytes {
         true => Err(FieldMapError::TotalSizeTooBig.into()),

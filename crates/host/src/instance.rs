@@ -17,7 +17,7 @@ use crate::store::State;
 
 /// An instance of the component, with a store of its own, for one call.
 ///
-/// It counts as a running call until it is dropped, and its wall time started before it did. After
+/// It counts as a running call until it is dropped. Its wall time includes its own creation. After
 /// [`CallError::WallTime`], [`CallError::Limit`] or [`CallError::Trap`] it cannot be called again: the guest was
 /// stopped in the middle of its work, and would trap.
 pub struct Instance {
@@ -25,7 +25,7 @@ pub struct Instance {
     pub(crate) instance: component::Instance,
     pub(crate) exports: Exports,
     pub(crate) bounds: Arc<Bounds>,
-    /// After the store: a call is over when all that it had under way is.
+    /// Dropped after the store: a call is over when all its requests are.
     pub(crate) call: RunningCall,
 }
 
@@ -131,7 +131,7 @@ impl Instance {
 }
 
 impl fmt::Debug for Instance {
-    /// Not its store, which holds the settings of the call, and so the API key.
+    /// Omits the store, which holds the settings of the call and so the API key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instance")
             .field("deadline", &self.call.deadline)

@@ -67,7 +67,7 @@
 //!
 //! | name | kind | labels | what |
 //! | --- | --- | --- | --- |
-//! | `mv_clip_calls_total` | counter | `function`, `outcome` | calls that ended |
+//! | `mv_clip_calls_total` | counter | `function`, `outcome` | calls that have ended |
 //! | `mv_clip_calls_running` | gauge | | calls that run or wait |
 //! | `mv_clip_call_duration_seconds` | histogram | `function` | how long calls took, waiting included |
 //! | `mv_clip_requests_total` | counter | `status_class` | HTTP requests of guests and of media clients |

@@ -1,7 +1,7 @@
 //! Fetches the clips behind URLs, by the rules of [`mv_clip_core::media`].
 //!
-//! A URL is the word of a guest, so it opens nothing that the guest could not reach itself, but for public servers:
-//! Meraki says where its clips are, and no policy can list all of that.
+//! The URL comes from a guest, so the client reaches only what the guest could reach itself, and public servers: Meraki
+//! chooses where its clips are, and no policy can list all those hosts.
 
 use std::error::Error as StdError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,8 +22,8 @@ use crate::clip::ClipUrl;
 use crate::error::TlsError;
 use crate::outbound::{Outbound, Timeouts};
 
-/// For so long a media host may answer that the clip is not there, before that is an error: Meraki hands out URLs a
-/// moment before the clip is behind them.
+/// For how long a media host may respond that the clip is not there: Meraki returns URLs a moment before their clips
+/// are available.
 const READY_WITHIN: Duration = Duration::from_secs(15);
 
 /// How long the server may stay silent.
@@ -33,24 +33,24 @@ const SILENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MediaError {
-    /// The URL, or its redirect, leads neither to a public server over https nor to where the policy allows.
+    /// The URL, or its redirect, leads neither to a public server over https nor to an origin that the policy allows.
     #[error(
-        "the clip's URL leads neither to a public server over https nor to where the outbound policy allows ({0}); \
-         allow its host there, or get a new URL"
+        "the clip's URL leads neither to a public server over https nor to an origin that the outbound policy allows \
+         ({0}); allow its host, or get a new URL"
     )]
     Denied(String),
     /// There is no connection, or the reply broke off.
     #[error("cannot fetch the clip; its URL may still work, so try again")]
     Transport(#[source] Box<dyn StdError + Send + Sync>),
     /// The server redirects too many times, to plain http, or to no URL.
-    #[error("the media server redirects where a clip is not fetched from; get a new URL")]
+    #[error("the media server sent a redirect that must not be followed; get a new URL")]
     Redirect(#[source] RedirectRefused),
-    /// The server answers with this status, and no clip.
+    /// The server responds with this status instead of a clip.
     #[error("the media server answered {0}. The URL may have expired: get a new one")]
     Status(StatusCode),
     /// The reply is larger than any clip.
     #[error(
-        "the media server sent more than {} bytes, which is no clip",
+        "the media server sent more than {} bytes, which cannot be a clip",
         MediaClient::LARGEST
     )]
     TooLarge,
@@ -72,7 +72,7 @@ impl MediaError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedirectRefused {
-    /// It is the fourth in a row.
+    /// There were three before it.
     #[error("more than {MAX_REDIRECTS} redirects")]
     TooMany,
     /// It leads to plain http, where everybody on the way could read the clip.
@@ -197,7 +197,7 @@ impl MediaClient {
         }
     }
 
-    /// What the server answers after all redirects. The next server of a redirect is not told the URL.
+    /// The response after all redirects. The target of a redirect does not get the URL of the clip (no `Referer`).
     async fn follow(
         &self,
         mut url: Url,
@@ -244,7 +244,7 @@ impl MediaResponse {
     /// [`MediaError::Transport`] if the body breaks off, or if nothing comes for 30 s.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, MediaError> {
         while let Some(frame) = self.0.body_mut().frame().await {
-            // Trailers say nothing of a clip.
+            // Trailers are ignored.
             if let Ok(data) = frame.map_err(MediaError::new)?.into_data() {
                 return Ok(Some(data));
             }

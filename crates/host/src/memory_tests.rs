@@ -1,4 +1,4 @@
-//! What a guest has in its memory.
+//! Whether the API key is in a guest's memory.
 
 #![expect(
     clippy::disallowed_macros,
@@ -53,7 +53,7 @@ async fn after_a_call(mode: Option<KeyMode>) -> Vec<u8> {
     }
     let limits = Limits::default().core_instances(4).hostcall_bytes(64 << 20);
     let host = builder.limits(limits).load_bytes(dumping()).await.unwrap();
-    // Given in each mode: the host has to take it out.
+    // Set in each mode: the host has to remove it.
     let settings = Settings::default()
         .api_key(&ApiKey::new(KEY).unwrap())
         .base_url(base_url);
@@ -85,7 +85,7 @@ async fn a_guests_memory_holds_the_key_only_where_the_host_does_not_keep_it() {
     assert!(holds(&plain, KEY), "this test cannot find a key");
     for mode in [KeyMode::Injection, KeyMode::Placeholder] {
         let memory = after_a_call(Some(mode)).await;
-        // Not even a part of it.
+        // No part of it either.
         let found = KEY
             .as_bytes()
             .windows(8)

@@ -1,4 +1,4 @@
-//! What a call used.
+//! The report of a call.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::error::CallError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Reply<T> {
-    /// What the call gives.
+    /// The result of the call.
     pub result: Result<T, CallError>,
-    /// What it used.
+    /// What the call used.
     pub report: CallReport,
 }
 

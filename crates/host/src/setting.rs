@@ -17,9 +17,9 @@ pub enum Setting {
     Deadline,
     /// `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS`: the longest time of one request.
     AttemptTimeout,
-    /// `MV_CLIP_MAX_ATTEMPTS`: how many times Meraki is asked at most.
+    /// `MV_CLIP_MAX_ATTEMPTS`: the most requests to Meraki for one clip.
     MaxAttempts,
-    /// `MV_CLIP_REQUESTS_PER_SECOND`: how fast a call asks at most.
+    /// `MV_CLIP_REQUESTS_PER_SECOND`: the highest request rate of a call.
     RequestsPerSecond,
     /// `MV_CLIP_LAG_SECONDS`: how long after a window's end its footage is available.
     Lag,

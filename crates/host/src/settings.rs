@@ -85,14 +85,14 @@ impl Settings {
         self.seconds(Setting::AttemptTimeout, timeout)
     }
 
-    /// How many times Meraki is asked at most, and how many times a transfer is tried: 1 to 10, 5 by default.
+    /// The most requests to Meraki for one clip, and the most attempts at a transfer: 1 to 10, 5 by default.
     #[must_use]
     pub fn max_attempts(self, attempts: u32) -> Self {
         self.text(Setting::MaxAttempts, attempts.to_string())
     }
 
-    /// How many requests a second a call sends at most, for all its clips and retries together: 1 to 100, 5 by
-    /// default. A [`RateLimiter`](crate::RateLimiter) limits all calls of an organisation together.
+    /// The most requests per second of a call, all its clips and retries together: 1 to 100, 5 by default. A
+    /// [`RateLimiter`](crate::RateLimiter) limits all calls of an organisation together.
     #[must_use]
     pub fn requests_per_second(self, requests: u32) -> Self {
         self.text(Setting::RequestsPerSecond, requests.to_string())
@@ -105,8 +105,8 @@ impl Settings {
         self.seconds(Setting::Lag, lag)
     }
 
-    /// The camera's retention, in days: 1 to 3650. The component refuses older footage without a request. By
-    /// default it asks Meraki.
+    /// The camera's retention, in days: 1 to 3650. The component refuses older footage without a request. By default
+    /// it sends the request.
     #[must_use]
     pub fn retention_days(self, days: u32) -> Self {
         self.text(Setting::Retention, days.to_string())
@@ -141,7 +141,7 @@ impl Settings {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// What is set, with the API key.
+    /// The settings that are set, the API key included.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Setting, &str)> {
         let values = self.values.iter();
         values.map(|(setting, value)| (*setting, value.as_str()))

@@ -1,4 +1,4 @@
-//! The store of one call: what the guest is given, and what holds it to its limits.
+//! The store of one call: what the guest gets, and what enforces its limits.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::bounds::{Bounds, Meter};
 use crate::outbound::{Outbound, OutboundHooks};
 use crate::settings::Settings;
 
-/// So many random bytes are made at once. The component takes eight.
+/// How many random bytes a guest can get at once. The component takes eight.
 const RANDOM_BYTES: u64 = 4 << 10;
 
 pub(crate) struct State {
@@ -44,7 +44,7 @@ impl WasiHttpView for State {
     }
 }
 
-/// The clock that tokio sleeps by. wasmtime's own clock would go on where a test stops that one.
+/// tokio's clock, which tests can stop. wasmtime's own clock would go on.
 struct Uptime(Instant);
 
 impl HostMonotonicClock for Uptime {
@@ -86,9 +86,8 @@ pub(crate) fn new(
     let mut store = Store::new(engine, state);
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.limiter(|state| &mut state.meter);
-    // Yields at each tick, so that a guest that computes for ever can be stopped at the wall time,
-    // and keeps no other call waiting: tokio's own yield lets it look at sockets and timers, too, for which
-    // it has no time otherwise while there is something to compute.
+    // Yields at each tick, so that a guest that computes forever is stopped at the wall time and delays no other
+    // call. tokio's own yield also lets the runtime poll sockets and timers.
     store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(yield_now()))));
     store.set_epoch_deadline(1);
     store

@@ -98,7 +98,7 @@ fn authorize(headers: &HeaderMap, config: &MockConfig) -> Result<(), Refusal> {
     }
 }
 
-/// Takes one request out of the organization's rate limit.
+/// Takes one request out of the organisation's rate limit.
 fn take_from_budget(state: &State) -> Result<(), Refusal> {
     let Some(bucket) = &state.bucket else {
         return Ok(());

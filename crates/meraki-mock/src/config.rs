@@ -33,14 +33,14 @@ pub struct MockConfig {
     pub listen: SocketAddr,
     /// The API key with access. Default: [`DEFAULT_KEY`].
     pub key: String,
-    /// The organization's cameras. Default: `Q2MV-MOCK-0001`; `Q2MV-MOCK-0004`, with four imagers; and
+    /// The organisation's cameras. Default: `Q2MV-MOCK-0001`; `Q2MV-MOCK-0004`, with four imagers; and
     /// `Q2MV-MOCK-0000`, which is offline.
     pub cameras: Vec<Camera>,
     /// How long footage takes to become available. Default: 30 s, the minimum in Meraki's documentation.
     pub lag: Duration,
     /// How long footage is kept. Default: 90 days.
     pub retention: Duration,
-    /// The organization's rate limit; `None` for no limit. Default: [`RateLimit::default`].
+    /// The organisation's rate limit; `None` for no limit. Default: [`RateLimit::default`].
     pub rate_limit: Option<RateLimit>,
     /// Whether a 429 has `Retry-After`. Meraki sometimes omits it. Default: true.
     pub retry_after: bool,
@@ -116,7 +116,7 @@ impl fmt::Debug for MockConfig {
     }
 }
 
-/// A camera of the mock's organization.
+/// A camera of the mock's organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Camera {
     /// The serial number. The mock compares it case-sensitively.

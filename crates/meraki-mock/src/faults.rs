@@ -62,7 +62,7 @@ const COMMON: [Fault; 12] = [
     Fault::Wire(WireFault::Garbage),
 ];
 
-/// The faults of the API alone. No client can recognize half of a clip, so media URLs do not truncate bodies.
+/// The faults of the API alone. No client can recognise half of a clip, so media URLs do not truncate bodies.
 const API_ONLY: [Fault; 3] = [
     Fault::Error(StatusCode::TOO_MANY_REQUESTS),
     Fault::RateLimited,

@@ -95,7 +95,7 @@ impl MockMeraki {
         &self.state.config.key
     }
 
-    /// The organization's cameras.
+    /// The organisation's cameras.
     #[must_use]
     pub fn cameras(&self) -> &[Camera] {
         &self.state.config.cameras

@@ -1,4 +1,4 @@
-//! The organization's rate limit, as a token bucket.
+//! The organisation's rate limit, as a token bucket.
 
 use std::time::Duration;
 

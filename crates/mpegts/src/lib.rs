@@ -153,7 +153,7 @@ pub enum NotMpegTs {
     },
 }
 
-/// Checks that `bytes` are a complete MPEG transport stream, and summarizes its content.
+/// Checks that `bytes` are a complete MPEG transport stream, and summarises its content.
 ///
 /// # Errors
 ///
@@ -220,7 +220,7 @@ impl Checker {
         Ok(())
     }
 
-    /// Ends the stream and summarizes its content.
+    /// Ends the stream and summarises its content.
     ///
     /// # Errors
     ///

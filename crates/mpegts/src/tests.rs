@@ -113,7 +113,7 @@ fn pieces_of_any_size_give_the_same_result() {
     let cases: [&[u8]; 5] = [CLIP, &damaged, &CLIP[..1_000], b"<html>502</html>", b""];
     for bytes in cases {
         for size in [1, 7, 187, 188, 189, 1_000, 16_384] {
-            // A page is recognized by its first bytes, which have to arrive together.
+            // A page is recognised by its first bytes, which have to arrive together.
             if bytes.starts_with(b"<") && size < 7 {
                 continue;
             }

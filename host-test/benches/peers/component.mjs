@@ -1,9 +1,9 @@
-// The component itself in Node.js: the JavaScript that transpile.mjs makes of it with jco's transpiler.
+// The component in Node.js: the JavaScript that transpile.mjs generates from it with jco's transpiler.
 //
 //   MERAKI_DASHBOARD_API_KEY=… node component.mjs TRANSPILED BASE_URL SERIAL [--once]
 //
-// TRANSPILED is the mv-clip.js that transpile.mjs wrote. One instance serves all calls, as it does for
-// whoever imports what jco makes. protocol.py says how it talks with the benchmark.
+// TRANSPILED is the mv-clip.js that transpile.mjs wrote. One instance serves all calls, as in
+// any program that imports jco's output. protocol.py describes the protocol with the benchmark.
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";

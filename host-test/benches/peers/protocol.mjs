@@ -1,4 +1,4 @@
-// How a peer in Node.js talks with the benchmark: as protocol.py has it.
+// The protocol between a peer in Node.js and the benchmark. protocol.py describes it.
 
 /** The words and options of the command line; ends the program where they are not as `usage` says. */
 export function commandLine(usage, count) {
@@ -48,7 +48,7 @@ async function batch(call, { calls, in_flight: inFlight }) {
         const url = await call();
         if (!/^https?:\/\//.test(url)) throw new Error("no URL");
       } catch (error) {
-        // Its words may hold what is not to be printed.
+        // The message may contain a secret.
         failures.push(error.payload?.val?.kind ?? error.code ?? error.name);
       }
       seconds.push((performance.now() - start) / 1000);

@@ -1,4 +1,4 @@
-"""How a peer in Python talks with the benchmark.
+"""The protocol between a peer and the benchmark.
 
     MERAKI_DASHBOARD_API_KEY=… python PEER.py [OPTIONS] BASE_URL SERIAL [--once]
 
@@ -22,7 +22,7 @@ import time
 
 def arguments(doc, *options):
     """The API's base URL, the key and the serial; then for each of `options` whether it is there."""
-    # By hand: importing argparse would count as start-up, which no user's script has.
+    # Parsed by hand: importing argparse would add to the measured start-up time.
     words = [word for word in sys.argv[1:] if not word.startswith("--")]
     given = {word for word in sys.argv[1:] if word.startswith("--")}
     key = os.environ.get("MERAKI_DASHBOARD_API_KEY")
@@ -62,7 +62,7 @@ def batch(call, calls, in_flight):
             if not url.startswith(("https://", "http://")):
                 raise ValueError("no URL")
         except Exception as error:
-            # Its words may hold what is not to be printed.
+            # The message may contain a secret.
             failures.append(type(error).__name__)
         seconds.append(time.perf_counter() - start)
 

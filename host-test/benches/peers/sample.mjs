@@ -2,13 +2,13 @@
 //
 //   MERAKI_DASHBOARD_API_KEY=… node sample.mjs BASE_URL SERIAL [--once]
 //
-// As there, axios has no agent of its own; Node.js keeps connections open by itself since version 19.
-// protocol.py says how it talks with the benchmark.
+// As in the sample, axios has no agent of its own; Node.js keeps connections open by itself since version 19.
+// protocol.py describes the protocol with the benchmark.
 
 import { createRequire } from "node:module";
 import { commandLine, serve } from "./protocol.mjs";
 
-// As in the sample: what `import` gives is another build of axios, in many files, and slower to load.
+// `require`, as in the sample: `import` loads another build of axios, in many files, which is slower.
 const axios = createRequire(import.meta.url)("axios");
 
 const { words, key: API_KEY } = commandLine("sample.mjs BASE_URL SERIAL", 2);

@@ -19,7 +19,7 @@ dashboard = meraki.DashboardAPI(
     base_url=base_url,
     suppress_logging=True,
     smart_flow_enabled=smart_flow,
-    # No cache file: a benchmark has no business in the home directory.
+    # No cache file: a benchmark must not write to the home directory.
     smart_flow_cache_path="",
 )
 if smart_flow:

@@ -1,9 +1,9 @@
-// Makes JavaScript of the component, for component.mjs.
+// Transpiles the component to JavaScript, for component.mjs.
 //
 //   node transpile.mjs COMPONENT OUT_DIR
 //
-// What `jco transpile COMPONENT --instantiation async -o OUT_DIR` does, without all that the `jco`
-// package has beside its transpiler. The component is instantiated by the script that uses it,
+// Does the same as `jco transpile COMPONENT --instantiation async -o OUT_DIR`, without the rest of the `jco`
+// package. The component is instantiated by the script that uses it,
 // because what is built under target/ does not find the packages that are installed here.
 
 import { transpile, writeFiles } from "@bytecodealliance/jco-transpile";

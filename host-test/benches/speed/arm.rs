@@ -1,4 +1,4 @@
-//! One way of getting clips.
+//! One client that is measured.
 
 use std::pin::Pin;
 use std::rc::Rc;

@@ -20,7 +20,7 @@ use super::stats::Spread;
 const CALLS_AT_ONCE: [u32; 4] = [1, 10, 100, 1_000];
 const LATENCY: Duration = Duration::from_secs(1);
 
-/// What so many calls at once took.
+/// The time and memory of calls at once.
 #[derive(Serialize, Deserialize)]
 pub struct ConcurrentCalls {
     pub calls: u32,
@@ -53,7 +53,7 @@ pub fn measure(_: &Site, _: &Peers, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What the process of so many calls does.
+/// The child process, which makes the calls.
 pub fn child(calls: u32, base_url: &str) -> Result<()> {
     let mock = MockThread::at(base_url);
     let limits = Limits::default().concurrent_calls(NonZeroU32::new(calls).context("no calls")?);
@@ -80,7 +80,7 @@ pub fn child(calls: u32, base_url: &str) -> Result<()> {
     Ok(())
 }
 
-/// A line of what Linux says of this process's memory, in bytes.
+/// A line of `/proc/self/status`, in bytes.
 fn memory(name: &str) -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));

@@ -1,4 +1,4 @@
-//! The component in wasmtime as it comes: its own transport, no pool of instances, no limits.
+//! The component in plain wasmtime: its default transport, no pool of instances, no limits.
 
 use std::sync::Arc;
 

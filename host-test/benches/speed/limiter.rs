@@ -22,7 +22,7 @@ pub fn measure(site: &Site, _: &Peers, report: &mut Report) -> Result<()> {
         .tenant()
         .rate_limiter(RateLimiter::new(limit))
         .build()?;
-    // So that a 429 is an error, and no retry makes up for it.
+    // One attempt, so that a 429 is an error and not retried.
     let settings = mock.settings().max_attempts(1);
     let (start, end) = window();
     let started = Instant::now();

@@ -1,8 +1,8 @@
-//! How fast the component is, beside what a user would take in its place. `cargo xtask bench` runs it
-//! with all its peers; `docs/BENCHMARKS.md` says how to read what it prints.
+//! Compares the speed of the component with that of other clients. `cargo xtask bench` runs it with all
+//! peers; `docs/BENCHMARKS.md` explains the tables.
 //!
-//! Everything runs on one core: this program, the mock, the peers. Arms that are compared take turns, a
-//! batch of calls each, so that what disturbs the machine disturbs all of them.
+//! Everything runs on one core: this program, the mock, the peers. Arms that are compared alternate, a
+//! batch of calls each, so that a disturbance of the machine affects all of them.
 
 #![expect(
     clippy::disallowed_macros,
@@ -39,7 +39,7 @@ use self::site::Site;
 /// Compares the component with other clients of the API.
 #[derive(Parser)]
 struct Args {
-    /// What `cargo xtask bench` says about the peers.
+    /// The list of peers that `cargo xtask bench` writes.
     #[arg(long, value_name = "FILE")]
     peers: Option<PathBuf>,
 
@@ -51,7 +51,7 @@ struct Args {
     )]
     report: PathBuf,
 
-    /// Only the measures whose name contains this.
+    /// Run only the measurements whose name contains this.
     #[arg(value_name = "NAME")]
     only: Option<String>,
 
@@ -59,7 +59,7 @@ struct Args {
     #[arg(long, hide = true)]
     bench: bool,
 
-    /// A child: makes so many calls at once against the mock at this URL.
+    /// For a child process: the number of calls at once, and the URL of the mock.
     #[arg(long, hide = true, num_args = 2)]
     concurrent_calls: Option<Vec<String>>,
 }

@@ -1,4 +1,4 @@
-//! Clients of others, in processes of their own: each makes a batch of calls when it is told to.
+//! Other clients, each in its own process, which makes a batch of calls on request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::arm::{Arm, Batch, Sample};
 use super::site::{MockThread, SERIAL};
 
-/// The peers that there are, and those that there are not.
+/// The peers that are installed, and those that are missing.
 #[derive(Default, Deserialize)]
 #[serde(transparent)]
 pub struct Peers {
@@ -48,15 +48,14 @@ impl Peers {
         self.peers.iter().filter(|peer| peer.missing.is_none())
     }
 
-    /// Starts those that there are.
+    /// Starts the installed peers.
     pub fn start(&self, mock: &MockThread) -> Result<Vec<Running>> {
         self.present()
             .map(|peer| Running::start(peer, mock))
             .collect()
     }
 
-    /// For each of those that there are, how long it takes from the start of its process to its first
-    /// URL, in seconds.
+    /// For each installed peer, the time from the start of its process to its first URL, in seconds.
     pub fn cold<'a>(&'a self, mock: &MockThread) -> impl Iterator<Item = (&'a str, Result<f64>)> {
         let present = self.present();
         present.map(|peer| (peer.name.as_str(), peer.once(mock)))
@@ -71,7 +70,7 @@ impl Peer {
             .args([&mock.base_url, SERIAL])
             .args(once)
             .env("MERAKI_DASHBOARD_API_KEY", DEFAULT_KEY)
-            // Nothing here is asked for by way of a proxy.
+            // No proxy for the mock.
             .env("NO_PROXY", "*");
         command
     }
@@ -85,7 +84,7 @@ impl Peer {
         }
     }
 
-    /// Paces itself to a few calls a second, whatever it is asked for.
+    /// Limits itself to a few calls a second.
     pub fn is_paced(&self) -> bool {
         self.name == "sdk-smart-flow"
     }
@@ -110,7 +109,7 @@ pub fn cold(command: &mut Command) -> Result<(f64, String)> {
     Ok((took, line))
 }
 
-/// A peer that waits to be told.
+/// A peer that waits for requests.
 pub struct Running {
     pub is_paced: bool,
     name: String,
@@ -180,7 +179,7 @@ impl Arm for Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The end of its input ends it; this is for one that is stuck.
+        // A peer ends with its input. This is for one that hangs.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! An instance that does nothing: instantiate, refuse a bad serial, drop.
+//! The cost of an instance alone: instantiate, refuse an invalid serial, drop.
 
 use std::time::Instant;
 

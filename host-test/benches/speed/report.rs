@@ -1,4 +1,4 @@
-//! What was found, as a table and as JSON.
+//! The results, as tables and as JSON.
 
 use std::fmt;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub struct Report {
     notes: Vec<String>,
 }
 
-/// How a limiter did.
+/// The result of the limiter.
 #[derive(Clone, Copy, Serialize)]
 pub struct Limited {
     pub seconds: f64,
@@ -95,7 +95,7 @@ impl Report {
     }
 }
 
-/// A section of the table; the last column is how each arm stands to the component.
+/// A section of the table; the last column is the ratio to the component.
 fn section(
     f: &mut fmt::Formatter<'_>,
     title: &str,

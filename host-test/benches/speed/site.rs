@@ -1,4 +1,4 @@
-//! What all arms call: one mock, in a thread of its own.
+//! The mock that all arms call, in a thread of its own.
 
 use std::sync::mpsc;
 use std::thread;
@@ -33,7 +33,7 @@ impl Site {
 /// A mock that runs beside its clients, as a server does.
 pub struct MockThread {
     pub base_url: String,
-    /// None where it runs in another process.
+    /// None if the mock runs in another process.
     connections: Option<mpsc::Sender<mpsc::Sender<usize>>>,
 }
 

@@ -1,8 +1,8 @@
-//! Medians, and how far apart things lie.
+//! Medians and quartiles.
 
 use serde::Serialize;
 
-/// The middle of many values, and the quartiles around it.
+/// The median of many values, and their quartiles.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Spread {
     pub low: f64,

@@ -12,7 +12,7 @@ use super::{exit, settings};
 /// Print the temporary URL of a recorded clip
 ///
 /// Settings are environment variables: MERAKI_DASHBOARD_API_KEY, MERAKI_BASE_URL, and those that begin with
-/// MV_CLIP_. The README lists them.
+/// MV_CLIP_. The page docs/SETTINGS.md lists them.
 #[derive(clap::Args)]
 #[command(after_help = exit::HELP)]
 pub(super) struct Args {

@@ -28,8 +28,8 @@ pub(super) fn base_url(settings: &Settings) -> &str {
     settings.get(Setting::BaseUrl).unwrap_or(DEFAULT_BASE_URL)
 }
 
-/// Loads the component into a host that cuts none of the guest's settings short. Beside what the
-/// settings name it may reach the origins of `others`.
+/// Loads the component into a host whose limits allow every accepted setting. The component may reach the API of the
+/// settings and the origins of `others`.
 pub(super) async fn host(
     component: &ComponentFile,
     key: &KeyHolder,
@@ -46,9 +46,9 @@ pub(super) async fn host(
     }
     match cache(component) {
         Ok(cache) => builder = builder.cache(cache),
-        // A user without a cache folder knows.
+        // Not worth a warning: a user without a cache folder knows.
         Err(CacheError::NoFolder) => {}
-        Err(error) => tracing::warn!("{error}: the component is compiled for this run alone"),
+        Err(error) => tracing::warn!("{error}: the component is compiled only for this run"),
     }
     builder
         .load(&component.component)
@@ -59,7 +59,7 @@ pub(super) async fn host(
         })
 }
 
-/// What to do about a component that is not there.
+/// What to do if the component does not exist.
 pub(super) const BUILD: &str = "`cargo xtask build` makes it";
 
 fn cache(component: &ComponentFile) -> Result<CodeCache, CacheError> {
@@ -73,8 +73,8 @@ fn limits() -> Limits {
     Limits::default().wall_time(LONGEST_DEADLINE + Duration::from_secs(60))
 }
 
-/// The pace that the guest keeps in one call, for all calls of a command together. What is no number
-/// here is none for the guest either, which says so before it sends anything.
+/// The rate limit of one call, for all calls of a command together. If the value is not a number, the guest reports it
+/// before it sends anything.
 fn rate_limit(settings: &Settings) -> RateLimit {
     let given = settings.get(Setting::RequestsPerSecond);
     let per_second = given
@@ -86,15 +86,15 @@ fn rate_limit(settings: &Settings) -> RateLimit {
     }
 }
 
-/// The time to connect stays as it is by default: no server takes longer, and an attempt that is spent
-/// on a dead address is better spent on another attempt.
+/// The connect timeout stays at its default: no server takes longer, and for a dead address another attempt is better
+/// than a longer wait.
 fn timeouts() -> Timeouts {
     Timeouts::default()
         .first_byte(LONGEST_ATTEMPT)
         .between_bytes(LONGEST_ATTEMPT)
 }
 
-/// The key, where it is not the guest's to hold. Without one the API says that it is missing.
+/// The key, if the host keeps it. Without a key, the API reports that it is missing.
 fn kept_key(mode: KeyOption, settings: &Settings) -> anyhow::Result<Option<(ApiKey, KeyMode)>> {
     let mode = match mode {
         KeyOption::Environment => return Ok(None),
@@ -106,9 +106,8 @@ fn kept_key(mode: KeyOption, settings: &Settings) -> anyhow::Result<Option<(ApiK
     Ok(key.map(|key| (key, mode)))
 }
 
-/// Where the API is: all of Meraki where the base URL is in one of its regions, since they redirect to
-/// each other's shards; otherwise the base URL's origin alone. A base URL that cannot be read opens
-/// nothing: the guest says what is wrong with it.
+/// If the base URL is in one of Meraki's regions: all of Meraki, because the regions redirect to each other's shards.
+/// Otherwise: the base URL's origin. An invalid base URL allows nothing, and the guest reports what is wrong with it.
 fn policy(settings: &Settings, others: &[http::Uri]) -> Policy {
     let url: http::Uri = base_url(settings).parse().unwrap_or_default();
     let meraki = Policy::meraki();
@@ -128,13 +127,13 @@ fn origin(url: &http::Uri) -> Option<OriginPattern> {
 mod tests {
     use super::*;
 
-    fn opened(policy: &Policy) -> Vec<String> {
+    fn allowed(policy: &Policy) -> Vec<String> {
         policy.origins().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn a_base_url_opens_its_region_or_its_origin() {
-        let meraki = opened(&Policy::meraki());
+    fn a_base_url_allows_meraki_or_its_own_origin() {
+        let meraki = allowed(&Policy::meraki());
         let meraki: Vec<_> = meraki.iter().map(String::as_str).collect();
         let cases: [(&str, &[&str]); 9] = [
             ("https://api.meraki.com/api/v1", &meraki),
@@ -155,22 +154,22 @@ mod tests {
         ];
         for (base_url, expected) in cases {
             let settings = Settings::default().base_url(base_url);
-            assert_eq!(opened(&policy(&settings, &[])), expected, "{base_url}");
+            assert_eq!(allowed(&policy(&settings, &[])), expected, "{base_url}");
         }
-        assert_eq!(opened(&policy(&Settings::default(), &[])), meraki);
+        assert_eq!(allowed(&policy(&Settings::default(), &[])), meraki);
     }
 
     #[test]
-    fn a_destination_opens_its_origin() {
+    fn a_destination_allows_its_origin() {
         let destination = "https://b.s3.amazonaws.com/c.ts?X-Amz-Signature=x";
         let policy = policy(&Settings::default(), &[destination.parse().unwrap()]);
-        let last = opened(&policy).pop();
+        let last = allowed(&policy).pop();
         assert_eq!(last.as_deref(), Some("https://b.s3.amazonaws.com"));
     }
 
-    /// The numbers are those of docs/SETTINGS.md; `tests/it/input.rs` holds the guest to them.
+    /// The numbers are those of docs/SETTINGS.md; `tests/it/input.rs` tests that the guest enforces them.
     #[test]
-    fn no_setting_that_the_guest_accepts_is_cut_short() {
+    fn the_limits_of_the_host_allow_every_accepted_setting() {
         let (longest_deadline, longest_attempt) =
             (Duration::from_secs(86_400), Duration::from_secs(600));
         assert!(limits().wall_time > longest_deadline);
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_keeps_the_pace_of_a_call() {
+    fn the_rate_limit_of_a_command_is_that_of_a_call() {
         for (value, expected) in [(None, 5), (Some("1"), 1), (Some("100"), 100)] {
             let settings = value.map_or_else(Settings::default, |value| {
                 Settings::default().text(Setting::RequestsPerSecond, value)

@@ -1,7 +1,7 @@
 //! One artifact, as an OCI image layout: a folder that registry clients copy from.
 //!
-//! The types are those of `oci-spec`, which keeps annotations in hash maps: with its keys sorted, the same input gives
-//! the same bytes. `oci-client` and `oci-wasm` write to registries, not to folders.
+//! The types are those of `oci-spec`. It keeps annotations in hash maps, so the keys are sorted here: the same input
+//! gives the same bytes. `oci-client` and `oci-wasm` write to registries, not to folders.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,12 +23,12 @@ use wit_parser::{Resolve, WorldItem, WorldKey};
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const WASM: &str = "application/wasm";
 const SBOM: &str = "application/vnd.cyclonedx+json";
-/// Before the names of OCI's annotations.
+/// The prefix of OCI's annotations.
 const OCI: &str = "org.opencontainers.image";
-/// Holds the digest of the bill of materials, for readers that have only the manifest.
+/// The annotation with the digest of the bill of materials, for readers that have only the manifest.
 const SBOM_DIGEST: &str = "io.github.mv-clip.sbom";
 
-/// What makes an artifact.
+/// The content of an artifact.
 pub(crate) struct Artifact<'a> {
     pub(crate) name: &'a str,
     pub(crate) wasm: Vec<u8>,
@@ -75,8 +75,8 @@ impl Artifact<'_> {
         println!("{}: {}", layout.folder.display(), manifest.digest());
 
         if let Some(sbom) = sbom {
-            // Registries that can be asked what refers to an artifact find it by its subject. In the others, cosign
-            // made this tag usual.
+            // Registries with a referrers API find it by its subject. For the others, this tag is the convention, which
+            // cosign introduced.
             let tag = format!("{}.sbom", manifest.digest().to_string().replace(':', "-"));
             let nothing = layout.blob(MediaType::EmptyJSON, b"{}", None)?;
             let referrer = self::manifest(nothing, sbom)
@@ -96,7 +96,7 @@ fn manifest(config: Descriptor, layer: Descriptor) -> ImageManifestBuilder {
         .layers([layer])
 }
 
-/// What `wasm` exports and imports: a component, or a package of WIT.
+/// The exports and imports of `wasm`, which is a component or a WIT package.
 fn interfaces(wasm: &[u8]) -> Result<(Vec<String>, Vec<String>)> {
     let names = |resolve: &Resolve, items: &mut dyn Iterator<Item = (&WorldKey, &WorldItem)>| {
         items.map(|(key, _)| resolve.name_world_key(key)).collect()
@@ -131,13 +131,13 @@ struct Layout {
 }
 
 impl Layout {
-    /// Begins a layout in `folder`, in place of what is there.
+    /// Starts a layout in `folder`, and removes what is there.
     fn create(folder: PathBuf) -> Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(folder.join("blobs/sha256"))
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         let tagged = Vec::new();
         Ok(Self { folder, tagged })
     }

@@ -28,7 +28,7 @@ impl Contract {
         package.context("the contract has no package")
     }
 
-    /// The package as WebAssembly, the form that registries keep, with the metadata of a component.
+    /// The package as WebAssembly, the format for registries, with the metadata of a component.
     pub(crate) fn encode(&self, component: &Metadata) -> Result<Vec<u8>> {
         fn set<T: Debug + Clone>(value: &Option<T>) -> AddMetadataField<T> {
             value

@@ -1,8 +1,9 @@
-//! Makes the artifacts that are published: `xtask-package COMPONENTS ARTIFACTS`, two folders, in the workspace's root.
+//! Makes the artifacts that are published: `xtask-package COMPONENTS ARTIFACTS`. Both are folders. Run it in the root of
+//! the workspace.
 //!
-//! The form is the [Wasm OCI artifact layout] of the CNCF, which wkg, wasmCloud, Spin and containerd read: a config
-//! that says what the component imports and exports, and one layer, the file. A second layer would make readers refuse
-//! it, so the bill of materials is an artifact of its own that refers to the first.
+//! The format is the [Wasm OCI artifact layout] of the CNCF, which wkg, wasmCloud, Spin and containerd read: a config
+//! with the component's imports and exports, and the file as the only layer. Readers refuse a second layer, so the bill of
+//! materials is a separate artifact that refers to the first.
 //!
 //! [Wasm OCI artifact layout]: https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/
 
@@ -23,7 +24,7 @@ use wasm_metadata::Payload;
 use crate::artifact::Artifact;
 use crate::contract::Contract;
 
-/// The components: file, world, and how cargo is told to build it.
+/// The components: file, world, and cargo's options to build it.
 const COMPONENTS: [(&str, &str, &[&str]); 2] = [
     ("mv-clip", "clip-plugin", &[]),
     ("mv-clip-clips", "clips-only", &["--no-default-features"]),
@@ -32,7 +33,7 @@ const COMPONENTS: [(&str, &str, &[&str]); 2] = [
 fn main() -> Result<()> {
     let arguments: Vec<_> = env::args_os().skip(1).collect();
     let [from, to] = arguments.as_slice() else {
-        bail!("two folders are needed: of the components, and of the artifacts")
+        bail!("usage: xtask-package COMPONENTS ARTIFACTS")
     };
     let (from, to) = (Path::new(from), Path::new(to));
     let contract = Contract::read(Path::new("wit"))?;
@@ -66,7 +67,7 @@ fn main() -> Result<()> {
     .write(to)
 }
 
-/// The time on the artifacts: the commit's, or [`SOURCE_DATE_EPOCH`], so that the same source makes the same bytes.
+/// The time stamp of the artifacts: that of the commit, or [`SOURCE_DATE_EPOCH`]. So the same source gives the same bytes.
 ///
 /// [`SOURCE_DATE_EPOCH`]: https://reproducible-builds.org/specs/source-date-epoch/
 fn created() -> Result<DateTime<Utc>> {
@@ -76,7 +77,7 @@ fn created() -> Result<DateTime<Utc>> {
             .output()?;
         ensure!(
             git.status.success(),
-            "git knows no commit; set SOURCE_DATE_EPOCH"
+            "there is no git commit; set SOURCE_DATE_EPOCH"
         );
         Ok(String::from_utf8(git.stdout)?)
     })?;

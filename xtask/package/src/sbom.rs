@@ -1,7 +1,7 @@
 //! The bill of materials of a component: CycloneDX, as JSON.
 //!
-//! `cargo cyclonedx` writes one of a package, not of a file: without the component's SHA-256, and with this machine's
-//! folder in the references. `cargo auditable` keeps neither licences nor the SHA-256.
+//! `cargo cyclonedx` describes a package, not a file: it omits the component's SHA-256, and its references contain this
+//! machine's folder. `cargo auditable` records neither licences nor the SHA-256.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -18,8 +18,8 @@ use sha2::{Digest, Sha256};
 /// The package that becomes the component, and what it is built for.
 const GUEST: (&str, &str) = ("mv-clip", "wasm32-unknown-unknown");
 
-/// The bill of materials of the component `wasm`: its SHA-256, every crate that is in it, and which needs which. It
-/// holds no time and no serial number, so that it is the same for the same component.
+/// The bill of materials of the component `wasm`: its SHA-256, the crates in it, and their dependencies. It has no time
+/// and no serial number, so that the same component always has the same one.
 pub(crate) fn of(name: &str, options: &[&str], wasm: &[u8]) -> Result<Vec<u8>> {
     let (guest, target) = GUEST;
     let options = ["--locked", "--filter-platform", target]
@@ -101,7 +101,7 @@ fn bom(metadata: &Metadata, guest: &Package, name: &str, wasm: &[u8]) -> Result<
     Ok(bom)
 }
 
-/// What is linked into the component: neither what builds it, what tests it, nor what runs in the compiler.
+/// The crates that are linked into the component: no build dependencies, test dependencies or procedural macros.
 fn linked<'a>(metadata: &'a Metadata, node: &'a Node) -> impl Iterator<Item = &'a PackageId> {
     let is_linked = |kinds: &[cargo_metadata::DepKindInfo]| {
         kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
@@ -128,7 +128,7 @@ fn described(package: &Package, classification: Classification) -> Result<Compon
     component.purl = Some(Purl::new("cargo", &package.name, &version)?);
     let description = package.description.as_deref();
     component.description = description.map(|text| NormalizedString::new(text.trim()));
-    // Older crates write "MIT/Apache-2.0", which SPDX does not have.
+    // Older crates write "MIT/Apache-2.0", which is not valid SPDX.
     let licence = package
         .license
         .as_ref()

@@ -119,23 +119,21 @@ impl TransferError {
                 transport(&format!("{destination}, the destination"), *error)
             }
             Self::Media(status @ (202 | 204 | 205 | 404)) => format!(
-                "{media} does not have the clip yet ({status}), or no more. Call again: that gets a new \
-                 URL."
+                "{media} does not have the clip yet, or no longer ({status}). Call again to get a new URL."
             ),
-            Self::Media(206) => format!(
-                "{media} sent a part of the clip (206), and the whole was requested. Try again later."
-            ),
+            Self::Media(206) => {
+                format!("{media} sent only a part of the clip (206). Try again later.")
+            }
             Self::Media(status) => format!(
-                "{media} does not give the clip ({status}); its URL may have expired. Call again: \
-                 that gets a new one."
+                "{media} did not send the clip ({status}); its URL may have expired. Call again to get \
+                 a new one."
             ),
             Self::Redirect(error) => redirect(settings, media, error),
             Self::Stream(StreamError::Empty) => {
                 format!("{media} has an empty clip. Try again later.")
             }
             Self::Stream(StreamError::NotTransportStream) => format!(
-                "what {media} has is not an MPEG transport stream. Nothing of it was saved. Try \
-                 again later."
+                "what {media} sent is not an MPEG transport stream. Nothing was saved. Try again later."
             ),
             Self::Stream(StreamError::LostSync(packet)) => format!(
                 "the clip from {media} is damaged: packet {packet} (byte {}) does not start with \
@@ -157,8 +155,8 @@ impl TransferError {
                 )
             }
             Self::Unfinished => format!(
-                "the clip was still on its way from {media} to {destination} when the call's deadline of \
-                 {} s (MV_CLIP_DEADLINE_SECONDS) came. Set a longer one.",
+                "the transfer from {media} to {destination} was not complete at the call's deadline of \
+                 {} s (MV_CLIP_DEADLINE_SECONDS). Set a longer deadline.",
                 settings.deadline.as_secs(),
             ),
             Self::OutOfTime => format!(
@@ -176,8 +174,8 @@ fn transport(who: &str, error: TransportError) -> String {
             format!("the exchange with {who}, failed: {what}. Check the network.")
         }
         TransportError::TooLarge => format!(
-            "the engine that runs this component lets no clip of this size pass from {who}. Raise its \
-             limit for bodies, or ask for a shorter window."
+            "the engine that runs this component does not accept a clip of this size from {who}. Raise \
+             its limit for bodies, or request a shorter window."
         ),
         TransportError::Certificate => format!(
             "the TLS certificate of {who}, is not trusted. Check whether a proxy intercepts the \
@@ -210,7 +208,7 @@ fn advice(status: u16, retryability: Retryability, has_length: bool) -> &'static
 fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
     match error {
         RedirectError::NoLocation => {
-            format!("{host} redirects without a usable location. Call again: that gets a new URL.")
+            format!("{host} redirects without a usable location. Call again to get a new URL.")
         }
         RedirectError::Insecure(target)
         | RedirectError::Foreign(target)
@@ -221,8 +219,8 @@ fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
         ),
         RedirectError::TooMany => {
             format!(
-                "{host} redirects more than {MAX_REDIRECTS} times for one clip. Call again: that gets a \
-                 new URL."
+                "{host} redirects more than {MAX_REDIRECTS} times for one clip. Call again to get a new \
+                 URL."
             )
         }
     }
@@ -257,18 +255,21 @@ mod tests {
             ),
             (
                 TransferError::Transport(Media, TransportError::TooLarge),
-                "ask for a shorter window",
+                "request a shorter window",
             ),
             (
                 TransferError::Media(404),
-                "m does not have the clip yet (404)",
+                "m does not have the clip yet, or no longer (404)",
             ),
             (
                 TransferError::Media(202),
-                "m does not have the clip yet (202)",
+                "m does not have the clip yet, or no longer (202)",
             ),
-            (TransferError::Media(206), "m sent a part of the clip (206)"),
-            (TransferError::Media(410), "m does not give the clip (410)"),
+            (
+                TransferError::Media(206),
+                "m sent only a part of the clip (206)",
+            ),
+            (TransferError::Media(410), "m did not send the clip (410)"),
             (
                 redirect(RedirectError::NoLocation),
                 "m redirects without a usable location",
@@ -287,7 +288,7 @@ mod tests {
             ),
             (
                 TransferError::Stream(StreamError::NotTransportStream),
-                "what m has is not an MPEG transport stream",
+                "what m sent is not an MPEG transport stream",
             ),
             (
                 TransferError::Stream(StreamError::LostSync(7)),
@@ -312,7 +313,7 @@ mod tests {
             (destination(505), "(505). Check that its URL"),
             (
                 TransferError::Unfinished,
-                "on its way from m to d when the call's deadline of 120 s",
+                "from m to d was not complete at the call's deadline of 120 s",
             ),
             (TransferError::OutOfTime, "deadline of 120 s"),
         ] {

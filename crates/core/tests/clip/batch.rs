@@ -318,10 +318,10 @@ proptest! {
         let calls = run(count, &variables, |_, _, _| exchanges.next().unwrap());
         prop_assert_eq!(calls.results.len(), count);
         prop_assert!(calls.took <= Duration::from_secs(deadline));
-        let gap = Duration::from_secs(1) / rate;
+        let interval = Duration::from_secs(1) / rate;
         let attempts: Vec<_> = calls.sent.iter().filter(|sent| !sent.redirected).collect();
         for pair in attempts.windows(2) {
-            prop_assert!(pair[1].at - pair[0].at >= gap);
+            prop_assert!(pair[1].at - pair[0].at >= interval);
         }
     }
 }

@@ -143,12 +143,12 @@ proptest! {
             prop_assert!(request.url.is_meraki(), "{:?}", request.url);
         }
 
-        let gap = Duration::from_secs(1) / rate;
+        let interval = Duration::from_secs(1) / rate;
         let first = call.sent.first().map(|(_, request)| request.url.clone());
         let attempts = call.sent.iter().filter(|(_, request)| Some(&request.url) == first.as_ref());
         let attempts: Vec<_> = attempts.map(|(at, _)| *at).collect();
         for pair in attempts.windows(2) {
-            prop_assert!(pair[1] - pair[0] >= gap, "{attempts:?}");
+            prop_assert!(pair[1] - pair[0] >= interval, "{attempts:?}");
         }
     }
 

@@ -14,7 +14,7 @@ use mv_clip_core::host::Host;
 
 use super::network::Network;
 
-/// How far a connection may go, which follows from how the policy names the host.
+/// The addresses that a connection may use. It depends on how the policy names the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     /// For a name: globally reachable unicast addresses.
@@ -26,7 +26,7 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    /// The reach of a host that the policy has allowed.
+    /// The reach of a host that the policy allows.
     pub(super) fn of(host: &Host) -> Self {
         match host {
             Host::Ip(_) => Self::Literal,
@@ -67,18 +67,18 @@ impl Reach {
      with Policy::allow_networks"
 )]
 pub(super) struct Prohibited {
-    /// What was to be connected to.
+    /// The address.
     address: IpAddr,
     /// What kind of address it is, such as `private` or `link-local`.
     kind: &'static str,
 }
 
-/// What an address is, in the order of severity: of two classes the greater one counts.
+/// The class of an address. Of two classes, the greater one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
     Global,
     Loopback,
-    /// Reached only where the policy lists the address itself.
+    /// Reached only if the policy lists the address itself.
     Special(&'static str),
     /// Never reached.
     Never(&'static str),

@@ -1,4 +1,4 @@
-//! What becomes of a request before it is sent: whether it may go, with whose key, and in which form.
+//! Prepares a request for sending: checks the policy, adds the key, and writes the canonical origin.
 
 use http::header::HOST;
 use http::uri::{PathAndQuery, Uri};
@@ -10,9 +10,9 @@ use super::key::CallKey;
 use super::origin::{Origin, OriginError};
 use super::policy::{Denied, Policy};
 
-/// Where the request may go.
+/// Checks the request against the policy, and gives its origin.
 pub(super) fn admit<B>(policy: &Policy, request: &Request<B>) -> Result<Origin, Error> {
-    // A tunnel would lead to where no policy sees.
+    // The policy cannot check what is sent through a tunnel.
     if request.method() == Method::CONNECT {
         debug!("http.request.method" = "CONNECT", "request denied");
         return Err(Error::HttpRequestDenied);
@@ -30,7 +30,7 @@ pub(super) fn admit<B>(policy: &Policy, request: &Request<B>) -> Result<Origin, 
     })
 }
 
-/// Gives the secret that is in the request now, if one is.
+/// Adds the key if the request gets one, and then gives the secret to redact from the response.
 pub(super) fn put_key<'a, B>(
     key: &'a CallKey,
     request: &mut Request<B>,
@@ -43,8 +43,7 @@ pub(super) fn put_key<'a, B>(
     Ok(put.then(|| key.secret()))
 }
 
-/// Writes the origin into the request as the policy understood it, so that what was checked is
-/// what is connected to, what TLS verifies and what the pool looks for.
+/// Writes the origin that was checked into the request, so that connection, TLS and pool use the same one.
 pub(super) fn canonical<B>(mut request: Request<B>, origin: &Origin) -> Result<Request<B>, Error> {
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = Uri::builder()
@@ -53,7 +52,7 @@ pub(super) fn canonical<B>(mut request: Request<B>, origin: &Origin) -> Result<R
         .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
         .build()
         .map_err(|_| Error::HttpRequestUriInvalid)?;
-    // Another host in this field would get past the policy wherever one address serves many.
+    // With another host in this field, a guest could bypass the policy at an address that serves several hosts.
     request.headers_mut().remove(HOST);
     // TLS negotiates the version; the client fails a request that insists on HTTP/2.
     *request.version_mut() = Version::HTTP_11;
@@ -80,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_goes_where_the_policy_lets_it() {
+    fn a_request_is_admitted_only_if_the_policy_allows_it() {
         let origin = admitted(Method::GET, CLIP).unwrap();
         assert_eq!(origin.to_string(), "https://api.meraki.com");
         let cases = [
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_says_what_was_checked_and_nothing_else() {
+    fn a_request_has_exactly_the_origin_that_was_checked() {
         let origin = admitted(Method::GET, CLIP).unwrap();
         let cases = [
             (
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_told_where_it_was_put_and_misuse_is_denied() {
+    fn the_secret_is_returned_if_it_was_added_and_misuse_is_denied() {
         let policy = Arc::new(Policy::new(["https://*.meraki.com".parse().unwrap()]));
         let key = KeptKey::new(ApiKey::new(KEY).unwrap(), KeyMode::Injection, policy);
         let key = CallKey::new(key.unwrap());

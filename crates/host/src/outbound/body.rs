@@ -17,7 +17,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use super::traffic::Traffic;
 use super::{client, error};
 
-/// When a request last moved on: it got a connection, or that took a piece of its body.
+/// When a request last made progress: it got a connection, or the connection took a piece of its body.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     started: Instant,
@@ -45,7 +45,7 @@ impl Progress {
     }
 }
 
-/// A request's body that is watched on its way out.
+/// A request body that records its progress.
 pub(super) struct SentBody {
     body: WasiBody,
     progress: Progress,
@@ -93,7 +93,7 @@ fn data(frame: &Result<Frame<Bytes>, Error>) -> Option<&Bytes> {
     frame.as_ref().ok()?.data_ref()
 }
 
-/// A request's body that has no end once its store is gone: wasmtime ends it as if the guest had.
+/// A request body that fails if its store is dropped. wasmtime would end it as if the guest had finished it.
 pub(super) struct OwnedBody {
     body: WasiBody,
     gone: Arc<AtomicBool>,
@@ -130,8 +130,8 @@ impl Body for OwnedBody {
     }
 }
 
-/// Limits the wait for each frame of a response. Time in which the guest does not ask for one does not count:
-/// a slow reader is no slow server.
+/// Limits the wait for each frame of a response. Time in which the guest does not read does not count: a slow reader
+/// is not a slow server.
 pub(super) struct TimedBody {
     incoming: Incoming,
     connection: CaptureConnection,
@@ -182,7 +182,7 @@ impl Body for TimedBody {
             return Poll::Ready(frame);
         }
         if !self.waiting {
-            // `Sleep::reset` would need a sum that overflows for a limit of years.
+            // `Sleep::reset` needs a sum, which would overflow for a limit of years.
             let timer = sleep(self.limit);
             self.timer.set(timer);
             self.waiting = true;

@@ -28,8 +28,8 @@ const MAX_IDLE_PER_HOST: usize = 32;
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So much of an HTTP/1.1 reply, and as much again, is held while nobody reads it. A header section that is
-/// longer is refused.
+/// The read buffer for an HTTP/1.1 response, in bytes; up to twice as much is held while nobody reads it. A longer
+/// header section is refused.
 const BUFFER: usize = 64 << 10;
 
 pub(super) type PooledClient = Client<Connector, WasiBody>;
@@ -38,8 +38,8 @@ pub(super) type PooledClient = Client<Connector, WasiBody>;
 /// finds an open connection in the pool passes no check of addresses.
 ///
 /// The client sends a request again, on a new connection, only if a pooled connection turned out
-/// to be closed before any of the request was written. What may have reached the server is for
-/// the guest to repeat: its rules know what is safe, and its attempts are counted.
+/// to be closed before any of the request was written. If the request may have reached the server, only
+/// the guest repeats it: its rules know what is safe, and its attempts are counted.
 pub(super) fn pooled(
     tls: ClientConfig,
     resolver: CheckedResolver,
@@ -48,7 +48,7 @@ pub(super) fn pooled(
     let mut tcp = HttpConnector::new_with_resolver(resolver);
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    // Shared out among the addresses of a name, so that a dead one leaves time for the next.
+    // Divided among the addresses of a name, so that an unreachable one leaves time for the next.
     tcp.set_connect_timeout(Some(max_connect));
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
@@ -96,8 +96,8 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Keeps a connection that let a request wait too long from being used for another one. HTTP/2
-/// would go on sharing it, so that every retry would wait on a connection that is dead.
+/// Closes a connection to new requests after one timed out on it. HTTP/2 would go on sharing it, and every retry
+/// would wait on a dead connection.
 pub(super) fn retire(connection: &CaptureConnection) {
     if let Some(connection) = connection.connection_metadata().as_ref() {
         connection.poison();

@@ -1,7 +1,6 @@
-//! From the client's errors to the `wasi:http` error code that says most.
+//! Maps the client's errors to the most specific `wasi:http` error code.
 //!
-//! hyper's errors, and what they wrap, tell little by their type, so this walks the chain of
-//! causes and takes the first one that it knows.
+//! The types of hyper's errors say little, so this searches the chain of causes for the first known type.
 
 use std::error::Error as StdError;
 use std::io;
@@ -44,11 +43,11 @@ pub(super) fn of_body(error: &hyper::Error) -> Error {
     classify(error).unwrap_or(Error::HttpProtocolError)
 }
 
-/// The message of the innermost cause, which the codes of `wasi:http` have no place for.
+/// The message of the innermost cause, for the log: the error codes of `wasi:http` cannot carry it.
 ///
-/// None of these words come from a request or a reply: the system's, rustls's and hyper's own errors
-/// say what happened and at most to which host, and a resolver knows no more than a name. The exception
-/// is HTTP/2, whose errors repeat the debug data of the server's GOAWAY frame.
+/// These messages contain no part of a request or a response. The errors of the system, of rustls and of hyper say
+/// what happened and at most the host; a resolver knows only a name. HTTP/2 is the exception: its errors repeat
+/// the debug data of the server's GOAWAY frame, so only the reason is used.
 fn innermost(error: &(dyn StdError + 'static)) -> String {
     let cause = causes(error).last().unwrap_or(error);
     match cause.downcast_ref::<h2::Error>() {
@@ -61,7 +60,7 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn classify(error: &(dyn StdError + 'static)) -> Option<Error> {
-    // What lies within says more than how hyper sums it up.
+    // An inner cause is more specific than hyper's own error.
     causes(error)
         .find_map(of_cause)
         .or_else(|| causes(error).find_map(|cause| of_hyper(cause.downcast_ref()?)))
@@ -82,7 +81,7 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Error> {
         return Some(of_tls(error));
     }
     if let Some(error) = cause.downcast_ref::<h2::Error>() {
-        // The other side, or the transport, has ended the stream or the connection.
+        // The server or the network ended the stream or the connection.
         return (error.is_remote() || error.is_io()).then_some(Error::ConnectionTerminated);
     }
     if let Some(Error::HttpRequestBodySize(size)) = cause.downcast_ref() {
@@ -134,8 +133,8 @@ fn of_hyper(error: &hyper::Error) -> Option<Error> {
     }
 }
 
-/// An error and what caused it, from the outside in. `io::Error::source` passes over the error
-/// that it wraps, which is the one of interest.
+/// An error and its causes, from the outermost to the innermost. `io::Error::source` skips the wrapped error, which is
+/// the one of interest.
 fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_within_an_error_decides() {
+    fn an_inner_cause_decides_the_code() {
         let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
         let alert = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
         let message = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
@@ -228,12 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_is_left_to_the_caller() {
+    fn an_unknown_error_has_no_code() {
         assert!(classify(&io::Error::other("whatever")).is_none());
     }
 
     #[test]
-    fn the_innermost_cause_is_told() {
+    fn the_message_is_that_of_the_innermost_cause() {
         let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
         let lookup = ConnectFailure::Lookup(io::Error::other("no such name"));
         let cases = [

@@ -17,14 +17,13 @@ use super::traffic::Traffic;
 use crate::setting::Setting;
 use crate::settings::Settings;
 
-/// So many bytes of a body are taken from a guest at once, and so many more wait to be sent.
+/// How many bytes of a body are taken from a guest at once. As many more wait to be sent.
 const CHUNK: usize = 64 << 10;
 
 /// The hooks of one store: the shared [`Outbound`], and what belongs to the call.
 ///
-/// In the data of a store they belong before its `ResourceTable`. A request whose body is under way when
-/// the store goes, because the guest trapped or the call was dropped, then breaks off. Otherwise the
-/// body would look as if it had come to its end.
+/// In the data of a store, put them before its `ResourceTable`. If the guest traps or the call is dropped while a
+/// request's body is being sent, the request is then aborted. Otherwise the body would look complete.
 #[derive(Debug)]
 pub struct OutboundHooks {
     outbound: Outbound,
@@ -78,7 +77,7 @@ impl Drop for OutboundHooks {
 type Completion = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for OutboundHooks {
-    /// No: the client writes it, from the URI that the policy checked.
+    /// No: the client writes `Host` from the URI that the policy checked.
     fn set_host_header(&mut self) -> bool {
         false
     }
@@ -105,7 +104,7 @@ impl WasiHttpHooks for OutboundHooks {
             let response = outbound.dispatch(request, options, key.as_deref(), &sender);
             let response = response.await?;
             let response = response.map(|body| in_flight::counted(body, place));
-            // The client's own tasks drive the connection: nothing is left to be polled.
+            // The client's own tasks drive the connection, so there is nothing to poll.
             Ok((response, Box::new(ready(Ok(()))) as Completion))
         };
         // wasmtime polls it in a task of its own, which is in no span.

@@ -24,7 +24,7 @@ impl InFlight {
         }
     }
 
-    /// A place for one more. None where there is none, which ends the wait in [`InFlight::exceeded`].
+    /// Starts one more request. None if the limit is reached, which also ends the wait in [`InFlight::exceeded`].
     pub(crate) fn begin(&self) -> Option<OwnedSemaphorePermit> {
         let place = Arc::clone(&self.free).try_acquire_owned().ok();
         if place.is_none() {
@@ -34,12 +34,12 @@ impl InFlight {
         place
     }
 
-    /// Whether there was no place for a request, at any time.
+    /// Whether the limit was ever exceeded.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.exceeded.load(Ordering::Acquire)
     }
 
-    /// Waits until there was no place for a request.
+    /// Waits until the limit is exceeded.
     pub(crate) async fn exceeded(&self) {
         while !self.is_exceeded() {
             self.told.notified().await;

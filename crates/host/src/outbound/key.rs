@@ -3,14 +3,13 @@
 //! | mode | the guest has | the host |
 //! | --- | --- | --- |
 //! | none: no key in the host | the key, as a setting | passes on what the guest sends |
-//! | [`KeyMode::Injection`] | nothing | adds `Authorization` to a request for a clip |
-//! | [`KeyMode::Placeholder`] | a token, another one in each call | puts the key in its place |
+//! | [`KeyMode::Injection`] | nothing | adds `Authorization` to requests for a clip |
+//! | [`KeyMode::Placeholder`] | a token, different in each call | replaces the token with the key |
 //!
-//! The key goes to the API's origins alone, wherever a redirect may lead a guest, and
-//! for the one operation that the component is for: `GET …/devices/{serial}/camera/clip`. So a guest
-//! can do nothing else with it, and clips that are on a host of the API's are fetched without. Of the
-//! guest's other fields only `Accept` and `User-Agent` go along. A reply that repeats the key reaches the
-//! guest with stars in its place.
+//! The key is sent only to the API's origins, wherever a redirect leads, and only with the component's one
+//! operation: `GET …/devices/{serial}/camera/clip`. So a guest can do nothing else with it, and a clip that is
+//! on one of the API's hosts is fetched without it. Of the guest's other header fields, only `Accept` and
+//! `User-Agent` are sent with the key. If a response repeats the key, the guest sees asterisks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,18 +29,18 @@ const SCHEME: &str = "Bearer ";
 
 /// How requests get the API key that the host keeps.
 ///
-/// In both modes the key goes to the origins of the API ([`Policy::new`], [`Policy::meraki`]) alone, and only
-/// with the component's one operation, `GET …/devices/{serial}/camera/clip`. A reply that repeats the key
-/// reaches the guest with stars in its place.
+/// In both modes the key is sent only to the origins of the API ([`Policy::new`], [`Policy::meraki`]), and only
+/// with the component's one operation, `GET …/devices/{serial}/camera/clip`. If a response repeats the key, the
+/// guest sees asterisks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyMode {
-    /// The guest has no key, and the host adds `Authorization` to its requests. A request in
-    /// which the guest sets that field itself is denied, wherever it goes. The default choice.
+    /// The guest has no key, and the host adds `Authorization` to its requests. A request in which the guest
+    /// sets that field itself is denied, wherever it goes. Choose this unless the guest requires a key.
     Injection,
-    /// The guest gets a random token in place of the key, which is worthless outside of its call.
-    /// The host replaces it by the key in `Authorization`. A request that has the token elsewhere in its URI or
-    /// fields, or takes it to another host or another operation, is denied. For a guest that insists on a key.
+    /// The guest gets a random token instead of the key. The token is valid for one call. In `Authorization`, the
+    /// host replaces it with the key. A request is denied if it has the token in its URI or in another header
+    /// field, or if it sends the token to another host or operation. For guests that require a key.
     Placeholder,
 }
 
@@ -81,10 +80,10 @@ impl fmt::Debug for KeptKey {
 /// Why a request is denied for what it does with the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Misuse {
-    #[error("the guest sets Authorization itself, which is the host's to add")]
+    #[error("the guest sets Authorization, which only the host may add")]
     OwnAuthorization,
     #[error(
-        "the placeholder of the API key is elsewhere than in Authorization on its way to the API"
+        "the placeholder of the API key is not in the header Authorization of a request for a clip"
     )]
     PlaceholderElsewhere,
 }
@@ -139,14 +138,14 @@ impl CallKey {
             }
         };
         if wanted {
-            let mut fields = beside_the_key(request.headers());
+            let mut fields = allowed_headers(request.headers());
             fields.insert(AUTHORIZATION, self.key.authorization.clone());
             *request.headers_mut() = fields;
         }
         Ok(wanted)
     }
 
-    /// What must not come back.
+    /// The secret that responses must not repeat.
     pub(super) fn secret(&self) -> &str {
         self.key.key.expose()
     }
@@ -158,9 +157,9 @@ impl fmt::Debug for CallKey {
     }
 }
 
-/// What of a guest's fields goes along with the key. Others might ask for a reply in which the key would
-/// not be found again, compressed or in parts, or for another operation than the method says.
-fn beside_the_key(fields: &HeaderMap) -> HeaderMap {
+/// The header fields of a guest that are sent with the key. Others could request a compressed or partial
+/// response, in which the key would not be found, or override the method.
+fn allowed_headers(fields: &HeaderMap) -> HeaderMap {
     let kept = [ACCEPT, USER_AGENT].into_iter();
     kept.filter_map(|name| Some((name.clone(), fields.get(&name)?.clone())))
         .collect()
@@ -180,7 +179,7 @@ fn is_operation(method: &Method, path: &str) -> bool {
         && segments.next() == Some("devices")
 }
 
-/// Whether `Authorization` is there once, and is the token as a bearer's.
+/// Whether there is exactly one `Authorization`, with the token as a bearer token.
 fn bears(headers: &HeaderMap, token: &str) -> bool {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let only = values.next().filter(|_| values.next().is_none());
@@ -188,7 +187,7 @@ fn bears(headers: &HeaderMap, token: &str) -> bool {
         .is_some_and(|bearer| bearer == token)
 }
 
-/// Whether the token is in the URI or in a field, that one aside if it `bears` it.
+/// Whether the token is in the URI or in a header field. `Authorization` does not count if it `bears` the token.
 fn is_elsewhere<B>(request: &Request<B>, token: &str, bears: bool) -> bool {
     let in_field = |(name, value): (&http::HeaderName, &HeaderValue)| {
         is_in(name.as_str().as_bytes(), token)

@@ -34,7 +34,7 @@ fn sent(call: &CallKey, uri: &str, fields: &[(&str, &str)]) -> Result<Option<Str
 }
 
 #[test]
-fn no_field_goes_along_that_could_hide_the_key_in_a_reply_or_change_the_operation() {
+fn only_accept_and_user_agent_are_sent_with_the_key() {
     let call = call(KeyMode::Injection);
     let asked = Request::get(API)
         .header("accept", "application/json")
@@ -51,7 +51,7 @@ fn no_field_goes_along_that_could_hide_the_key_in_a_reply_or_change_the_operatio
 }
 
 #[test]
-fn injection_is_for_the_api_alone() {
+fn the_key_is_added_only_for_the_api() {
     let call = call(KeyMode::Injection);
     let bearer = Some(format!("Bearer {KEY}"));
     let cases = [
@@ -189,7 +189,7 @@ fn the_placeholder_goes_nowhere_else() {
 }
 
 #[test]
-fn the_placeholder_of_another_call_is_worth_nothing() {
+fn the_placeholder_of_another_call_is_not_replaced() {
     let [one, other] = [(); 2].map(|()| call(KeyMode::Placeholder));
     assert_ne!(token(&one), token(&other));
     let foreign = format!("Bearer {}", token(&other));
@@ -200,7 +200,7 @@ fn the_placeholder_of_another_call_is_worth_nothing() {
 }
 
 #[test]
-fn a_key_among_the_settings_is_taken_out() {
+fn a_key_in_the_settings_is_removed() {
     let given = Settings::default()
         .api_key(&ApiKey::new(KEY).unwrap())
         .base_url(API);
@@ -214,7 +214,7 @@ fn a_key_among_the_settings_is_taken_out() {
 }
 
 #[test]
-fn what_must_not_come_back_is_the_key() {
+fn the_secret_is_the_key() {
     for mode in [KeyMode::Injection, KeyMode::Placeholder] {
         assert_eq!(call(mode).secret(), KEY, "{mode:?}");
     }

@@ -13,8 +13,8 @@ use mv_clip_core::rate::RateLimit;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
-/// Keeps all requests of one organisation to the API below its [`RateLimit`]. Meraki counts them over all
-/// calls and applications together, and a call that limits itself knows of no other call.
+/// Keeps all API requests of one organisation below its [`RateLimit`]. Meraki counts the requests of all calls and
+/// applications together, and the limit inside one call does not know about other calls.
 ///
 /// Make one for each organisation and give it to the hosts of its calls, by
 /// [`ClipHostBuilder::rate_limiter`](crate::ClipHostBuilder::rate_limiter). Clones share the budget:
@@ -29,31 +29,30 @@ use tokio::time::{Instant, sleep};
 ///
 /// # What waits
 ///
-/// Requests with an `Authorization` field, because Meraki counts those: the API key
-/// goes to the API and its shards, and nowhere else. What is sent to a media host or to the destination
-/// of `save_clip` has none, and never waits. (If something behind this host adds the key, such as a
-/// proxy, that has to keep the limit.) A request that the policy denies does not count.
+/// Requests with an `Authorization` header, because Meraki counts those: the API key is sent only to the API and its
+/// shards. Requests to a media host or to the destination of `save_clip` have no such header, and never wait. (If
+/// something behind this host adds the key, such as a proxy, it has to enforce the limit.) A request that the policy
+/// denies does not count.
 ///
 /// # How they wait
 ///
-/// In the order of their arrival, and before the [`Timeouts`](crate::Timeouts) of the request start. Of each
-/// call one request is in the queue, and its other requests wait behind that. So a call of many requests does
-/// not hold up another call. The guest's own time runs, and a request that it gives up leaves the queue and
-/// does not count. An attempt lasts 30 s unless `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` says otherwise, so with the
-/// default limit 300 calls can queue before the last of them time out and begin anew. A call that waits counts
-/// for its host's [`Limits::concurrent_calls`](crate::Limits::concurrent_calls), which organisations may share.
+/// In the order of their arrival, before the [`Timeouts`](crate::Timeouts) of the request start. Each call has at most
+/// one request in the queue; its other requests wait behind that one. So a call with many requests does not delay
+/// other calls. The guest's own timeout runs while a request waits. A request that the guest drops leaves the queue
+/// and does not count. An attempt lasts 30 s unless `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` says otherwise, so with the
+/// default limit 300 calls can queue before the last of them time out and try again. A call that waits counts towards
+/// [`Limits::concurrent_calls`](crate::Limits::concurrent_calls) of its host, which organisations may share.
 ///
-/// A fifth of the burst, rounded up, stays unused: Meraki counts requests as they arrive, and one that
-/// makes a connection first takes longer than those that follow it. With the default limit they may
-/// catch up by 200 ms before one of them is refused. A burst of 1 has nothing to spare.
+/// A fifth of the burst, rounded up, stays unused. Meraki counts requests when they arrive, and a request that has to
+/// connect first arrives closer to those that follow it. With the default limit, a delay of up to 200 ms causes no 429.
+/// A burst of 1 has no such reserve.
 ///
 /// # What it does not know
 ///
-/// Other programs that send requests for the same organisation. Give it what they leave: a smaller
-/// [`RateLimit`]. It does not slow down after a 429 either, because the guest does so for its own call. Holding
-/// back all calls for the time of `Retry-After` was tried on 100 calls beside another client that sent 8
-/// requests a second: they took twice as long and more of them failed, because a client that pauses leaves the
-/// budget to one that does not.
+/// Other programs that send requests for the same organisation. Reserve a share for them: set a smaller [`RateLimit`].
+/// The limiter does not slow down after a 429 either; the guest does that for its own call. Pausing all calls for
+/// `Retry-After` was tried, with 100 calls and another client that sent 8 requests a second. The calls took twice as
+/// long and more of them failed, because the client that pauses leaves the budget to the one that does not.
 #[derive(Clone)]
 pub struct RateLimiter {
     shared: Arc<Shared>,
@@ -61,8 +60,8 @@ pub struct RateLimiter {
 
 struct Shared {
     limit: RateLimit,
-    /// Held by the request that is next. Without it the request that wakes first would go
-    /// first; tokio's mutex is fair.
+    /// Held by the request that is next, so that requests are sent in the order of their arrival: tokio's mutex is
+    /// fair.
     next: Mutex<()>,
     bucket: Bucket<Uptime>,
 }
@@ -70,7 +69,7 @@ struct Shared {
 type Bucket<C> = Governor<NotKeyed, InMemoryState, C, NoOpMiddleware<Nanos>>;
 
 impl RateLimiter {
-    /// A limiter whose whole burst is there to be used.
+    /// A limiter with its whole burst available.
     #[must_use]
     pub fn new(limit: RateLimit) -> Self {
         let shared = Shared {
@@ -83,10 +82,10 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until one more request may be sent. A host does so by itself. Call it before requests of your own to
-    /// the API for the same organisation.
+    /// Waits until one more request may be sent, and counts it. A host calls this for the requests of its calls. Call
+    /// it before your own API requests for the same organisation.
     ///
-    /// Dropping the future gives up the place in the queue. Once it is done, the request is counted.
+    /// If you drop the future before it is done, the request leaves the queue and does not count.
     pub async fn until_ready(&self) {
         let Shared { next, bucket, .. } = &*self.shared;
         let _next = next.lock().await;
@@ -113,7 +112,7 @@ fn bucket<C: Clock<Instant = Nanos>>(limit: RateLimit, clock: C) -> Bucket<C> {
     )
 }
 
-/// The clock that tokio sleeps by.
+/// tokio's clock, which tests can stop.
 struct Uptime(Instant);
 
 impl Clock for Uptime {
@@ -144,21 +143,21 @@ mod tests {
         }
     }
 
-    /// When each of `count` requests that are there from the start has its turn.
-    fn turns(limit: RateLimit, count: usize) -> Vec<Duration> {
+    /// When each of `count` requests that arrive at the start may be sent.
+    fn times(limit: RateLimit, count: usize) -> Vec<Duration> {
         let clock = FakeRelativeClock::default();
         let bucket = bucket(limit, clock.clone());
-        let turn = |_| {
+        let time = |_| {
             while let Err(early) = bucket.check() {
                 clock.advance(early.wait_time_from(clock.now()));
             }
             clock.now().into()
         };
-        (0..count).map(turn).collect()
+        (0..count).map(time).collect()
     }
 
     #[test]
-    fn a_burst_less_a_fifth_and_then_one_after_another() {
+    fn four_fifths_of_the_burst_are_sent_at_once_and_the_rest_at_the_rate() {
         let cases: [(u32, u32, &[u64]); 4] = [
             (10, 10, &[0, 0, 0, 0, 0, 0, 0, 0, 100, 200]),
             (10, 4, &[0, 0, 0, 100, 200]),
@@ -166,7 +165,7 @@ mod tests {
             (1, 1, &[0, 1_000, 2_000]),
         ];
         for (per_second, burst, expected) in cases {
-            let found = turns(limit(per_second, burst), expected.len());
+            let found = times(limit(per_second, burst), expected.len());
             let expected: Vec<_> = expected
                 .iter()
                 .copied()
@@ -186,15 +185,15 @@ mod tests {
 
     #[test]
     fn the_largest_limit_is_none() {
-        let last = turns(limit(u32::MAX, u32::MAX), 1_000).pop();
+        let last = times(limit(u32::MAX, u32::MAX), 1_000).pop();
         assert_eq!(last, Some(Duration::ZERO));
     }
 
-    /// Whether the server refuses any of many requests if it takes so long to connect to it: what is
-    /// sent until then arrives together, and what is sent later without delay.
+    /// Whether the server refuses any of many requests if connecting takes `delay`: requests sent before that arrive
+    /// together, and later ones without delay.
     fn is_refused(connecting: Duration) -> bool {
         let limit = RateLimit::default();
-        let sent = turns(limit, 100);
+        let sent = times(limit, 100);
         let arrivals = sent.into_iter().map(|sent| sent.max(connecting));
         let quota = Quota::per_second(limit.per_second).allow_burst(limit.burst);
         let clock = FakeRelativeClock::default();
@@ -209,10 +208,7 @@ mod tests {
     fn requests_may_catch_up_on_slow_ones_by_200_ms() {
         assert!(!is_refused(Duration::ZERO));
         assert!(!is_refused(200 * MILLISECOND));
-        assert!(
-            is_refused(300 * MILLISECOND),
-            "a server that refuses nothing"
-        );
+        assert!(is_refused(300 * MILLISECOND), "this server refuses nothing");
     }
 
     /// A timer is late by up to a millisecond, and so is a request that waits for it.
@@ -221,13 +217,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_comes_while_a_turn_is_free_does_not_push_in() {
+    async fn a_new_request_does_not_overtake_a_waiting_one() {
         let limiter = RateLimiter::new(limit(20, 1));
         limiter.until_ready().await;
         let waiting = limiter.clone();
         let waiting = tokio::spawn(async move { waiting.until_ready().await });
         tokio::task::yield_now().await;
-        // It is late: the one that waits could go, and has not noticed yet.
+        // The waiting request may be sent now, but its timer has not fired yet.
         let mut late = pin!(advance(80 * MILLISECOND));
         let context = &mut Context::from_waker(Waker::noop());
         assert!(late.as_mut().poll(context).is_pending());
@@ -238,11 +234,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_gives_up_uses_up_nothing() {
+    async fn a_dropped_request_does_not_count() {
         let limiter = RateLimiter::new(limit(2, 1));
         limiter.until_ready().await;
         let started = Instant::now();
-        // The first of them is next in the queue, the others wait behind it.
+        // The first one is next in the queue; the others wait behind it.
         let give_up = || timeout(50 * MILLISECOND, limiter.until_ready());
         let (first, second, third) = tokio::join!(give_up(), give_up(), give_up());
         assert!(first.is_err() && second.is_err() && third.is_err());
@@ -251,9 +247,9 @@ mod tests {
         assert!((500..=501).contains(&waited), "{waited}");
     }
 
-    /// The same as with a clock of its own, by the one that tokio sleeps by.
+    /// As above, with tokio's clock instead of a simulated one.
     #[tokio::test(start_paused = true)]
-    async fn turns_come_by_the_clock_that_is_slept_by() {
+    async fn the_limiter_uses_tokios_clock() {
         let limiter = RateLimiter::new(limit(10, 10));
         let started = Instant::now();
         for expected in [0, 0, 0, 0, 0, 0, 0, 0, 100, 200, 300] {

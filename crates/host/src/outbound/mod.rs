@@ -2,18 +2,18 @@
 //!
 //! A guest sends HTTP requests through `wasi:http`; the host decides where they may go, and how. [`Outbound`]
 //! is wasmtime's `WasiHttpHooks` on a pooled client, in place of a default transport that goes anywhere,
-//! connects anew for each request and sets no limit on the TLS handshake.
+//! opens a new connection for each request and does not limit the time of the TLS handshake.
 //!
 //! # The life of one request
 //!
 //! 1. The guest calls `outgoing-handler.handle`; wasmtime calls the store's [`OutboundHooks`].
 //! 2. [`Policy`] checks scheme, host and port. What is not listed ends here, as
-//!    `HTTP-request-denied`: no name is looked up, no socket opened.
+//!    `HTTP-request-denied`: no name is looked up, and no socket is opened.
 //! 3. If the host keeps the API key (`key.rs`), it is put into a request for a clip to the
 //!    API. A guest that sends its own key where the host adds one, or its placeholder elsewhere, is denied.
-//! 4. A request with a key waits for the [`RateLimiter`], if there is one: first for those that its
-//!    own call sent before it, then with one request of each other call.
-//! 5. The guest's timeouts are cut to the host's [`Timeouts`].
+//! 4. A request with a key waits for the [`RateLimiter`], if there is one: first behind earlier requests of the
+//!    same call, then in a queue with one request of each call.
+//! 5. The guest's timeouts are limited to the host's [`Timeouts`].
 //! 6. The request gets the canonical form of the origin that was checked, in its URI and so in its
 //!    `Host` field, which a guest cannot set.
 //! 7. The pool may have a connection to that origin. If not, the name is looked up ([`Resolve`]),
@@ -27,10 +27,10 @@
 //! 10. An event at debug level has the status and the duration from step 5 on, in a span with method, scheme,
 //!     host and port. Paths, queries, header fields and bodies are never logged: the URL of a clip is a secret.
 //!
-//! An error on the way becomes the `wasi:http` error code that says most: see [`Outbound::send`].
-//! A guest that gives up drops the request, which ends it at any step.
+//! An error becomes the most specific `wasi:http` error code: see [`Outbound::send`].
+//! A guest can drop the request at any step, which ends it.
 //!
-//! # What deliberately does not happen here
+//! # What this module does not do
 //!
 //! - No request is repeated after any of it was written: retrying is the guest's rule.
 //! - No proxy is used, and nothing is read from the environment.

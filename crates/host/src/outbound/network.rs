@@ -18,7 +18,7 @@ use ipnet::IpNet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(IpNet);
 
-/// A text is not a [`Network`].
+/// The text is not a [`Network`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a network: write an address and a prefix length, as in 10.0.0.0/8")]
 pub struct NetworkError(String);

@@ -17,12 +17,12 @@ pub struct Origin {
     port: u16,
 }
 
-/// Why a URI has no [`Origin`] that any policy could allow.
+/// Why a URI has no [`Origin`]. No policy can allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OriginError {
     /// The scheme is neither `http` nor `https`.
-    #[error("only http and https requests are sent")]
+    #[error("the scheme of a request's URI must be http or https")]
     Scheme,
     /// The authority has an `@`.
     #[error("a request's URI must not carry user information: send credentials in a header")]
@@ -74,7 +74,7 @@ impl Origin {
         self.port
     }
 
-    /// Host and, unless it is the scheme's, port: what belongs into a canonical URI.
+    /// The authority of a canonical URI: the host, and the port unless it is the scheme's default.
     pub(super) fn authority(&self) -> String {
         if self.port == default_port(&self.scheme) {
             self.host.to_string()

@@ -32,12 +32,11 @@ enum Hosts {
     Only(Host),
     /// The names under this domain, but not the domain.
     Under(Domain),
-    /// Every name but `localhost`. It cannot be written: for guests that would be no policy.
+    /// Every name but `localhost`. It has no text form, because it must not be in a guest's policy.
     AnyName,
 }
 
-/// Why a text is not an [`OriginPattern`]. The text itself is not repeated: somebody who pastes a
-/// whole URL may have pasted a secret.
+/// Why a text is not an [`OriginPattern`]. Messages do not repeat the text: it may be a whole URL, which may be secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OriginPatternError {
@@ -53,9 +52,9 @@ pub enum OriginPatternError {
     /// The port is not a number from 1 to 65535.
     #[error("a port is a number from 1 to 65535, as in http://127.0.0.1:8080")]
     Port,
-    /// There is a `*` elsewhere than in a leading `*.`, or over less than two labels.
+    /// There is a `*` outside a leading `*.`, or the domain has fewer than two labels.
     #[error(
-        "* stands only for whole names under a domain of two labels or more, as in \
+        "* is allowed only as a leading *. before a domain of two labels or more, as in \
          https://*.meraki.com"
     )]
     Wildcard,

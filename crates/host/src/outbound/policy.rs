@@ -71,7 +71,7 @@ pub enum Denied {
     /// The policy does not allow this origin.
     #[error("{0} is not an allowed origin: add it to the outbound policy if it should be")]
     NotListed(Box<Origin>),
-    /// No policy could allow the URI.
+    /// The URI has no valid origin, so no policy can allow it.
     #[error(transparent)]
     Origin(#[from] OriginError),
 }
@@ -143,8 +143,8 @@ impl Policy {
         self.api.iter().chain(&self.others)
     }
 
-    /// Decides about a request to `uri`, an absolute `http` or `https` URI, and gives its canonical origin. Only
-    /// scheme and authority count.
+    /// Decides whether a request to `uri`, an absolute `http` or `https` URI, is allowed, and gives its canonical
+    /// origin. Only scheme and authority count.
     ///
     /// ```
     /// use mv_clip_host::{Denied, Policy};
@@ -161,8 +161,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`Denied::NotListed`] if the policy does not allow the origin, [`Denied::Origin`] if the URI is one that
-    /// no policy could allow.
+    /// [`Denied::NotListed`] if the policy does not allow the origin, [`Denied::Origin`] if the URI has no valid
+    /// origin.
     pub fn allows(&self, uri: &Uri) -> Result<Origin, Denied> {
         let origin = Origin::of(uri)?;
         if self.origins().any(|pattern| pattern.covers(&origin)) {

@@ -1,4 +1,4 @@
-//! Replies that do not repeat the key.
+//! Redacts the API key in responses.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,13 +10,13 @@ use http_body_util::BodyExt as _;
 use memchr::memmem::Finder;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// The reply without the secret, which a server may repeat.
+/// The response with the secret redacted.
 pub(super) fn without(mut response: Response<WasiBody>, secret: &str) -> Response<WasiBody> {
     redact_fields(response.headers_mut(), secret);
     response.map(|body| RedactedBody::new(body, secret).boxed_unsync())
 }
 
-/// Puts stars into the fields of a reply where the secret is.
+/// Replaces the secret in the header fields with asterisks.
 fn redact_fields(fields: &mut HeaderMap, secret: &str) {
     let finder = Finder::new(secret);
     for value in fields.values_mut() {
@@ -29,13 +29,13 @@ fn redact_fields(fields: &mut HeaderMap, secret: &str) {
     }
 }
 
-/// A reply's body with as many stars in place of the secret, so that its length stays.
+/// A response body with the secret replaced by the same number of asterisks, which keeps its length.
 struct RedactedBody {
     body: WasiBody,
     finder: Finder<'static>,
-    /// What may be the beginning of the secret: its rest would be in the next frame.
+    /// Bytes that may be the start of the secret, whose rest may be in the next frame.
     held: BytesMut,
-    /// What comes once that is out.
+    /// The frame after those bytes.
     after: Option<Frame<Bytes>>,
 }
 
@@ -49,7 +49,7 @@ impl RedactedBody {
         }
     }
 
-    /// What can go on of the bytes so far.
+    /// The bytes so far that can be passed on.
     fn pass(&mut self, data: Bytes) -> Bytes {
         let secret = self.finder.needle();
         if self.held.is_empty()
@@ -122,7 +122,7 @@ fn star(bytes: &mut [u8], finder: &Finder<'_>) {
     }
 }
 
-/// How many of the last bytes may be the beginning of the secret.
+/// How many of the last bytes may be the start of the secret.
 fn beginning_at_end(bytes: &[u8], secret: &[u8]) -> usize {
     let most = bytes.len().min(secret.len());
     (1..=most)
@@ -145,7 +145,7 @@ mod tests {
 
     const SECRET: &str = "abab-key";
 
-    /// A reply that knows where it ends.
+    /// A response whose body knows when it ends.
     struct Reply(VecDeque<Frame<Bytes>>);
 
     impl Body for Reply {
@@ -180,7 +180,7 @@ mod tests {
         fields
     }
 
-    /// What comes out, frame by frame, and after which of them the reply is at its end.
+    /// The output frame by frame, and the frame after which the body says that it is at its end.
     async fn frames(mut body: RedactedBody) -> Vec<(String, bool)> {
         let mut frames = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -189,13 +189,13 @@ mod tests {
                 Err(frame) => format!("{:?}", frame.into_trailers().unwrap()["x-echo"]),
             };
             frames.push((text, body.is_end_stream()));
-            assert!(frames.len() < 100, "no end of frames");
+            assert!(frames.len() < 100, "the body does not end");
         }
         frames
     }
 
     proptest! {
-        /// Wherever a reply is cut, none of the secret passes, and all the rest does.
+        /// However a body is split into frames, the secret is redacted and the rest is unchanged.
         #[test]
         fn a_secret_is_found_wherever_frames_end(
             text in prop::collection::vec(
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_do_not_repeat_it_either() {
+    fn header_fields_are_redacted_too() {
         let mut fields = echo();
         redact_fields(&mut fields, SECRET);
         assert_eq!(fields["x-echo"], "Bearer ********");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reply_is_the_servers_but_for_the_secret() {
+    async fn only_the_secret_is_redacted() {
         let body = Reply([data("key: abab-key")].into()).boxed_unsync();
         let mut reply = Response::builder().status(403).body(body).unwrap();
         *reply.headers_mut() = echo();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reply_ends_after_all_that_was_held_back() {
+    async fn a_body_ends_after_the_bytes_that_were_held_back() {
         let trailers = || Frame::trailers(echo());
         let cases = [
             (vec![], vec![]),

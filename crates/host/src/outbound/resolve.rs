@@ -1,4 +1,4 @@
-//! From names to the addresses that may be connected to.
+//! Resolves host names to permitted addresses.
 
 use std::future::{Future, ready};
 use std::io;
@@ -19,8 +19,8 @@ use super::policy::Policy;
 /// The addresses of one name, once they are known.
 pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Looks up names. [`SystemResolver`] does for most; an embedder with a resolver of its own
-/// implements this and passes it to [`ClipHostBuilder::resolver`](crate::ClipHostBuilder::resolver).
+/// Resolves host names. The default is [`SystemResolver`]. To use another resolver, implement this trait and pass it
+/// to [`ClipHostBuilder::resolver`](crate::ClipHostBuilder::resolver).
 ///
 /// Its answers are still checked: see [`Policy`](crate::Policy).
 pub trait Resolve: Send + Sync + 'static {
@@ -44,7 +44,7 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// Why no connection was tried, or none in time.
+/// Why there is no connection: the lookup failed, every address is prohibited, or the time ran out.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectFailure {
     #[error(transparent)]
@@ -55,9 +55,9 @@ pub(super) enum ConnectFailure {
     TimedOut,
 }
 
-/// What hyper's connector asks for a name: it connects to exactly these addresses.
+/// The resolver of hyper's connector, which connects only to the addresses that this returns.
 ///
-/// A literal address never comes here: the connector's own parser takes it.
+/// It never gets a literal address, because the connector parses those itself.
 #[derive(Clone)]
 pub(super) struct CheckedResolver {
     resolve: Arc<dyn Resolve>,
@@ -91,7 +91,7 @@ impl Service<Name> for CheckedResolver {
         let policy = Arc::clone(&self.policy);
         Box::pin(async move {
             let found = lookup.await.map_err(ConnectFailure::Lookup)?;
-            // The connector replaces port 0 by the port of the request.
+            // The connector replaces port 0 with the port of the request.
             let permitted = permitted(&found, Reach::of(&host), policy.networks(&host))?
                 .into_iter()
                 .map(|ip| SocketAddr::new(ip, 0));
@@ -100,7 +100,7 @@ impl Service<Name> for CheckedResolver {
     }
 }
 
-/// What a connector ends with.
+/// The error of a connector.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Checks an address in the URI itself, which [`CheckedResolver`] never sees.
@@ -114,7 +114,7 @@ pub(super) fn check_literal(destination: &Uri) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Leaves out the addresses that may not be connected to.
+/// The permitted addresses among those found.
 fn permitted(
     found: &[IpAddr],
     reach: Reach,
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn prohibited_addresses_are_left_out_in_order() {
+    fn prohibited_addresses_are_removed_and_the_order_is_kept() {
         let found = addresses(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700::1111"]);
         let global = permitted(&found, Reach::Global, &[]).unwrap();
         assert_eq!(global, addresses(&["8.8.8.8", "2606:4700::1111"]));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_left_is_told_apart_from_nothing_found() {
+    fn no_permitted_address_differs_from_no_address() {
         let private = permitted(&addresses(&["10.0.0.1"]), Reach::Global, &[]);
         assert!(
             matches!(private, Err(ConnectFailure::Prohibited(_))),
@@ -210,7 +210,7 @@ mod tests {
 
     /// The connector connects to what this gives, and to nothing else.
     #[tokio::test]
-    async fn a_listed_name_leads_into_an_allowed_network_and_no_other_name_does() {
+    async fn only_a_listed_name_may_resolve_to_an_allowed_network() {
         let found = addresses(&["10.1.2.3", "169.254.169.254", "192.168.0.1", "127.0.0.1"]);
         let policy = Policy::new(["https://minio.example".parse().unwrap()])
             .allow_networks(["10.0.0.0/8".parse().unwrap()])

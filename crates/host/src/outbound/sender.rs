@@ -31,8 +31,8 @@ use crate::api_key::ApiKey;
 use crate::error::TlsError;
 use crate::metrics::RequestMetrics;
 
-/// A policy, and the pool of connections that were made under it. Cloning is cheap and shares
-/// both: one value serves all stores of an embedder.
+/// A policy with its pool of connections. Cloning is cheap and shares both: one value serves all stores of an
+/// embedder.
 ///
 /// Needs a running tokio runtime with time and I/O enabled when it sends.
 #[derive(Clone)]
@@ -93,10 +93,10 @@ impl Outbound {
     /// | --- | --- |
     /// | `HttpRequestDenied` | the policy does not allow the origin, or the method is CONNECT |
     /// | `HttpRequestUriInvalid` | the URI has no usable host or port |
-    /// | `DestinationIpProhibited` | the host leads only to addresses that may not be reached |
-    /// | `DnsError` | the look-up failed or found nothing |
-    /// | `ConnectionRefused` | nobody listens there |
-    /// | `DestinationIpUnroutable`, `DestinationUnavailable` | the network does not lead there |
+    /// | `DestinationIpProhibited` | the host resolves only to prohibited addresses |
+    /// | `DnsError` | the lookup failed or found nothing |
+    /// | `ConnectionRefused` | the server does not listen on this port |
+    /// | `DestinationIpUnroutable`, `DestinationUnavailable` | there is no route to the server |
     /// | `ConnectionTimeout` | no connection, TLS included, within the connect timeout |
     /// | `TlsCertificateError` | the certificate is not trusted, expired, or another host's |
     /// | `TlsAlertReceived`, `TlsProtocolError` | TLS failed for another reason |
@@ -175,7 +175,7 @@ impl Outbound {
         let Some(limiter) = &self.inner.limiter else {
             return;
         };
-        // Otherwise a call with many requests would keep all others waiting.
+        // Otherwise a call with many requests would delay all other calls.
         let _next = call.next.lock().await;
         let waiting = call.traffic.waiting();
         limiter.until_ready().await;
@@ -224,14 +224,14 @@ impl Outbound {
     }
 }
 
-/// A shorter wait is no wait: it would be a line for each request.
+/// Shorter waits are not logged: there would be a line for each request.
 const NOTABLE_WAIT: Duration = Duration::from_millis(1);
 
 /// What the requests of one call share.
 #[derive(Debug, Default)]
 pub(super) struct CallSender {
     pub(super) traffic: Arc<Traffic>,
-    /// Held by the one request of the call that waits for the limiter among those of other calls.
+    /// Held by the one request of the call that is in the queue of the limiter.
     next: Mutex<()>,
 }
 
@@ -244,8 +244,7 @@ impl CallSender {
     }
 }
 
-/// Awaits a response for as long as the request is being sent, and for `limit` after that. None where
-/// it does not come.
+/// Waits for a response while the request is being sent, and for `limit` after that. None if it does not arrive.
 async fn first_byte<T>(
     mut response: Pin<&mut impl Future<Output = T>>,
     progress: &Progress,
@@ -290,13 +289,13 @@ impl OutboundBuilder {
         self
     }
 
-    /// The longest waits that are granted.
+    /// The longest timeouts that a guest can get.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// Holds requests to the API to the limit of their organisation.
+    /// Keeps API requests below the limit of their organisation.
     pub fn rate_limiter(mut self, limiter: RateLimiter) -> Self {
         self.limiter = Some(limiter);
         self
@@ -320,7 +319,7 @@ impl OutboundBuilder {
         self
     }
 
-    /// Looks up names elsewhere than [`SystemResolver`] does.
+    /// Resolves names with this instead of [`SystemResolver`].
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
         self.resolver = Some(Arc::new(resolver));
         self

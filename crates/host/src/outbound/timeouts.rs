@@ -1,17 +1,16 @@
-//! How long a request may wait for what.
+//! The timeouts of requests.
 
 use std::time::Duration;
 
 use wasmtime_wasi_http::RequestOptions;
 
-/// No wait is shorter, so that none is zero: tokio panics on an interval of zero, and so did the
-/// default transport (RUSTSEC-2026-0320).
+/// The shortest timeout. None is zero: tokio panics on an interval of zero, and so did the default transport
+/// (RUSTSEC-2026-0320).
 const MIN: Duration = Duration::from_millis(1);
 
-/// The longest waits that the host grants for a request. A guest may ask for shorter ones, never for longer
-/// ones; without a wish it gets these.
+/// The longest timeouts of a request. A guest can set shorter ones, but not longer ones. If it sets none, these apply.
 ///
-/// Any value is accepted; one below 1 ms counts as 1 ms, in the guest's wishes too.
+/// Any value is accepted. A value below 1 ms counts as 1 ms, the guest's included.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,7 +21,7 @@ const MIN: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// From the request to a connection ready for it: look-up, TCP and TLS. 10 s by default.
+    /// The time until a connection is ready: lookup, TCP and TLS. 10 s by default.
     pub connect: Duration,
     /// From there to the end of the response's header section. While a body is sent, this counts from
     /// the last piece of it that the connection took. 60 s by default: Meraki may take long to prepare
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_are_granted_up_to_the_maximum() {
+    fn a_guest_can_shorten_the_timeouts_and_not_extend_them() {
         let second = Duration::from_secs(1);
         let host = Timeouts {
             connect: second,
@@ -128,7 +127,7 @@ mod tests {
         assert_eq!(
             all(Duration::ZERO).limit(None),
             all(MIN),
-            "a host that grants nothing"
+            "timeouts of zero"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Whom a TLS connection trusts.
+//! The root certificates of TLS connections.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Roots {
     }
 }
 
-/// Trusts Mozilla's root certificates, and beside them those in `extra`.
+/// Trusts Mozilla's root certificates and those in `extra`.
 pub(super) fn client_config(extra: &[Roots]) -> Result<ClientConfig, TlsError> {
     let mut store = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),

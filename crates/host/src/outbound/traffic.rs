@@ -1,11 +1,11 @@
-//! What one call sends, receives and waits for.
+//! Counts the requests, bytes and waits of one call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Counts over all requests of one call.
+/// The counters of one call, over all its requests.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     requests: AtomicU64,
@@ -29,7 +29,7 @@ impl Traffic {
             .fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Counts a wait for the limiter until the value is dropped: a request may give up.
+    /// Counts the time until the guard is dropped, also if the request is dropped while it waits.
     pub(super) fn waiting(&self) -> Waiting<'_> {
         Waiting {
             traffic: self,

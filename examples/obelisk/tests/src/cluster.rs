@@ -32,32 +32,32 @@ pub fn alert(number: u64) -> String {
     format!("alert-{number}")
 }
 
-/// The API key. Opens nothing but the mock that is started with it.
+/// The API key, which is valid only for the mock that is started with it.
 const KEY: &str = "key-of-the-mock";
 
-/// How long the API takes to answer where it is limited, so that there are clips under way at any time.
+/// The latency of the limited API, so that there are always clips in progress.
 const LATENCY: u32 = 2000;
 
-/// Between two looks at how far the executions are.
+/// The interval between two checks of the executions.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Between two lines of progress.
+/// The interval between two lines of progress.
 const REPORT: Duration = Duration::from_secs(10);
 
-/// How fast the API may be asked, and what it gives.
+/// The rate limit of the API, and its clips.
 #[derive(Clone, Copy)]
 pub enum Api {
-    /// As fast as the organisation's limit allows, which the example stays below.
+    /// With the rate limit of an organisation. The example stays below it.
     Limited,
-    /// As fast as it goes, to see how fast that is: clips of so many times the mock's own.
+    /// Without a rate limit, to measure throughput. `times` is the size of a clip, in clips of the mock.
     Unlimited { times: usize },
 }
 
-/// All that runs.
+/// All processes of a test.
 pub struct Cluster {
     programs: Programs,
     nodes: Vec<Node>,
-    /// How many nodes there have been.
+    /// The number of nodes that were started.
     started: usize,
     postgres: Postgres,
     store: Store,
@@ -71,7 +71,7 @@ impl Cluster {
     /// Starts everything but a node.
     pub fn start(api: Api) -> Result<Self> {
         let programs = Programs::find()?;
-        // PostgreSQL may run as somebody else, who has to get to its folder in this one.
+        // PostgreSQL may run as another user, who needs access to its folder in this one.
         let mut folder = tempfile::Builder::new();
         folder.permissions(fs::Permissions::from_mode(0o755));
         let folder = folder.tempdir().context("cannot make a temporary folder")?;
@@ -115,7 +115,7 @@ impl Cluster {
         })
     }
 
-    /// Starts a further node. The first brings the deployment, the others find it in the database.
+    /// Starts one more node. The first node brings the deployment; the others find it in the database.
     pub fn add_node(&mut self) -> Result<()> {
         let example = example();
         let config = fs::read_to_string(example.join("server.toml"));
@@ -144,7 +144,7 @@ impl Cluster {
         self.folder.path().join(format!("node-{node}"))
     }
 
-    /// Has the nodes, in turn, take motion alerts of these numbers.
+    /// Submits motion alerts with these numbers to the nodes, round robin.
     pub fn submit(&self, alerts: Range<u64>) -> Result<()> {
         let occurred_at =
             (Utc::now() - TimeDelta::minutes(10)).to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -159,17 +159,17 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until so many executions of the workflow have finished.
-    pub fn wait(&self, executions: u64, patience: Duration) -> Result<()> {
-        self.wait_for(executions, Self::finished, patience)
+    /// Waits until this number of executions of the workflow have finished.
+    pub fn wait(&self, executions: u64, timeout: Duration) -> Result<()> {
+        self.wait_for(executions, Self::finished, timeout)
     }
 
-    /// Waits until `count` gives so many executions.
+    /// Waits until `count` returns at least `executions`.
     pub fn wait_for(
         &self,
         executions: u64,
         count: impl Fn(&Self) -> Result<u64>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<()> {
         let (start, mut said) = (Instant::now(), Instant::now());
         loop {
@@ -182,14 +182,14 @@ impl Cluster {
                 said = Instant::now();
             }
             ensure!(
-                start.elapsed() < patience,
-                "only {finished} of {executions} executions in {patience:?}"
+                start.elapsed() < timeout,
+                "only {finished} of {executions} executions in {timeout:?}"
             );
             thread::sleep(POLL);
         }
     }
 
-    /// Ends the first node as a power cut does.
+    /// Kills the first node without warning (SIGKILL).
     pub fn kill_the_first(&mut self) -> Result<()> {
         ensure!(!self.nodes.is_empty(), "there is no node to kill");
         self.nodes.remove(0).kill()
@@ -203,7 +203,7 @@ impl Cluster {
         self.store.run()
     }
 
-    /// Ends PostgreSQL in the middle of what it does, and starts it again.
+    /// Kills PostgreSQL, and starts it again.
     pub fn crash_postgres(&mut self) -> Result<()> {
         self.postgres.crash()
     }
@@ -215,7 +215,7 @@ impl Cluster {
         ))
     }
 
-    /// How many executions of `function` have ended, those that gave what they should (`=`) or the others (`<>`).
+    /// How many executions of `function` have succeeded (`=`) or failed (`<>`).
     pub fn executions(&self, function: &str, comparison: &str) -> Result<u64> {
         self.count(&format!(
             "SELECT count(*) FROM t_state
@@ -223,12 +223,12 @@ impl Cluster {
         ))
     }
 
-    /// What Obelisk's database counts.
+    /// The count that a query of Obelisk's database returns.
     pub fn count(&self, sql: &str) -> Result<u64> {
         self.postgres.count("obelisk", sql)
     }
 
-    /// What each execution of the workflow gave, as often as it finished.
+    /// The results of the executions of the workflow.
     pub fn results(&self) -> Result<Vec<Kept>> {
         let values = self.postgres.ask(
             "obelisk",
@@ -243,14 +243,14 @@ impl Cluster {
         values.lines().map(parse).collect()
     }
 
-    /// What was asked of the API: when, and with which status.
+    /// The requests to the API: time and status.
     pub fn requests(&self) -> Result<Vec<Request>> {
         let log = fs::read_to_string(self.folder.path().join("mock"))?;
         let requests = log.lines().filter(|line| line.contains("/camera/clip"));
         requests.map(Request::parse).collect()
     }
 
-    /// Where the API key or another secret is written that should not be: in a database, or in a node's log.
+    /// The database or the log of a node that contains a secret, if there is one.
     pub fn leak(&self) -> Result<Option<String>> {
         let mut written = Vec::new();
         for database in ["obelisk", "turns"] {
@@ -262,7 +262,7 @@ impl Cluster {
             written.push((format!("the log of node {node}"), log));
         }
         let secrets = [KEY, SECRET, PASSWORD];
-        // What components print is kept as bytes, which a dump has in hexadecimal digits.
+        // Obelisk stores the output of components as bytes, which are hexadecimal in a dump.
         let has = |text: &str, secret| text.contains(secret) || text.contains(&hex::encode(secret));
         let leak = written
             .into_iter()
@@ -275,19 +275,19 @@ impl Cluster {
         self.store.sha256(object)
     }
 
-    /// How long the nodes and how long PostgreSQL have computed.
+    /// The CPU time of the nodes and of PostgreSQL.
     pub fn cpu(&self) -> Result<(Duration, Duration)> {
         let of = |node: &Node| cpu::of_process(node.id());
         let nodes = self.nodes.iter().map(of).sum::<Result<_>>()?;
         Ok((nodes, cpu::of_family(self.postgres.id())?))
     }
 
-    /// The size of the clip that the API gives, in bytes.
+    /// The size of the API's clip, in bytes.
     pub fn size_of_a_clip(&self) -> Result<u64> {
         Ok(fs::metadata(self.folder.path().join("clip.ts"))?.len())
     }
 
-    /// How much memory the nodes have now, in KiB.
+    /// The memory of the nodes, in KiB.
     pub fn memory(&self) -> Result<u64> {
         let of = |node: &Node| {
             let mut ps = Command::new("ps");
@@ -298,7 +298,7 @@ impl Cluster {
     }
 }
 
-/// What the example takes to find the API.
+/// The environment variables with which the example finds the API.
 fn environment(base_url: &str) -> Vec<(&'static str, String)> {
     let origin = base_url.strip_suffix("/api/v1").unwrap_or(base_url);
     vec![
@@ -319,7 +319,7 @@ pub enum Kept {
     Failed(Value),
 }
 
-/// What the workflow says of one camera.
+/// The workflow's result for one camera.
 #[derive(Debug, Deserialize)]
 pub struct CameraClip {
     pub serial: String,

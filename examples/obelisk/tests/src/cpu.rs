@@ -1,4 +1,4 @@
-//! How long processes have computed, by Linux's own count (proc(5)).
+//! The CPU time of processes on Linux (proc(5)).
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// What `proc(5)` counts in: `sysconf(_SC_CLK_TCK)`, which is 100 on all that Linux runs on today.
+/// The ticks per second of proc(5): `sysconf(_SC_CLK_TCK)`, which is 100 on all common systems.
 const TICKS_PER_SECOND: u32 = 100;
 
 /// Of the process `id`.

@@ -1,7 +1,7 @@
 //! Nodes of Obelisk on one PostgreSQL, with the store and the mock of the API that the example needs.
 //!
-//! `README.md` beside this package says what has to be installed. The variables `OBELISK`, `S3S_FS`, `MV_CLIP` and
-//! `POSTGRES` name programs, and the folder of PostgreSQL's programs, where they are not where they are looked for.
+//! The README of the example lists what has to be installed. If programs are not found, set `OBELISK`, `S3S_FS` and
+//! `MV_CLIP` to their paths, and `POSTGRES` to the folder of PostgreSQL's programs.
 
 #![forbid(unsafe_code)]
 

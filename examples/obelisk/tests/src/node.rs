@@ -12,10 +12,10 @@ use anyhow::{Context, Result, ensure};
 use crate::process::{self, Background};
 use crate::programs::root;
 
-/// For how long a node may take to be ready: it compiles the components first.
+/// The timeout for a node's start: it compiles the components first.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A node that is ready, at the latest until this value ends.
+/// A running node. It ends when this value is dropped.
 pub(crate) struct Node {
     program: PathBuf,
     address: String,
@@ -88,12 +88,12 @@ impl Node {
             .args(["execution", "submit", "--api-url"])
             .arg(format!("http://{}", self.address))
             .args([function, &arguments.to_string()])
-            // Its errors are shown to people, and not searched.
+            // Errors are only shown, not searched.
             .env("RUST_BACKTRACE", "0");
         command
     }
 
-    /// Ends the node as a power cut does.
+    /// Kills the node without warning (SIGKILL).
     pub(crate) fn kill(mut self) -> Result<()> {
         self.process.0.kill().context("cannot kill a node")?;
         self.process.0.wait().context("cannot wait for a node")?;
@@ -112,7 +112,7 @@ pub(crate) fn toml(path: &Path) -> String {
     serde_json::Value::from(path.display().to_string()).to_string()
 }
 
-/// A port that nothing listens on now.
+/// A free port.
 pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
     Ok(listener.local_addr()?.port())

@@ -1,4 +1,4 @@
-//! A PostgreSQL of its own.
+//! A PostgreSQL server for one test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,24 +10,24 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, Background};
 
-/// For how long the server may take to answer.
+/// The timeout for the server's start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// May do anything.
+/// The superuser.
 const SUPERUSER: &str = "postgres";
 /// The role that the example makes.
 const ROLE: &str = "obelisk";
-/// Opens nothing but the server that is started with it.
+/// Valid only for the server that is started with it.
 pub(crate) const PASSWORD: &str = "a-password-of-the-database";
 
-/// A server that listens on a socket in a folder of its own, at the latest until this value ends.
+/// A server that listens on a socket in its own folder. It ends when this value is dropped.
 pub(crate) struct Postgres {
     home: Home,
     process: Background,
 }
 
 impl Postgres {
-    /// Starts an empty server in `folder`, which must not be there yet.
+    /// Starts an empty server in `folder`, which must not exist yet.
     pub(crate) fn start(programs: &Path, folder: PathBuf) -> Result<Self> {
         fs::create_dir(&folder).context("cannot make a folder for PostgreSQL")?;
         let home = Home {
@@ -43,7 +43,7 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Ends the server in the middle of what it does, and starts it again: it finds its databases as after a crash.
+    /// Kills the server and starts it again, so that it recovers its databases.
     pub(crate) fn crash(&mut self) -> Result<()> {
         let id = self.id().to_string();
         process::read(Command::new("kill").args(["-QUIT", &id]))?;
@@ -68,7 +68,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// What PostgreSQL's programs, and the example, take to find the server.
+    /// The environment variables with which PostgreSQL's programs and the example find the server.
     pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
         [
             ("PGHOST", self.home.folder.display().to_string()),
@@ -84,7 +84,7 @@ impl Postgres {
         process::read(psql.arg("--file").arg(sql)).map(drop)
     }
 
-    /// What the server answers to `sql`: rows as lines, columns between `|`.
+    /// The result of `sql`: rows as lines, columns separated by `|`.
     pub(crate) fn ask(&self, database: &str, sql: &str) -> Result<String> {
         let mut psql = self.psql();
         process::read(psql.args(["--dbname", database, "--command", sql]))
@@ -98,7 +98,7 @@ impl Postgres {
         psql
     }
 
-    /// One number that the server answers to `sql`.
+    /// The number that `sql` returns.
     pub(crate) fn count(&self, database: &str, sql: &str) -> Result<u64> {
         let answer = self.ask(database, sql)?;
         answer
@@ -120,7 +120,7 @@ impl Postgres {
 }
 
 impl Drop for Postgres {
-    /// Lets the server clear up: it shares memory with its processes, which outlives them.
+    /// Shuts the server down cleanly, because its shared memory outlives its processes.
     fn drop(&mut self) {
         let id = self.id().to_string();
         // Both fail only for a server that has ended.
@@ -137,7 +137,7 @@ struct Home {
 }
 
 impl Home {
-    /// Makes what is to be served: nothing yet.
+    /// Creates an empty database cluster.
     fn set_up(&self) -> Result<()> {
         let password = self.folder.join("password");
         fs::write(&password, PASSWORD)?;
@@ -173,7 +173,7 @@ impl Home {
             let mut as_user = Command::new("setpriv");
             as_user
                 .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])
-                // What is asked for the end of the parent does not outlast a change of user.
+                // The parent-death signal does not survive a change of user.
                 .args(["--pdeathsig=INT", "--"])
                 .arg(program);
             as_user

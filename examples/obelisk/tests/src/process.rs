@@ -23,7 +23,7 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
 
 /// Starts `command`, and gives the first line of its standard output. Its standard error goes to the file `log`.
 ///
-/// Its standard input ends with this process, however that ends.
+/// Its standard input closes when this process ends, for whatever reason.
 pub(crate) fn start(command: &mut Command, log: &Path) -> Result<(Background, String)> {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let child = command.stderr(File::create(log)?).spawn();
@@ -34,7 +34,7 @@ pub(crate) fn start(command: &mut Command, log: &Path) -> Result<(Background, St
     Ok((process, line))
 }
 
-/// Starts `command`. All that it says goes to the file `log`. It ends with this process, however that ends (Linux).
+/// Starts `command` with its output in the file `log`. It ends with this process, for whatever reason (Linux).
 pub(crate) fn start_with_log(command: &Command, log: &Path) -> Result<Background> {
     let log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut setpriv = Command::new("setpriv");
@@ -59,7 +59,7 @@ pub(crate) fn start_with_log(command: &Command, log: &Path) -> Result<Background
     ))
 }
 
-/// A running program that ends, at the latest, with this value.
+/// A running program. It ends when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Background(pub(crate) Child);
 

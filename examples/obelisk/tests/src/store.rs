@@ -13,15 +13,15 @@ use sha2::{Digest as _, Sha256};
 use crate::node::free_port;
 use crate::process::{self, Background};
 
-/// For how long the store may take to listen.
+/// The timeout for the store's start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const BUCKET: &str = "footage";
 const KEY_ID: &str = "key-id-of-the-store";
-/// Signs for the store that is started with it.
+/// The credentials of the store that is started with it.
 pub(crate) const SECRET: &str = "secret-of-the-store";
 
-/// A store that keeps its objects in a folder, and listens at the latest until this value ends.
+/// A store that keeps its objects in a folder. It ends when this value is dropped.
 pub(crate) struct Store {
     program: PathBuf,
     folder: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Starts an empty store in `folder`, which must not be there yet.
+    /// Starts an empty store in `folder`, which must not exist yet.
     pub(crate) fn start(program: &Path, folder: PathBuf) -> Result<Self> {
         fs::create_dir_all(folder.join(BUCKET)).context("cannot make a folder for the store")?;
         let mut store = Self {
@@ -43,12 +43,12 @@ impl Store {
         Ok(store)
     }
 
-    /// Ends it until [`Store::run`].
+    /// Stops the store until [`Store::run`].
     pub(crate) fn stop(&mut self) {
         self.process = None;
     }
 
-    /// Has it listen.
+    /// Starts the store.
     pub(crate) fn run(&mut self) -> Result<()> {
         let mut command = Command::new(&self.program);
         command
@@ -71,7 +71,7 @@ impl Store {
         Ok(())
     }
 
-    /// What the example takes to find the store.
+    /// The environment variables with which the example finds the store.
     pub(crate) fn environment(&self) -> [(&'static str, String); 5] {
         [
             ("S3_ENDPOINT", format!("http://127.0.0.1:{}", self.port)),
@@ -82,7 +82,7 @@ impl Store {
         ]
     }
 
-    /// The SHA-256 of what is stored as `object`.
+    /// The SHA-256 of the stored object.
     pub(crate) fn sha256(&self, object: &str) -> Result<String> {
         let content = fs::read(self.folder.join(BUCKET).join(object))
             .with_context(|| format!("{object} is not in the store"))?;

@@ -1,4 +1,4 @@
-//! What ends in the middle of the work: one of two nodes, PostgreSQL, the store.
+//! Kills one of two nodes, then PostgreSQL, and stops the store, each in the middle of the work.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -7,19 +7,19 @@ use anyhow::{Result, bail, ensure};
 
 use obelisk_tests::cluster::{Api, CAMERAS, CameraClip, Cluster, Kept, Outcome, Request, alert};
 
-/// How many motion alerts two nodes are given, with three cameras each.
+/// The number of motion alerts for two nodes, with three cameras each.
 const ALERTS: u64 = 200;
 
-/// After so many of them a node is killed.
+/// The number of alerts after which a node is killed.
 const KILL_AFTER: u64 = 60;
 
-/// How many further alerts the other node is given.
+/// The number of further alerts for the other node.
 const FURTHER: u64 = 40;
 
-/// After so many of these PostgreSQL crashes.
+/// The number of further alerts after which PostgreSQL crashes.
 const CRASH_AFTER: u64 = 10;
 
-/// For how long all of them may take: at eight clips a second, and what was cut off a minute later.
+/// The timeout for all of them: at eight clips a second, and interrupted clips a minute later.
 const PATIENCE: Duration = Duration::from_secs(400);
 
 #[test]
@@ -55,7 +55,7 @@ fn kill_a_node(cluster: &mut Cluster) -> Result<()> {
     let cut_off = cluster.executions("save-clip", "<>")?;
     ensure!(
         cut_off > 0,
-        "the node that was killed had no clip under way"
+        "the node that was killed had no clip in progress"
     );
     let requests = cluster.requests()?;
     let refused = refused(&requests);
@@ -66,12 +66,15 @@ fn kill_a_node(cluster: &mut Cluster) -> Result<()> {
         requests.len(),
         most_in_a_second(&requests),
     );
-    // A request that is cut off before its reply is not in the mock's log.
+    // A request without a response is not in the mock's log.
     ensure!(
         (saved..=saved + cut_off).contains(&(requests.len() as u64)),
-        "Meraki was asked more or less often than there are clips"
+        "the number of requests to Meraki differs from the number of clips"
     );
-    ensure!(refused == 0, "the organisation's limit is not kept");
+    ensure!(
+        refused == 0,
+        "{refused} requests exceeded the organisation's limit"
+    );
     Ok(())
 }
 
@@ -84,14 +87,14 @@ fn crash_postgres(cluster: &mut Cluster) -> Result<()> {
     ensure!(left > 0, "all had finished before the crash");
     eprintln!("    {left} of {FURTHER} further executions are left: PostgreSQL crashes");
     cluster.crash_postgres()?;
-    // Obelisk 0.38.3 does not come back once its connections are gone: it computes for ever, and answers nobody.
+    // Obelisk 0.38.3 does not recover when its connections are lost: it computes forever and answers no request.
     cluster.kill_the_first()?;
     cluster.add_node()?;
     cluster.wait(all, PATIENCE)?;
     let took = start.elapsed();
 
     let saved = all_are_kept(cluster, all)?;
-    // All whose turn came in the meantime were asked for at once.
+    // All clips whose turn came in the meantime were requested at once.
     let refused = refused(&cluster.requests()?) - before;
     eprintln!(
         "    {FURTHER} of {FURTHER} further executions finished once, {saved} clips are kept in all, in {} s; {refused} \
@@ -109,7 +112,7 @@ fn stop_the_store(cluster: &mut Cluster) -> Result<()> {
     let before = given_up(cluster)?;
     cluster.submit(all - 1..all)?;
     cluster.wait_for(before + clips, given_up, PATIENCE)?;
-    eprintln!("    the component has given up {clips} clips: the store is back");
+    eprintln!("    the component has given up on {clips} clips: starting the store again");
     cluster.start_store()?;
     cluster.wait(all, PATIENCE)?;
     let took = start.elapsed();
@@ -121,8 +124,8 @@ fn stop_the_store(cluster: &mut Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Each of so many executions ended once, with a clip of each camera, which was saved once and is in the store under a
-/// name of its own. Gives how many clips that are.
+/// Checks that each execution ended once, with a clip of each camera, and that each clip was saved once and is in the
+/// store under its own name. Returns the number of clips.
 fn all_are_kept(cluster: &Cluster, alerts: u64) -> Result<u64> {
     let (executions, mut objects) = (cluster.results()?, BTreeSet::new());
     let ends = executions.len() as u64;

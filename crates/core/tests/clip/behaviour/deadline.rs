@@ -48,7 +48,7 @@ fn leaves_no_time_for_a_redirect() {
     assert!(
         failure
             .message
-            .contains("left no time to ask api.meraki.com"),
+            .contains("left no time for a request to api.meraki.com"),
         "{failure}"
     );
 }

@@ -37,10 +37,10 @@ pub fn requests(
 ) -> RuleResult {
     let attempts: Vec<&Seen> = seen.iter().filter(|seen| !seen.redirected).collect();
     for pair in attempts.windows(2) {
-        let gap = pair[1].sent - pair[0].sent;
+        let interval = pair[1].sent - pair[0].sent;
         rule!(
-            gap >= settings.min_interval,
-            "pace: {gap:?} between two attempts"
+            interval >= settings.min_interval,
+            "pace: {interval:?} between two attempts"
         );
     }
     for (place, one) in seen.iter().enumerate() {

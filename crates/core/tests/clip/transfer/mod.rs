@@ -105,7 +105,7 @@ fn the_deadline_also_covers_the_time_before_the_transfer() {
     assert!(
         failure
             .message
-            .contains("on its way from spn49.meraki.com to b.example"),
+            .contains("the transfer from spn49.meraki.com to b.example"),
         "{}",
         failure.message
     );
@@ -248,7 +248,7 @@ fn the_message_never_contains_the_key_from_a_host_name() {
     let call = Simulation::new().run([redirect(&format!("https://{KEY}.example/x")), head(410)]);
     let message = &call.transient(FailureKind::Unavailable).message;
     assert!(
-        message.starts_with("(API key).example does not give the clip"),
+        message.starts_with("(API key).example did not send the clip"),
         "{message}"
     );
 }

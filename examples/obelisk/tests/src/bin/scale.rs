@@ -1,4 +1,4 @@
-//! Measures what nodes carry, and prints the table of docs/SCALE.md.
+//! Measures the throughput of nodes, and prints the table of docs/SCALE.md.
 
 use std::fmt;
 use std::thread;
@@ -8,13 +8,13 @@ use anyhow::Result;
 
 use obelisk_tests::cluster::{Api, CAMERAS, Cluster};
 
-/// For how long the alerts of one case may take.
+/// The timeout for the alerts of one case.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// For how long they are then left alone, to see what waiting costs.
+/// How long the idle load is measured after that.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// What is tried: so many nodes, motion alerts, and times the mock's own clip, of 56 KB, in one.
+/// The cases: the number of nodes, the number of motion alerts, and the size of a clip in clips of the mock (56 KB).
 const CASES: [Case; 3] = [
     Case {
         nodes: 1,
@@ -40,7 +40,7 @@ struct Case {
     times: usize,
 }
 
-/// What the nodes of one case made of its alerts, with no limit but their own.
+/// The results of one case.
 #[derive(Debug)]
 struct Row {
     nodes: u64,
@@ -48,11 +48,11 @@ struct Row {
     /// The size of a clip.
     size: u64,
     took: Duration,
-    /// Of the nodes and of PostgreSQL.
+    /// The CPU time of the nodes and of PostgreSQL.
     cpu: (Duration, Duration),
-    /// Of all of them while they were idle.
+    /// The CPU time of all of them while idle.
     idle: Duration,
-    /// Of a node at the end, in KiB.
+    /// The memory of a node at the end, in KiB.
     memory: u64,
     transactions: u64,
     /// By how much the database has grown.
