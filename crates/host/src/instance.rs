@@ -124,6 +124,14 @@ impl Instance {
         found.map_err(trap)
     }
 
+    /// Calls an export that gives bytes, for tests that look into a guest. `None` if there is none, or it traps.
+    pub async fn call_for_bytes(&mut self, export: &str) -> Option<Vec<u8>> {
+        let found = self.instance.get_func(&mut self.store, export)?;
+        let function = found.typed::<(), (Vec<u8>,)>(&self.store).ok()?;
+        let (bytes,) = function.call_async(&mut self.store, ()).await.ok()?;
+        Some(bytes)
+    }
+
     /// The largest size of the guest's memory so far, in bytes.
     pub fn peak_memory(&self) -> usize {
         self.bounds.peak_memory()

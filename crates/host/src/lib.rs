@@ -96,8 +96,6 @@ mod http_limits;
 mod instance;
 mod limits;
 mod media;
-#[cfg(test)]
-mod memory_tests;
 mod metrics;
 #[doc(hidden)]
 pub mod outbound;

@@ -31,6 +31,7 @@ mod limits;
 mod load;
 mod matrix;
 mod media;
+mod memory;
 mod mock;
 mod observability;
 mod outbound;

@@ -1,24 +1,17 @@
 //! Whether the API key is in a guest's memory.
 
-#![expect(
-    clippy::disallowed_macros,
-    reason = "tests print for developers, through the test harness"
-)]
-
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{MockConfig, MockMeraki};
 
-use self::component::{built, up_to_date};
-use crate::{ApiKey, ClipHost, KeyMode, Limits, Policy, Settings};
+use mv_clip_host::{ApiKey, ClipHost, KeyMode, Limits, Policy, Settings};
 
-#[path = "../../../host-test/tests/component/mod.rs"]
-mod component;
+use crate::support::component_file;
 
 const KEY: &str = "5ec2e70b9f41d7a3c877e1";
 
 /// The component, with one more export: `dump`, all of its memory.
 fn dumping() -> Vec<u8> {
-    let component = std::fs::read(up_to_date(built()).unwrap()).unwrap();
+    let component = std::fs::read(component_file()).unwrap();
     let text = wasmprinter::print_bytes(component).unwrap();
     let (text, _) = text.rsplit_once(')').unwrap();
     let dump = r#"
@@ -63,11 +56,7 @@ async fn after_a_call(mode: Option<KeyMode>) -> Vec<u8> {
         .map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true));
     let url = instance.get_clip("Q2MV-MOCK-0001", &start, &end).await;
     let url = url.unwrap();
-    let dump = instance
-        .instance
-        .get_typed_func::<(), (Vec<u8>,)>(&mut instance.store, "dump")
-        .unwrap();
-    let (memory,) = dump.call_async(&mut instance.store, ()).await.unwrap();
+    let memory = instance.call_for_bytes("dump").await.unwrap();
     assert!(
         holds(&memory, url.expose()),
         "this is not what the guest worked with"
