@@ -63,7 +63,7 @@ async fn the_url_serves_a_clip() {
 }
 
 #[tokio::test]
-async fn the_record_says_what_was_asked_for() {
+async fn the_record_contains_the_request() {
     let world = World::with(MockConfig {
         success: StatusCode::ACCEPTED,
         ..MockConfig::default()
@@ -260,7 +260,7 @@ mod retries {
     }
 
     #[tokio::test]
-    async fn that_would_miss_the_deadline_are_left_to_the_caller() {
+    async fn that_would_miss_the_deadline_end_the_call() {
         let _time = Simulated::time();
         let world = World::new().await;
         world.mock.script([retry_after(429, "600")]);
@@ -270,7 +270,7 @@ mod retries {
     }
 
     #[tokio::test]
-    async fn get_through_a_limit_that_others_use_up() {
+    async fn succeed_under_a_limit_that_others_exhaust() {
         let _time = Simulated::time();
         let one = std::num::NonZeroU32::MIN;
         let limit = RateLimit {
@@ -355,7 +355,7 @@ mod redirects {
 }
 
 #[tokio::test]
-async fn calls_run_side_by_side() {
+async fn calls_run_concurrently() {
     let _time = Simulated::time();
     const CALLS: usize = 20;
     let config = MockConfig {
@@ -378,7 +378,7 @@ async fn calls_run_side_by_side() {
 }
 
 #[tokio::test]
-async fn the_host_stops_a_guest_that_outlasts_its_wall_time() {
+async fn the_host_stops_a_guest_that_exceeds_its_wall_time() {
     let _time = Simulated::time();
     let world = World::new().await.set("MV_CLIP_LAG_SECONDS", "3600");
     let world = world.set("MV_CLIP_DEADLINE_SECONDS", "86400");

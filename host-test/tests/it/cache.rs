@@ -45,7 +45,7 @@ fn a_component_is_compiled_once_for_each_engine() {
 }
 
 #[test]
-fn what_is_damaged_is_compiled_anew() {
+fn a_damaged_entry_is_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
     let cache = CodeCache::at(folder.path()).unwrap();
     load(&cache, Limits::default());
@@ -59,7 +59,7 @@ fn what_is_damaged_is_compiled_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_processes_fill_it_at_once() {
+async fn many_processes_can_fill_the_cache_at_once() {
     let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
     let window = footage(SERIAL);
     let get = |folder: &Path| {

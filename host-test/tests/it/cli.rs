@@ -56,7 +56,7 @@ fn error(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn get_prints_the_url_alone() {
+async fn get_prints_only_the_url() {
     let world = World::new().await;
     let output = get(&world, SERIAL, &[]).await;
     assert_eq!(
@@ -156,7 +156,7 @@ async fn save_prints_what_is_stored() {
 }
 
 #[tokio::test]
-async fn save_tells_why_it_did_not() {
+async fn save_reports_why_it_failed() {
     let world = World::new().await;
     let bucket = Bucket::new([Act::Answer(forbidden())]).await;
     let refused = save_command(&world, &bucket.url(), &["--json"]).output();
@@ -205,7 +205,7 @@ async fn a_transient_error_exits_with_75() {
 }
 
 #[tokio::test]
-async fn logs_hold_neither_key_nor_url() {
+async fn logs_contain_no_key_or_url() {
     let world = World::new().await;
     let output = get(&world, SERIAL, &["-vv"]).await;
     let log = error(&output);
@@ -238,7 +238,7 @@ async fn a_log_says_what_is_done() {
 }
 
 #[tokio::test]
-async fn a_missing_component_is_named_by_its_whole_path() {
+async fn a_missing_component_is_named_with_its_full_path() {
     let world = World::new().await;
     let whole = std::env::current_dir().unwrap().join("none.wasm");
     let expected = format!("cannot read the component {}", whole.display());
@@ -255,7 +255,7 @@ async fn a_missing_component_is_named_by_its_whole_path() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_a_variable_of_the_guests_must_be_utf_8() {
+async fn only_guest_variables_must_be_utf_8() {
     use std::os::unix::ffi::OsStrExt;
     let world = World::new().await;
     let broken = std::ffi::OsStr::from_bytes(b"5ec2e7\xff");
@@ -298,7 +298,7 @@ async fn inspect_prints_what_the_component_is() {
 }
 
 #[tokio::test]
-async fn the_demo_goes_all_the_way() {
+async fn the_demo_completes() {
     let world = World::new()
         .await
         .unset("MERAKI_DASHBOARD_API_KEY")

@@ -54,7 +54,7 @@ fn listed(interfaces: &Interfaces) -> String {
 }
 
 #[test]
-fn imports_are_these_and_no_others() {
+fn the_imports_are_exactly_these() {
     let imports = inspect(&component_file()).unwrap().imports;
     assert_eq!(
         listed(&imports),
@@ -88,7 +88,7 @@ wasi:random/random: get-random-u64
 
 /// It sends no body.
 #[test]
-fn clips_alone_import_these_and_no_others() {
+fn the_imports_of_clips_only_are_exactly_these() {
     let imports = inspect(&clips_only_file()).unwrap().imports;
     assert_eq!(
         listed(&imports),
@@ -148,7 +148,7 @@ fn the_files_are_small() {
 }
 
 #[test]
-fn the_files_say_what_they_are() {
+fn the_files_contain_their_metadata() {
     let expected = [
         ("name", "mv-clip"),
         ("version", env!("CARGO_PKG_VERSION")),
@@ -171,7 +171,7 @@ fn the_files_say_what_they_are() {
 }
 
 #[test]
-fn other_files_are_refused_by_name() {
+fn other_files_are_rejected_by_name() {
     for bytes in [&b""[..], b"#!/bin/sh", b"\0asm\x01\0\0\0"] {
         let load = try_load(bytes, Policy::default(), Limits::default());
         let Err(error @ LoadError::Component(_)) = load.map(drop) else {

@@ -78,7 +78,7 @@ async fn a_byte_a_second() {
 }
 
 #[tokio::test]
-async fn a_drip_that_keeps_every_timeout_but_the_deadline() {
+async fn a_drip_within_every_timeout_except_the_deadline() {
     let _time = Simulated::time();
     let world = world().await.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600");
     world.mock.script([WireFault::Drip {
@@ -130,7 +130,7 @@ async fn bytes_that_are_not_http() {
 }
 
 #[tokio::test]
-async fn fifty_megabytes_leave_the_guest_small() {
+async fn fifty_megabytes_do_not_grow_the_guest() {
     for announced in [true, false] {
         let world = world().await.set("MV_CLIP_MAX_ATTEMPTS", "1");
         world.mock.script([WireFault::LargeBody {
@@ -145,7 +145,7 @@ async fn fifty_megabytes_leave_the_guest_small() {
 }
 
 #[tokio::test]
-async fn a_body_in_tiny_chunks_leaves_the_guest_small() {
+async fn a_body_in_tiny_chunks_does_not_grow_the_guest() {
     let world = with_long_timeouts(world().await);
     let bytes = 1 << 16;
     world.mock.script([WireFault::TinyChunks { bytes }]);
@@ -191,7 +191,7 @@ async fn a_port_that_nobody_listens_on() {
 }
 
 #[tokio::test]
-async fn a_tls_handshake_that_never_comes() {
+async fn a_tls_handshake_that_stalls() {
     let _time = Simulated::time();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("https://{}", listener.local_addr().unwrap());
@@ -231,7 +231,7 @@ async fn leading_to(addresses: &[&str]) -> World {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_nowhere() {
+async fn a_name_that_does_not_resolve() {
     let _time = Simulated::time();
     let failure = transient(in_time(&leading_to(&[]).await).await, ConnectionFailed);
     assert!(
@@ -242,7 +242,7 @@ async fn a_name_that_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_into_a_private_network() {
+async fn a_name_that_resolves_to_a_private_address() {
     let _time = Simulated::time();
     for address in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"] {
         let world = leading_to(&[address]).await;

@@ -31,7 +31,7 @@ fn api_requests(world: &World) -> Vec<RecordedRequest> {
 }
 
 #[tokio::test]
-async fn the_key_arrives_whoever_holds_it() {
+async fn the_key_is_sent_in_each_mode() {
     let plain = World::new().await;
     plain.get().await.unwrap();
     assert_eq!(api_requests(&plain)[0].authorization, Authorization::Right);
@@ -48,7 +48,7 @@ async fn the_key_arrives_whoever_holds_it() {
 
 /// The mock refuses a key at the URL of a clip, though that is on the host of its API.
 #[tokio::test]
-async fn clips_and_destinations_get_no_key() {
+async fn media_hosts_and_destinations_get_no_key() {
     for mode in MODES {
         let bucket = Bucket::new([]).await;
         let world = World::new().await.also(&bucket.origin()).unset(KEY);
@@ -70,7 +70,7 @@ async fn clips_and_destinations_get_no_key() {
 }
 
 #[tokio::test]
-async fn the_key_follows_a_redirect_within_the_api_and_no_other() {
+async fn the_key_follows_redirects_only_within_the_api() {
     for mode in MODES {
         let config = MockConfig {
             redirect: Some(Redirect::SamePort),
@@ -142,7 +142,7 @@ async fn in_injection_mode_a_guest_that_sets_authorization_is_denied() {
 }
 
 #[tokio::test]
-async fn in_placeholder_mode_a_guest_that_takes_its_token_elsewhere_is_denied() {
+async fn in_placeholder_mode_a_guest_that_sends_its_token_elsewhere_is_denied() {
     let (api, _) = recording().await;
     let (other, mut heads) = recording().await;
     let host = hostile(KeyMode::Placeholder, &api.origin(), &[other.origin()]).await;
@@ -162,7 +162,7 @@ async fn in_placeholder_mode_a_guest_that_takes_its_token_elsewhere_is_denied() 
 }
 
 #[tokio::test]
-async fn requests_with_a_kept_key_keep_the_pace() {
+async fn requests_with_a_key_held_by_the_host_are_rate_limited() {
     let _time = Simulated::time();
     for mode in MODES {
         let world = World::new().await.unset(KEY);
@@ -189,7 +189,7 @@ async fn requests_with_a_kept_key_keep_the_pace() {
 
 /// The component takes out a key that it knows: here it knows none.
 #[tokio::test]
-async fn a_server_that_repeats_the_key_does_not_tell_the_guest() {
+async fn a_key_echoed_by_a_server_does_not_reach_the_guest() {
     for mode in MODES {
         let world = World::new().await.unset(KEY);
         let host = keeping(&world, mode);

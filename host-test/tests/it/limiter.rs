@@ -74,7 +74,7 @@ fn assert_default_pace(arrivals: &[Duration]) {
 }
 
 #[tokio::test]
-async fn a_hundred_calls_at_once_meet_no_limit() {
+async fn a_hundred_concurrent_calls_get_no_429() {
     let _time = Simulated::time();
     let world = World::new().await;
     let host = world.limited(&RateLimiter::new(RateLimit::default()));
@@ -85,7 +85,7 @@ async fn a_hundred_calls_at_once_meet_no_limit() {
 
 /// What the other tests here would look like if nothing waited.
 #[tokio::test]
-async fn without_a_limiter_calls_use_up_each_others_limit() {
+async fn without_a_limiter_calls_exhaust_the_shared_limit() {
     let _time = Simulated::time();
     let world = World::new().await.set("MV_CLIP_MAX_ATTEMPTS", "1");
     let results = all(&world, vec![world.host.clone(); 60]).await;
@@ -97,7 +97,7 @@ async fn without_a_limiter_calls_use_up_each_others_limit() {
 }
 
 #[tokio::test]
-async fn hosts_that_share_a_limiter_keep_to_one_limit() {
+async fn hosts_with_a_shared_limiter_keep_one_limit() {
     let _time = Simulated::time();
     let world = World::new().await;
     let limiter = RateLimiter::new(RateLimit::default());
@@ -109,7 +109,7 @@ async fn hosts_that_share_a_limiter_keep_to_one_limit() {
 
 /// A call that asks faster than it may takes turns with the others all the same, and does not go first.
 #[tokio::test]
-async fn a_call_of_many_requests_does_not_hold_up_another() {
+async fn a_call_with_many_requests_does_not_starve_another() {
     let _time = Simulated::time();
     let other = "Q2MV-MOCK-0002";
     let config = MockConfig {
@@ -146,7 +146,7 @@ async fn a_call_of_many_requests_does_not_hold_up_another() {
 }
 
 #[tokio::test]
-async fn organisations_do_not_slow_each_other() {
+async fn organisations_do_not_slow_each_other_down() {
     let _time = Simulated::time();
     let (one, other) = (World::new().await, World::new().await);
     let limited = |world: &World| vec![world.limited(&RateLimiter::new(RateLimit::default())); 30];
@@ -158,7 +158,7 @@ async fn organisations_do_not_slow_each_other() {
 }
 
 #[tokio::test]
-async fn a_call_that_ends_before_its_turn_uses_up_nothing() {
+async fn a_cancelled_call_does_not_count() {
     let _time = Simulated::time();
     let world = World::new().await;
     let host = world.limited(&one_a_second());
@@ -182,7 +182,7 @@ async fn a_call_that_ends_before_its_turn_uses_up_nothing() {
 }
 
 #[tokio::test]
-async fn media_and_destinations_do_not_wait() {
+async fn media_and_destinations_are_not_rate_limited() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = World::new().await.also(&bucket.origin());

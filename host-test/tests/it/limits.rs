@@ -84,7 +84,7 @@ fn limit(error: CallError) -> (Limit, String) {
 }
 
 #[tokio::test]
-async fn an_instance_that_trapped_is_spent_and_the_host_is_not() {
+async fn an_instance_is_unusable_after_a_trap_but_the_host_is_not() {
     let host = host(&guest::obedient(), Limits::default());
     let mut instance = host.instance(&Settings::default()).await.unwrap();
     for order in ["trap", "answer"] {
@@ -95,13 +95,13 @@ async fn an_instance_that_trapped_is_spent_and_the_host_is_not() {
 }
 
 #[test]
-fn debug_says_what_a_host_allows() {
+fn debug_shows_the_limits_of_a_host() {
     let printed = format!("{:?}", host(&guest::obedient(), Limits::default()));
     assert!(printed.contains("concurrent_calls: 100"), "{printed}");
 }
 
 #[test]
-fn each_limit_ends_the_call_that_goes_beyond_it_and_says_which() {
+fn each_limit_stops_the_call_that_exceeds_it_and_is_named() {
     let headers = (
         Limit::HeaderBytes(16 << 10),
         "16384 bytes of header fields, method or authority (Limits::header_bytes)",
@@ -144,7 +144,7 @@ fn each_limit_ends_the_call_that_goes_beyond_it_and_says_which() {
 }
 
 #[test]
-fn a_guest_that_recurses_for_ever_overflows_its_own_stack() {
+fn a_guest_with_endless_recursion_overflows_its_own_stack() {
     watched(2, async {
         let host = host(&guest::obedient(), Limits::default());
         let error = hostile(&host, "endless", "").await;

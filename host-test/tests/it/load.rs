@@ -28,7 +28,7 @@ const MINUTES: &str = "MV_CLIP_LOAD_MINUTES";
 const FEW_MINUTES: u64 = 2;
 const HOUR: u64 = 60;
 
-const NAME: &str = "load::every_call_is_answered_once_and_nothing_is_left_behind";
+const NAME: &str = "load::every_call_gets_one_answer_and_leaks_nothing";
 
 /// What calls under way have in the middle of the day: too short for those that meet a silent server.
 const GRACE: Duration = Duration::from_millis(500);
@@ -56,7 +56,7 @@ const A_BUSY_MOMENT: f64 = 12_288.0;
 
 /// In a process of its own, so that what the tests beside it hold does not count.
 #[tokio::test]
-async fn every_call_is_answered_once_and_nothing_is_left_behind() {
+async fn every_call_gets_one_answer_and_leaks_nothing() {
     let most = Duration::from_secs(60 * minutes()) / FACTOR + FAR_TOO_LONG;
     if in_own_process(NAME, most).await {
         let _time = Simulated::time();

@@ -23,7 +23,7 @@ fn call_of(line: &str) -> Option<&str> {
 
 /// On one thread, so that all of it is logged to the subscriber of this test.
 #[tokio::test(flavor = "current_thread")]
-async fn two_calls_side_by_side_are_told_apart_in_a_log() {
+async fn concurrent_calls_are_distinct_in_a_log() {
     let _time = Simulated::time();
     let world = World::with(MockConfig {
         cameras: SERIALS.map(Camera::new).into(),

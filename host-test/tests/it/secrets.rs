@@ -167,7 +167,7 @@ async fn are_in_no_log_where_the_host_keeps_the_key() {
 
 /// What the client, TLS and HTTP/2 say of a request.
 #[tokio::test(flavor = "current_thread")]
-async fn are_in_no_log_of_what_is_below() {
+async fn are_in_no_log_of_the_libraries() {
     let (key, token) = ("5ec2e7-0f-s0mebody", "t0ken-0f-a-clip");
     let certified = tls::certificate("127.0.0.1");
     let root = tls::file("secrets", &certified.cert.pem());

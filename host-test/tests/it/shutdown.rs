@@ -37,7 +37,7 @@ async fn world(config: MockConfig) -> World {
 }
 
 #[tokio::test]
-async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_their_policy() {
+async fn a_running_call_finishes_and_later_calls_are_rejected_for_any_policy() {
     let _time = Simulated::time();
     let config = MockConfig {
         latency: Duration::from_secs(1),
@@ -67,7 +67,7 @@ async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_
 }
 
 #[tokio::test]
-async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
+async fn a_transfer_past_the_grace_period_is_cancelled_and_not_stored() {
     let _time = Simulated::time();
     let slowly = Act::StoreSlowly(Duration::from_millis(20));
     let bucket = Bucket::new([slowly]).await;
@@ -108,7 +108,7 @@ async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
 /// On one thread, so that the guest computes in the way of everything else, and with time stopped, so that it has all
 /// the time that it needs.
 #[test]
-fn calls_that_run_or_wait_or_never_start_are_all_answered() {
+fn running_waiting_and_unstarted_calls_all_get_an_answer() {
     let grace = Duration::from_millis(200);
     watched(1, async move {
         let _time = Stopped::now();
@@ -148,7 +148,7 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
 
 /// The other tests of shut-downs have one thread, for their simulated time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn calls_on_many_threads_have_one_answer_each() {
+async fn calls_on_many_threads_get_one_answer_each() {
     const CALLS: usize = 100;
     let world = world(MockConfig {
         rate_limit: None,
@@ -181,7 +181,7 @@ async fn calls_on_many_threads_have_one_answer_each() {
 
 /// Nothing is under way in a socket, so tokio's own simulation does.
 #[tokio::test(start_paused = true)]
-async fn an_instance_is_under_way_until_it_is_dropped_and_not_waited_for_for_ever() {
+async fn an_instance_counts_as_running_until_dropped_and_shutdown_does_not_wait_forever() {
     let limits = Limits::default();
     let host = try_load(&guest::obedient(), Policy::default(), limits).unwrap();
     let mut instance = host.instance(&Settings::default()).await.unwrap();

@@ -46,12 +46,12 @@ fn checked(folder: &TempDir) -> Result<(), String> {
 }
 
 #[test]
-fn a_component_as_new_as_its_sources_is_tested() {
+fn a_component_as_new_as_its_sources_is_accepted() {
     assert_eq!(checked(&workspace()), Ok(()));
 }
 
 #[test]
-fn a_component_that_is_older_than_a_source_is_not_and_the_source_is_named() {
+fn a_component_older_than_a_source_is_rejected_with_the_source() {
     for source in SOURCES {
         let folder = workspace();
         let source = folder.path().join(source);
@@ -63,7 +63,7 @@ fn a_component_that_is_older_than_a_source_is_not_and_the_source_is_named() {
 }
 
 #[test]
-fn a_component_or_a_list_or_a_source_that_is_gone_is_named() {
+fn a_missing_component_list_or_source_is_named() {
     for name in [
         "component.wasm",
         "component.d",

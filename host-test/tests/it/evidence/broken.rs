@@ -18,7 +18,7 @@ fn left(request: &ClipRequest, bytes: &[u8]) -> TempDir {
 }
 
 #[tokio::test]
-async fn a_download_that_is_cut_is_taken_up_where_it_ended() {
+async fn an_interrupted_download_resumes() {
     let (world, folder) = (World::new().await, folder());
     world.mock.script_media([WireFault::Close(Point::InBody)]);
     let request = window();
@@ -29,7 +29,7 @@ async fn a_download_that_is_cut_is_taken_up_where_it_ended() {
 }
 
 #[tokio::test]
-async fn what_a_broken_off_run_left_is_continued() {
+async fn a_partial_clip_of_an_earlier_run_is_resumed() {
     // Not a whole number of packets, more than the overlap, all of it.
     for length in [20_000, 188 * 290, CLIP.len()] {
         let (world, request) = (World::new().await, window());
@@ -41,7 +41,7 @@ async fn what_a_broken_off_run_left_is_continued() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_another_clip_is_dropped() {
+async fn a_partial_file_of_another_clip_is_discarded() {
     let mut packets: Vec<&[u8]> = CLIP[..188 * 100].chunks(188).collect();
     packets.reverse();
     let (world, request) = (World::new().await, window());
@@ -52,7 +52,7 @@ async fn what_is_left_of_another_clip_is_dropped() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_longer_clip_is_dropped() {
+async fn a_partial_file_of_a_longer_clip_is_discarded() {
     let (world, request) = (World::new().await, window());
     let folder = left(&request, &[CLIP, CLIP, CLIP].concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
@@ -61,7 +61,7 @@ async fn what_is_left_of_a_longer_clip_is_dropped() {
 }
 
 #[tokio::test]
-async fn what_is_left_and_is_no_clip_is_dropped() {
+async fn an_invalid_partial_file_is_discarded() {
     let (world, request) = (World::new().await, window());
     let folder = left(&request, b"<html>502 Bad Gateway</html>");
     save(&world, &folder, std::slice::from_ref(&request)).await;
@@ -70,7 +70,7 @@ async fn what_is_left_and_is_no_clip_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_server_without_ranges_starts_again() {
+async fn without_range_support_the_download_restarts() {
     let (world, folder) = (World::new().await, folder());
     world.mock.script_media([
         WireFault::Close(Point::InBody).into(),
@@ -84,7 +84,7 @@ async fn a_server_without_ranges_starts_again() {
 
 /// RFC 9110, section 15.3.7: a server may send less than was asked for.
 #[tokio::test]
-async fn a_part_that_ends_early_is_not_taken_for_the_rest() {
+async fn a_short_partial_response_is_not_the_whole_rest() {
     let (world, request) = (World::new().await, window());
     let folder = left(&request, &CLIP[..188 * 100]);
     let end = 188 * 200;
@@ -100,7 +100,7 @@ async fn a_part_that_ends_early_is_not_taken_for_the_rest() {
 }
 
 #[tokio::test]
-async fn a_clip_that_is_not_there_yet_is_waited_for() {
+async fn a_clip_that_is_not_available_yet_is_retried() {
     let config = MockConfig {
         media_not_ready: 2,
         ..MockConfig::default()
@@ -113,7 +113,7 @@ async fn a_clip_that_is_not_there_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_url_that_works_no_more_is_asked_for_again() {
+async fn an_expired_url_is_requested_again() {
     let (world, folder) = (World::new().await, folder());
     world
         .mock
@@ -128,7 +128,7 @@ async fn a_url_that_works_no_more_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn what_is_no_clip_is_never_kept() {
+async fn an_invalid_clip_is_never_saved() {
     let (world, folder) = (World::new().await, folder());
     let page = || Scripted::from(Response::new("<html>Please sign in</html>"));
     world
@@ -148,7 +148,7 @@ async fn what_is_no_clip_is_never_kept() {
 }
 
 #[tokio::test]
-async fn a_clip_that_ends_within_a_packet_is_fetched_again() {
+async fn a_clip_that_ends_inside_a_packet_is_fetched_again() {
     let (world, folder) = (World::new().await, folder());
     world
         .mock
@@ -160,7 +160,7 @@ async fn a_clip_that_ends_within_a_packet_is_fetched_again() {
 }
 
 #[tokio::test]
-async fn the_words_about_a_broken_connection_hold_no_url() {
+async fn a_connection_error_contains_no_url() {
     let (world, folder) = (World::new().await, folder());
     let cut = || WireFault::Close(Point::InHeaders);
     world

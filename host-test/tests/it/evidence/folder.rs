@@ -28,7 +28,7 @@ async fn a_flipped_bit_is_found() {
 }
 
 #[tokio::test]
-async fn a_file_cut_short_is_found() {
+async fn a_truncated_file_is_found() {
     let found = found(|folder, name| {
         std::fs::write(folder.path().join(name), &CLIP[..188]).unwrap();
     });
@@ -66,7 +66,7 @@ async fn a_link_in_place_of_a_file_is_found() {
 }
 
 #[tokio::test]
-async fn files_that_were_added_or_are_unfinished_are_found() {
+async fn added_and_partial_files_are_found() {
     let found = found(|folder, _| {
         for name in ["a.ts.part", "b.ts"] {
             std::fs::write(folder.path().join(name), "").unwrap();

@@ -8,7 +8,7 @@ use super::{assert_whole, folder, manifest, media_statuses, name, names, save, w
 use crate::support::World;
 
 #[tokio::test]
-async fn clips_are_whole_and_listed() {
+async fn clips_are_complete_and_listed() {
     let (world, folder) = (World::new().await, folder());
     let request = window();
     let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
@@ -58,7 +58,7 @@ async fn neither_key_nor_url_is_written_and_the_key_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_second_run_fetches_nothing_again() {
+async fn a_second_run_downloads_nothing() {
     let (world, folder) = (World::new().await, folder());
     let requests = [window(), window_of("Q2MV-MOCK-0001", 1)];
     let first = save(&world, &folder, &requests).await;
@@ -80,7 +80,7 @@ async fn a_damaged_file_is_fetched_again() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_there_outlives_a_later_failure() {
+async fn a_saved_file_survives_a_later_failure() {
     let (world, folder) = (World::new().await, folder());
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
@@ -96,7 +96,7 @@ async fn a_file_that_is_there_outlives_a_later_failure() {
 }
 
 #[tokio::test]
-async fn a_failure_is_listed_until_it_is_mended_and_leaves_the_others_alone() {
+async fn a_failure_is_listed_until_a_later_run_succeeds() {
     let (world, folder) = (World::new().await, folder());
     let requests = [window_of("Q2XX-NONE-0000", 0), window()];
     let first = save(&world, &folder, &requests).await;
@@ -126,7 +126,7 @@ async fn a_failure_is_listed_until_it_is_mended_and_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn a_clip_that_is_given_twice_is_saved_once() {
+async fn a_clip_requested_twice_is_saved_once() {
     let (world, folder) = (World::new().await, folder());
     let collected = save(&world, &folder, &[window(), window()]).await;
     assert_eq!((collected.fetched, collected.kept), (1, 0));

@@ -11,7 +11,7 @@ use crate::transfer::bucket::Bucket;
 
 /// What docs/SECURITY.md says to those whose guests are strangers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clip_and_a_transfer_stay_within_a_fraction_of_the_limits() {
+async fn a_clip_and_a_transfer_need_a_fraction_of_the_limits() {
     let bucket = Bucket::new([]).await;
     let world = World::new().await;
     let limits = Limits::default().requests(8).resources(32);

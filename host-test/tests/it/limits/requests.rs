@@ -70,7 +70,7 @@ fn going_nowhere(limits: Limits) -> ClipHost {
 }
 
 #[test]
-fn as_many_requests_as_a_guest_likes_are_not_in_flight() {
+fn the_default_limit_on_requests_in_flight_applies() {
     watched(2, async {
         let host = going_nowhere(Limits::default());
         let (found, _) = limit(hostile(&host, "open", "camera.example.com").await);
@@ -80,7 +80,7 @@ fn as_many_requests_as_a_guest_likes_are_not_in_flight() {
 
 /// The guest is stopped by the second limit before anybody notices that it went beyond the first one.
 #[test]
-fn of_two_limits_the_one_that_was_passed_first_is_named() {
+fn the_limit_that_is_exceeded_first_is_named() {
     watched(1, async {
         let limits = Limits::default().requests(1).resources(64);
         let host = going_nowhere(limits);

@@ -7,7 +7,7 @@ use crate::support::{in_own_process, try_load};
 use crate::{HEAP, guest};
 
 #[tokio::test]
-async fn memory_grows_up_to_the_limit_and_no_further() {
+async fn memory_does_not_grow_past_the_limit() {
     let limits = Limits::default().memory(1 << 20);
     let host = host(&guest::obedient(), limits);
     let mut instance = host.instance(&Settings::default()).await.unwrap();
@@ -19,8 +19,8 @@ async fn memory_grows_up_to_the_limit_and_no_further() {
 
 /// What docs/SECURITY.md says of it, of requests that are not sent.
 #[test]
-fn what_a_guest_can_make_the_host_hold_has_one_bound() {
-    let name = "limits::size::what_a_guest_can_make_the_host_hold_has_one_bound";
+fn host_memory_per_guest_is_bounded() {
+    let name = "limits::size::host_memory_per_guest_is_bounded";
     watched(2, async {
         // What the tests beside it allocate would count, too.
         if !in_own_process(name, LONG).await {
@@ -45,7 +45,7 @@ fn what_a_guest_can_make_the_host_hold_has_one_bound() {
 }
 
 #[test]
-fn random_bytes_are_made_in_small_amounts() {
+fn one_call_for_random_bytes_is_limited() {
     watched(2, async {
         let host = host(&guest::obedient(), Limits::default());
         let error = hostile(&host, "chance", "").await;
@@ -56,7 +56,7 @@ fn random_bytes_are_made_in_small_amounts() {
 }
 
 #[test]
-fn a_component_of_too_many_or_too_large_parts_is_not_loaded() {
+fn a_component_with_too_many_or_too_large_parts_is_not_loaded() {
     let refused = |component: &[u8], limits| {
         let loaded = try_load(component, Policy::default(), limits);
         match loaded {

@@ -62,12 +62,12 @@ async fn lasting(order: &'static str) {
 
 /// On one thread, so that the guest computes in the way of everything else.
 #[test]
-fn a_guest_that_computes_for_ever_is_stopped_and_holds_nothing_up() {
+fn a_guest_that_loops_forever_is_stopped_and_blocks_no_other_call() {
     watched(1, lasting("spin"));
 }
 
 #[test]
-fn a_guest_that_waits_for_ever_is_stopped_and_holds_nothing_up() {
+fn a_guest_that_waits_forever_is_stopped_and_blocks_no_other_call() {
     watched(1, lasting("wait"));
 }
 
@@ -84,7 +84,7 @@ fn a_guest_that_never_starts_is_stopped() {
 }
 
 #[test]
-fn calls_beyond_the_limit_wait_for_their_turn() {
+fn calls_above_the_limit_wait() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
@@ -98,7 +98,7 @@ fn calls_beyond_the_limit_wait_for_their_turn() {
 }
 
 #[test]
-fn waiting_for_a_turn_is_within_the_wall_time() {
+fn time_in_the_queue_counts_towards_the_wall_time() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
@@ -113,7 +113,7 @@ fn waiting_for_a_turn_is_within_the_wall_time() {
 }
 
 #[test]
-fn the_wall_time_of_a_call_that_waited_is_no_longer() {
+fn time_in_the_queue_does_not_extend_the_wall_time() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
@@ -131,7 +131,7 @@ fn the_wall_time_of_a_call_that_waited_is_no_longer() {
 }
 
 #[test]
-fn the_wall_time_counts_from_the_instance() {
+fn the_wall_time_starts_with_the_instance() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);

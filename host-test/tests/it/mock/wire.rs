@@ -124,7 +124,7 @@ async fn faults_that_end_the_connection() {
 }
 
 #[tokio::test]
-async fn faults_that_keep_the_connection_and_say_nothing() {
+async fn faults_that_keep_the_connection_open_and_silent() {
     let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::Silent, WireFault::StallInBody]);
@@ -138,7 +138,7 @@ async fn faults_that_keep_the_connection_and_say_nothing() {
 }
 
 #[tokio::test]
-async fn a_dripping_reply_is_good_and_slow() {
+async fn a_dripping_reply_is_valid_and_slow() {
     let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::Drip {
@@ -158,7 +158,7 @@ async fn a_dripping_reply_is_good_and_slow() {
 }
 
 #[tokio::test]
-async fn endless_headers_have_no_end() {
+async fn endless_headers_never_end() {
     let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::EndlessHeaders {
@@ -187,7 +187,7 @@ async fn garbage_is_not_http() {
 }
 
 #[tokio::test]
-async fn a_large_body_is_good_json_all_the_same() {
+async fn a_large_body_is_valid_json() {
     const BYTES: u64 = 50 * 1000 * 1000;
     let mock = unlimited().await;
     for is_announced in [true, false] {
@@ -207,7 +207,7 @@ async fn a_large_body_is_good_json_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_body_in_tiny_chunks_is_good_json_all_the_same() {
+async fn a_body_in_tiny_chunks_is_valid_json() {
     const BYTES: usize = 10_000;
     let mock = unlimited().await;
     mock.script([WireFault::TinyChunks {
@@ -230,7 +230,7 @@ async fn a_body_in_tiny_chunks_is_good_json_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_fault_strikes_on_a_kept_connection_too() {
+async fn a_fault_applies_on_a_reused_connection_too() {
     let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([Scripted::Pass, WireFault::Reset(Point::BeforeReply).into()]);
@@ -244,7 +244,7 @@ async fn a_fault_strikes_on_a_kept_connection_too() {
 }
 
 #[tokio::test]
-async fn a_fault_can_cut_a_clip_off() {
+async fn a_fault_can_truncate_a_clip() {
     let mock = unlimited().await;
     mock.script_media([WireFault::Close(Point::InBody)]);
     let url: Uri = media_url(&mock).await.parse().unwrap();

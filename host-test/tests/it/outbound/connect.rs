@@ -13,7 +13,7 @@ use crate::simulated::Simulated;
 use crate::support::{Log, closed_port};
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_refuses() {
+async fn a_closed_port_refuses_the_connection() {
     let (_held, address) = closed_port();
     let origin = format!("http://{address}");
     let outbound = allowing(std::slice::from_ref(&origin)).build().unwrap();
@@ -26,7 +26,7 @@ async fn a_port_where_nobody_listens_refuses() {
 
 /// On one thread, so that all of it is logged to the subscriber of this test.
 #[tokio::test(flavor = "current_thread")]
-async fn the_cause_of_a_failure_is_logged_and_no_path_or_query() {
+async fn the_cause_of_a_failure_is_logged_without_path_or_query() {
     let log = Log::default();
     let _guard = log.collect(Level::DEBUG);
     let (_held, address) = closed_port();
@@ -53,7 +53,7 @@ impl Resolve for Addresses {
 /// that is a dead address without a network.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_dead_address_leaves_time_for_the_next() {
+async fn an_unreachable_address_leaves_time_for_the_next() {
     let _time = Simulated::time();
     use tokio::net::{TcpSocket, TcpStream};
 

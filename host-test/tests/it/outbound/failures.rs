@@ -49,7 +49,7 @@ async fn silent() -> (Server, mpsc::UnboundedReceiver<()>) {
 }
 
 #[tokio::test]
-async fn a_server_that_stays_silent_is_given_up() {
+async fn a_silent_server_times_out() {
     let _time = Simulated::time();
     let (server, mut closings) = silent().await;
     let outbound = to(&server, patient().first_byte(SHORT));
@@ -71,7 +71,7 @@ fn slow_body() -> WasiBody {
 }
 
 #[tokio::test]
-async fn time_in_which_the_body_is_sent_is_not_counted() {
+async fn the_timeout_starts_after_the_request_body() {
     let _time = Simulated::time();
     let timeouts = patient().first_byte(SHORT);
     let put = |server: &Server| Request::put(server.origin()).body(slow_body()).unwrap();
@@ -99,7 +99,7 @@ async fn time_in_which_the_body_is_sent_is_not_counted() {
 }
 
 #[tokio::test]
-async fn a_tls_handshake_that_stays_silent_is_given_up() {
+async fn a_silent_tls_handshake_times_out() {
     let _time = Simulated::time();
     let (server, mut closings) = silent().await;
     let outbound = to(&server, patient().connect(SHORT));
@@ -112,7 +112,7 @@ async fn a_tls_handshake_that_stays_silent_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_guest_may_wait_less_than_the_host_allows() {
+async fn a_guest_may_set_a_shorter_timeout() {
     let _time = Simulated::time();
     let (server, _closings) = silent().await;
     let options = |limit| RequestOptions {
@@ -144,7 +144,7 @@ async fn a_guest_may_wait_less_than_the_host_allows() {
 }
 
 #[tokio::test]
-async fn a_guest_may_not_wait_longer_than_the_host_allows() {
+async fn a_guest_cannot_set_a_longer_timeout() {
     let _time = Simulated::time();
     let (server, _closings) = silent().await;
     let outbound = to(&server, patient().first_byte(SHORT));
@@ -160,7 +160,7 @@ async fn a_guest_may_not_wait_longer_than_the_host_allows() {
 }
 
 #[tokio::test]
-async fn a_header_section_that_never_ends_is_given_up() {
+async fn an_endless_header_section_times_out() {
     let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         read_head(&mut stream).await;
@@ -180,7 +180,7 @@ async fn a_header_section_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_is_given_up() {
+async fn a_stalled_body_times_out() {
     let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         read_head(&mut stream).await;
@@ -208,7 +208,7 @@ async fn a_body_that_stalls_is_given_up() {
 }
 
 #[tokio::test]
-async fn time_in_which_the_guest_does_not_read_is_not_counted() {
+async fn time_without_a_read_by_the_guest_does_not_count() {
     let _time = Simulated::time();
     let limit = Duration::from_secs(1);
     let go = Arc::new(Notify::new());
@@ -239,7 +239,7 @@ async fn time_in_which_the_guest_does_not_read_is_not_counted() {
 }
 
 #[tokio::test]
-async fn a_broken_reply_is_told_apart() {
+async fn each_invalid_response_has_its_error() {
     let _time = Simulated::time();
     let huge = "x: y\r\n".repeat(200);
     let huge: &'static str = Box::leak(format!("HTTP/1.1 200 OK\r\n{huge}\r\n").into_boxed_str());
@@ -284,7 +284,7 @@ async fn a_broken_reply_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_broken_body_is_told_apart() {
+async fn each_invalid_body_has_its_error() {
     let _time = Simulated::time();
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\nzz\r\n";
     let cases = [
@@ -375,7 +375,7 @@ impl Resolve for Broken {
 }
 
 #[tokio::test]
-async fn a_look_up_that_goes_wrong_is_a_dns_error_or_a_timeout() {
+async fn a_failed_lookup_is_a_dns_error_or_a_timeout() {
     let _time = Simulated::time();
     let uri = "https://camera.example.com".to_owned();
     let dns = "DnsError { rcode: None, info_code: None }";

@@ -28,7 +28,7 @@ fn leading_to(address: &str) -> Fixed {
 }
 
 #[tokio::test]
-async fn what_the_policy_does_not_list_gets_no_connection() {
+async fn an_origin_outside_the_policy_gets_no_connection() {
     let server = Server::well_behaved().await;
     let neighbour = Server::well_behaved().await;
     let outbound = allowing(&[server.origin()]).build().unwrap();
@@ -80,7 +80,7 @@ async fn a_tunnel_is_denied() {
 }
 
 #[tokio::test]
-async fn an_allowed_name_does_not_lead_to_this_machine() {
+async fn an_allowed_name_cannot_resolve_to_loopback() {
     let server = Server::well_behaved().await;
     let uri = format!("http://camera.example.com:{}", server.port());
     let outbound = allowing(std::slice::from_ref(&uri));
@@ -94,7 +94,7 @@ async fn an_allowed_name_does_not_lead_to_this_machine() {
 }
 
 #[tokio::test]
-async fn localhost_leads_to_this_machine_and_nowhere_else() {
+async fn localhost_resolves_to_loopback_only() {
     let server = Server::well_behaved().await;
     let uri = format!("http://localhost:{}", server.port());
 
@@ -144,7 +144,7 @@ pub(crate) async fn recording() -> (Server, mpsc::UnboundedReceiver<String>) {
 }
 
 #[tokio::test]
-async fn the_host_field_is_that_of_the_checked_uri() {
+async fn the_host_header_comes_from_the_checked_uri() {
     let (server, mut heads) = recording().await;
     let port = server.port();
     let outbound = allowing(&[format!("http://localhost:{port}")])
@@ -165,7 +165,7 @@ async fn the_host_field_is_that_of_the_checked_uri() {
 }
 
 #[tokio::test]
-async fn hooks_send_and_leave_the_host_field_to_the_client() {
+async fn hooks_send_and_leave_the_host_header_to_the_client() {
     let (server, mut heads) = recording().await;
     let outbound = allowing(&[server.origin()]).build().unwrap();
     let mut hooks = OutboundHooks::of(&outbound);
@@ -204,7 +204,7 @@ impl std::io::Write for Log {
 }
 
 #[tokio::test]
-async fn logs_tell_the_origin_and_the_outcome_but_no_secret() {
+async fn logs_contain_origin_and_outcome_but_no_secret() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -261,7 +261,7 @@ async fn logs_tell_the_origin_and_the_outcome_but_no_secret() {
 }
 
 #[tokio::test]
-async fn a_uri_that_no_policy_could_allow_is_invalid() {
+async fn a_uri_that_no_policy_can_allow_is_invalid() {
     let outbound = allowing(&["http://127.0.0.1".to_owned()]).build().unwrap();
     for uri in ["/relative", "http://127.1/", "http://127.0.0.1:65616/"] {
         let uri: Uri = uri.parse().unwrap();

@@ -249,7 +249,7 @@ async fn outcome(server: &Server, allowed: &str, names: &[&str], uri: &str) -> O
 }
 
 #[tokio::test]
-async fn each_case_comes_out_as_the_table_says() {
+async fn each_case_has_the_outcome_in_the_table() {
     let server = Server::well_behaved().await;
     for (allowed, uri, expected) in SPELLINGS {
         let found = outcome(&server, allowed, &["127.0.0.1"], uri).await;
@@ -285,7 +285,7 @@ impl Resolve for Rebinding {
 }
 
 #[tokio::test]
-async fn what_is_checked_is_what_is_connected_to() {
+async fn the_checked_address_is_the_connected_address() {
     // Closes, so that each request needs a connection of its own.
     let reply = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
     let server = Server::replying(reply).await;
@@ -339,7 +339,7 @@ async fn a_redirect_to_a_private_address_is_not_followed_and_not_allowed() {
 }
 
 #[tokio::test]
-async fn an_open_connection_is_no_way_around_another_policy() {
+async fn an_open_connection_does_not_bypass_another_policy() {
     let server = Server::well_behaved().await;
     let uri = format!("http://localhost:{}", server.port());
     let open = allowing(std::slice::from_ref(&uri)).build().unwrap();

@@ -124,7 +124,7 @@ async fn an_extra_root_is_trusted_and_connections_are_reused() {
 }
 
 #[tokio::test]
-async fn http2_requests_at_the_same_time_share_a_connection() {
+async fn concurrent_http2_requests_share_a_connection() {
     let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
@@ -140,7 +140,7 @@ async fn http2_requests_at_the_same_time_share_a_connection() {
 }
 
 #[tokio::test]
-async fn an_http2_connection_that_kept_a_request_waiting_is_not_used_again() {
+async fn a_stalled_http2_connection_is_not_reused() {
     let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
@@ -173,7 +173,7 @@ async fn an_http2_stream_that_the_server_resets_is_terminated() {
 /// The second request starts to connect, then gets the connection of the first one. The pool
 /// goes on with the new connection all the same, and nobody waits for it any more.
 #[tokio::test]
-async fn a_connection_that_nobody_waits_for_is_given_up() {
+async fn an_unused_connection_attempt_times_out() {
     let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let acceptor = acceptor(&certified, &["http/1.1"]);
@@ -212,7 +212,7 @@ async fn a_connection_that_nobody_waits_for_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_an_error_of_its_own() {
+async fn an_untrusted_certificate_has_its_own_error() {
     let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["http/1.1"]).await;
@@ -225,7 +225,7 @@ async fn a_certificate_that_is_not_trusted_is_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_host_is_refused() {
+async fn a_certificate_for_another_host_is_rejected() {
     let _time = Simulated::time();
     let certified = certificate("camera.example.com");
     let server = serve(&certified, &["http/1.1"]).await;
@@ -252,7 +252,7 @@ async fn a_server_without_tls_is_a_protocol_error() {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_within_the_handshake_terminates() {
+async fn a_close_during_the_handshake_is_connection_terminated() {
     let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         stream.read_u8().await.unwrap();

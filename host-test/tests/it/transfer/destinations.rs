@@ -32,7 +32,7 @@ fn hides_the_secret(failure: &Failure) {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_the_words_of_the_destination() {
+async fn a_refusal_quotes_the_destination() {
     let _time = Simulated::time();
     for act in [Act::Answer(forbidden()), Act::AnswerEarly(forbidden())] {
         let bucket = Bucket::new([act]).await;
@@ -60,7 +60,7 @@ async fn a_refusal_is_told_in_the_words_of_the_destination() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_heard_while_the_media_host_is_silent() {
+async fn the_destination_may_refuse_while_the_media_host_stalls() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::AnswerEarly(forbidden())]).await;
     let world = world(MockConfig::default(), &bucket).await;
@@ -71,7 +71,7 @@ async fn a_refusal_is_heard_while_the_media_host_is_silent() {
 
 /// Without a length, nothing but its end tells a destination that the clip is whole.
 #[tokio::test]
-async fn a_call_that_is_dropped_brings_nothing_to_an_end() {
+async fn a_dropped_call_does_not_complete_its_upload() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
     let config = MockConfig {
@@ -115,7 +115,7 @@ async fn a_redirect_is_a_refusal() {
 
 /// S3 does so: its server of the tests here does not.
 #[tokio::test]
-async fn a_destination_may_want_the_length() {
+async fn a_destination_may_require_content_length() {
     let _time = Simulated::time();
     let refusal = response(411, "<Error><Code>MissingContentLength</Code></Error>");
     let bucket = Bucket::new([Act::Answer(refusal)]).await;
@@ -134,7 +134,7 @@ async fn a_destination_may_want_the_length() {
 }
 
 #[tokio::test]
-async fn a_busy_destination_is_asked_again() {
+async fn a_busy_destination_is_retried() {
     let _time = Simulated::time();
     for status in [408, 429, 500, 502, 503, 504] {
         let bucket = Bucket::new([Act::Answer(response(status, "SlowDown"))]).await;
@@ -166,7 +166,7 @@ async fn a_destination_that_stays_busy_is_transient() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_made_again() {
+async fn a_broken_connection_is_retried() {
     let _time = Simulated::time();
     let clip = long_clip(100);
     let bucket = Bucket::new([Act::CloseAfter(0), Act::CloseAfter(1_000_000)]).await;
@@ -184,7 +184,7 @@ async fn a_connection_that_breaks_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_destination_that_stops_moving_is_left() {
+async fn a_stalled_destination_is_given_up() {
     let _time = Simulated::time();
     let clip = long_clip(200);
     for (after, at) in [(0, "start"), (1_000_000, "middle"), (usize::MAX, "end")] {
@@ -211,7 +211,7 @@ async fn a_destination_that_stops_moving_is_left() {
 }
 
 #[tokio::test]
-async fn a_slow_destination_that_moves_is_waited_for() {
+async fn a_slow_destination_with_progress_is_not_given_up() {
     let _time = Simulated::time();
     let clip = long_clip(150);
     let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
@@ -231,7 +231,7 @@ async fn a_slow_destination_that_moves_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_destination_that_has_not_read_the_clip_is_not_believed() {
+async fn an_early_success_response_is_not_trusted() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::AnswerEarly(response(200, ""))]).await;
     let config = MockConfig {
@@ -250,7 +250,7 @@ async fn a_destination_that_has_not_read_the_clip_is_not_believed() {
 }
 
 #[tokio::test]
-async fn nobody_listens_there() {
+async fn a_closed_port_at_the_destination_is_reported() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;
@@ -289,7 +289,7 @@ async fn a_destination_that_is_not_allowed_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_no_destination_is_refused_before_any_request() {
+async fn an_invalid_destination_is_rejected_before_any_request() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;
