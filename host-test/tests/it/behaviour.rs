@@ -1,4 +1,4 @@
-//! Each behaviour of one clip, once, from end to end.
+//! Each behaviour of a call for one clip, once, end to end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,8 +22,8 @@ fn retry_after(status: u16, value: &str) -> Scripted {
     reply.body(Bytes::new()).unwrap().into()
 }
 
-/// How long after the request before it each request came.
-fn gaps(requests: &[RecordedRequest]) -> Vec<Duration> {
+/// The intervals between requests.
+fn intervals(requests: &[RecordedRequest]) -> Vec<Duration> {
     requests
         .windows(2)
         .map(|pair| pair[1].at - pair[0].at)
@@ -185,7 +185,7 @@ mod footage_near_live {
     }
 
     #[tokio::test]
-    async fn is_asked_for_again() {
+    async fn is_requested_again() {
         let _time = Simulated::time();
         let world = World::new().await;
         let no_video = || Scripted::error(StatusCode::BAD_REQUEST, NO_VIDEO);
@@ -204,7 +204,7 @@ mod footage_near_live {
         let ahead = ending(SERIAL, Utc::now() + TimeDelta::minutes(10));
         let failure = transient(world.request(&ahead).await, FailureKind::TooEarly);
         let seconds = failure.retry_after_seconds.unwrap();
-        // Ten minutes and the lag, less what this took.
+        // Ten minutes and the lag, less the duration of the call.
         let least = 659 - started.elapsed().as_secs();
         assert!((least..=661).contains(&seconds.into()), "{seconds}");
         assert!(world.mock.requests().is_empty());
@@ -254,9 +254,9 @@ mod retries {
         let world = World::new().await;
         world.mock.script([retry_after(429, "2"), Scripted::Pass]);
         world.get().await.unwrap();
-        let gaps = gaps(&world.mock.requests());
+        let intervals = intervals(&world.mock.requests());
         let asked = Duration::from_secs(2);
-        assert!((asked..2 * asked).contains(&gaps[0]), "{gaps:?}");
+        assert!((asked..2 * asked).contains(&intervals[0]), "{intervals:?}");
     }
 
     #[tokio::test]
@@ -336,7 +336,7 @@ mod redirects {
     }
 
     #[tokio::test]
-    async fn have_an_end() {
+    async fn are_limited() {
         let world = World::new().await;
         let hop = || {
             let reply = Response::builder()
@@ -360,7 +360,7 @@ async fn calls_run_concurrently() {
     const CALLS: usize = 20;
     let config = MockConfig {
         rate_limit: None,
-        // Long enough for the last call to get there before the first reply.
+        // Long enough for the last request to arrive before the first reply.
         latency: 20 * STEP,
         ..MockConfig::default()
     };

@@ -39,7 +39,7 @@ fn a_component_is_compiled_once_for_each_engine() {
     load(&cache, Limits::default());
     assert_eq!(cache.hits(), 0);
     load(&cache, Limits::default());
-    // Another pool of instances runs the same code.
+    // The pool of instances does not affect the compiled code.
     load(&cache, Limits::default().memory(8 << 20));
     assert_eq!(cache.hits(), 2);
 }

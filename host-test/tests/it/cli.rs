@@ -1,4 +1,4 @@
-//! The command line, as people and programs use it.
+//! The command line.
 
 mod output;
 
@@ -82,7 +82,7 @@ async fn the_key_may_stay_with_the_host() {
             Authorization::Right,
             "{mode}"
         );
-        // Without a key there is none to keep.
+        // The host needs a key that it can hold.
         let output = get(&world.unset(KEY), SERIAL, &["--key-mode", mode]).await;
         assert_eq!(output.status.code(), Some(1), "{}", error(&output));
     }
@@ -315,7 +315,7 @@ async fn the_demo_completes() {
     ] {
         assert!(printed.contains(words), "{printed}");
     }
-    // The URL stands under the text of its step.
+    // The URL is on the line below the text of its step.
     let column = |words| {
         let mut lines = printed.lines();
         lines.find_map(|line| line.find(words)).unwrap()

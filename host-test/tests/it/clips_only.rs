@@ -1,10 +1,10 @@
-//! The component of the world `clips-only`: what it does, and what the host says of what it does not.
+//! The component of the world `clips-only`: its functions, and the errors for missing ones.
 
 use mv_clip_host::{CallError, FailureKind};
 
 use crate::support::{SERIAL, World, clips_only_file, footage, load, permanent, tenant};
 
-/// A mock, and a host with the small component that may reach it.
+/// A mock, and a host with the smaller component that may reach it.
 async fn world() -> World {
     let mut world = World::new().await;
     let policy = world.host.policy().clone();

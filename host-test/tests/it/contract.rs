@@ -1,4 +1,4 @@
-//! What the component asks for, gives and says of itself. A new import is a decision: it is made here.
+//! The imports, exports and metadata of the component. A new import must be added here deliberately.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use crate::support::{clips_only_file, component_file, try_load};
 
-/// Interfaces by name, each with the names of its functions.
+/// Interfaces by name, with the names of their functions.
 type Interfaces = BTreeMap<String, Vec<String>>;
 
-/// What `mv-clip inspect --json` prints.
+/// The output of `mv-clip inspect --json`.
 #[derive(Deserialize)]
 struct Inspection {
     imports: Interfaces,
@@ -41,7 +41,7 @@ fn clips_only() -> Vec<u8> {
     std::fs::read(clips_only_file()).unwrap()
 }
 
-/// An interface a line: its name without the version, and its functions.
+/// One interface per line: its name without the version, and its functions.
 fn listed(interfaces: &Interfaces) -> String {
     let line = |(name, functions): (&String, &Vec<String>)| {
         let (name, _) = name.split_once('@').unwrap_or((name, ""));
@@ -86,7 +86,7 @@ wasi:random/random: get-random-u64
     );
 }
 
-/// It sends no body.
+/// This component sends no request body.
 #[test]
 fn the_imports_of_clips_only_are_exactly_these() {
     let imports = inspect(&clips_only_file()).unwrap().imports;
@@ -164,7 +164,7 @@ fn the_files_contain_their_metadata() {
         .into();
     for component in [component_file(), clips_only_file()] {
         let mut metadata = inspect(&component).unwrap().metadata;
-        // Only where it was built from a commit.
+        // Only if it was built from a commit.
         metadata.remove("revision");
         assert_eq!(metadata, expected);
     }

@@ -1,4 +1,4 @@
-//! The documents name everything that there is.
+//! The documents are complete.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(root.join(file)).unwrap()
 }
 
-/// The first cells of the rows of a document's tables, where they are code.
+/// The first cells of a document's table rows, if they are code.
 fn rows(document: &str) -> Vec<&str> {
     let cells = document.lines().filter_map(|line| line.strip_prefix("| `"));
     cells
@@ -58,7 +58,7 @@ fn each_failure_kind_is_documented() {
     assert_eq!(documented, cases, "docs/ERRORS.md");
 }
 
-/// All Rust sources below a folder, as one text.
+/// Appends all Rust sources below a folder.
 fn sources(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
@@ -78,7 +78,7 @@ fn each_test_named_in_security_md_exists() {
         sources(&root.join(folder), &mut tests);
     }
     let page = read("docs/SECURITY.md");
-    // Every second piece is code. A test is the last part of a path, and has a name of several words.
+    // Every second piece is code. A test name is the last part of a path and has several words.
     let code = page.split('`').skip(1).step_by(2);
     let is_path = |code: &&str| {
         code.chars()

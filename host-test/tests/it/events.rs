@@ -1,4 +1,4 @@
-//! Ranges, incidents and coverage, from end to end.
+//! Ranges, incidents and coverage, end to end.
 
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,7 @@ async fn a_range_is_consecutive_clips() {
 
 #[tokio::test]
 async fn a_rejected_window_does_not_affect_the_others() {
-    // The first of four windows lies before the mock's retention.
+    // The first of four windows is before the mock's retention.
     let retention = Duration::from_secs(62 * 60);
     let world = World::with(MockConfig {
         retention,
@@ -156,7 +156,7 @@ async fn eight_cameras_at_five_a_second_are_in_flight_together() {
     let took = started.elapsed();
     assert_eq!(clips(&outcomes).len(), 8);
     assert!(!world.statuses().contains(&Some(429)));
-    // The last one is sent after seven fifths of a second. One after another they would take 8 s.
+    // The last request is sent after 7/5 s. In sequence the requests would take 8 s.
     let least = Duration::from_millis(2_400);
     assert!((least..least + 20 * STEP).contains(&took), "{took:?}");
 }

@@ -1,4 +1,4 @@
-//! What is refused before any request.
+//! Input that is rejected before any request.
 
 use mv_clip_host::FailureKind::{InvalidSerial, InvalidSetting, InvalidTime, InvalidWindow};
 use mv_clip_host::{ClipRequest, FailureKind};

@@ -1,4 +1,4 @@
-//! What the host allows a call, whatever the guest does.
+//! The limits of a call, whatever the guest does.
 
 mod enough;
 mod requests;
@@ -31,11 +31,11 @@ async fn call_with(host: &ClipHost, order: &str, start: &str) -> Result<String, 
     Ok(url.expose().to_owned())
 }
 
-/// Far more than anything here takes, on a busy machine too.
+/// Much longer than any test here takes, even on a busy machine.
 const LONG: Duration = Duration::from_secs(300);
 
-/// Runs a test with so many threads for its guests. From another thread, because a guest that holds up those
-/// holds up each timeout among them, too.
+/// Runs a test with this number of threads for its guests. The timeout is on another thread, because a guest that
+/// blocks the runtime also blocks its timers.
 pub fn watched(threads: usize, test: impl Future<Output = ()> + Send + 'static) {
     let (done, end) = mpsc::channel();
     let running = thread::spawn(move || {
@@ -48,30 +48,30 @@ pub fn watched(threads: usize, test: impl Future<Output = ()> + Send + 'static) 
         done.send(()).unwrap();
     });
     match end.recv_timeout(LONG) {
-        Err(RecvTimeoutError::Timeout) => panic!("this never ends"),
+        Err(RecvTimeoutError::Timeout) => panic!("the test does not end"),
         _ => running
             .join()
             .unwrap_or_else(|failure| resume_unwind(failure)),
     }
 }
 
-/// How a hostile call ends, while calls beside it, before its end and after it, end as they always do.
+/// The error of a hostile call. Concurrent calls and a later call must succeed as usual.
 async fn hostile(host: &ClipHost, order: &str, start: &str) -> CallError {
     let (other, order, start) = (host.clone(), order.to_owned(), start.to_owned());
     let ended = tokio::spawn(async move { call_with(&other, &order, &start).await });
-    let mut beside = 0;
+    let mut concurrent = 0;
     let result = loop {
         assert_eq!(call(host, "quiet").await.unwrap(), "u");
-        // No timer, which one thread that computes for ever seldom looks at.
+        // Not a timer: a thread that is busy with a guest rarely polls it.
         tokio::task::yield_now().await;
         if ended.is_finished() {
             break ended.await.unwrap();
         }
-        beside += 1;
+        concurrent += 1;
     };
     assert_eq!(call(host, "quiet").await.unwrap(), "u");
     let error = result.unwrap_err();
-    eprintln!("{error}; {beside} calls beside it");
+    eprintln!("{error}; {concurrent} concurrent calls");
     error
 }
 
@@ -135,10 +135,10 @@ fn each_limit_stops_the_call_that_exceeds_it_and_is_named() {
     watched(2, async move {
         let host = host(&guest::obedient(), Limits::default());
         for (order, expected, words) in cases {
-            let (found, told) = limit(hostile(&host, order, "").await);
+            let (found, message) = limit(hostile(&host, order, "").await);
             assert_eq!(found, expected, "{order}");
-            let told = told.strip_prefix("the component was stopped: it needs more than ");
-            assert_eq!(told, Some(words));
+            let message = message.strip_prefix("the component was stopped: it needs more than ");
+            assert_eq!(message, Some(words));
         }
     });
 }

@@ -1,4 +1,4 @@
-//! Fetching what is behind a clip's URL.
+//! Downloads from a clip's URL.
 
 use std::error::Error;
 use std::future::ready;
@@ -19,7 +19,7 @@ fn redirect(to: &str) -> Scripted {
     reply.body("").unwrap().into()
 }
 
-/// What the mock answered at media URLs.
+/// The statuses of the media requests.
 fn statuses(world: &World) -> Vec<Option<u16>> {
     let requests = world.mock.requests();
     let media = requests
@@ -30,7 +30,7 @@ fn statuses(world: &World) -> Vec<Option<u16>> {
         .collect()
 }
 
-/// The error, which is to hide the URL wherever it is printed.
+/// The error of a download. It must never print the URL.
 async fn failure(world: &World, url: &ClipUrl) -> MediaError {
     let error = world.fetch(url).await.unwrap_err();
     let secret = url.expose().rsplit('/').next().unwrap();
@@ -64,7 +64,7 @@ async fn a_redirect_does_not_leak_the_url_to_the_next_server() {
     assert!(!head.contains("referer"), "{head}");
 }
 
-/// What a guest may say, and what a media server may redirect to.
+/// URLs that a guest may return, and targets of redirects by a media server.
 #[tokio::test]
 async fn a_clip_is_not_fetched_from_an_origin_the_guest_may_not_reach() {
     let other = Server::start(|_| async {}).await;
@@ -161,7 +161,7 @@ async fn a_failed_connection_is_reported_with_its_cause() {
     assert!(printed.contains("connection refused"), "{printed}");
 }
 
-/// Says of every name that it leads into a private network.
+/// Resolves every name to a private address.
 struct Private;
 
 impl Resolve for Private {

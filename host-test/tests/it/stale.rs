@@ -1,4 +1,4 @@
-//! A component that is older than its sources is not tested.
+//! The tests reject a component that is older than its sources.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -34,7 +34,7 @@ fn workspace() -> TempDir {
         write(&folder.path().join(source), "", BUILT);
     }
     let root = folder.path().display().to_string().replace(' ', "\\ ");
-    // An absolute path, as cargo writes them, and a relative one.
+    // An absolute path, as cargo writes it, and a relative one.
     let list = format!("{root}/component.wasm: {root}/src/lib.rs crates/a\\ b/lib.rs\n");
     write(&folder.path().join("component.wasm"), "", BUILT);
     write(&folder.path().join("component.d"), &list, BUILT);

@@ -16,13 +16,13 @@ fn full() -> Stdio {
         .into()
 }
 
-/// A pipe whose reader has gone away.
+/// A pipe whose reader is closed.
 fn closed_pipe() -> Stdio {
     let (_, writer) = std::io::pipe().unwrap();
     writer.into()
 }
 
-/// Unlike `Command::output`, which replaces both by pipes.
+/// Unlike `Command::output`, does not replace stdout and stderr with pipes.
 async fn output(mut command: Command, stdout: Stdio, stderr: Stdio) -> Output {
     let child = command
         .stdout(stdout)
@@ -116,7 +116,7 @@ async fn an_unwritable_stderr_changes_nothing() {
     }
 }
 
-/// Sets the title of a terminal, clears it, and reorders text.
+/// Sets the title of a terminal, clears the screen, and reorders text.
 const EVIL: &str = "a\u{1b}]0;t\u{7}\u{1b}[2J\r\u{9b}1A\u{202e}b\u{2066}\u{200f}\u{61c}\u{2028}c";
 
 #[track_caller]

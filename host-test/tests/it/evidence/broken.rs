@@ -1,4 +1,4 @@
-//! Downloads that fail or resume.
+//! Failed and resumed downloads.
 
 use http::header::CONTENT_RANGE;
 use http::{Response, StatusCode};
@@ -6,11 +6,11 @@ use meraki_mock::{CLIP, MockConfig, Point, Scripted, WireFault};
 use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
 
-use super::{assert_whole, folder, media_statuses, name, names, save, window};
+use super::{assert_complete, folder, media_statuses, name, names, save, window};
 use crate::support::World;
 
-/// A folder that an earlier run left with an unfinished clip.
-fn left(request: &ClipRequest, bytes: &[u8]) -> TempDir {
+/// A folder with a partial clip of an earlier run.
+fn folder_with_partial(request: &ClipRequest, bytes: &[u8]) -> TempDir {
     let folder = folder();
     let path = folder.path().join(format!("{}.part", name(request)));
     std::fs::write(path, bytes).unwrap();
@@ -24,18 +24,18 @@ async fn an_interrupted_download_resumes() {
     let request = window();
     let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_eq!(collected.fetched, 1);
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [None, Some(206)]);
 }
 
 #[tokio::test]
 async fn a_partial_clip_of_an_earlier_run_is_resumed() {
-    // Not a whole number of packets, more than the overlap, all of it.
+    // Not a whole number of packets; more than the overlap; the whole clip.
     for length in [20_000, 188 * 290, CLIP.len()] {
         let (world, request) = (World::new().await, window());
-        let folder = left(&request, &CLIP[..length]);
+        let folder = folder_with_partial(&request, &CLIP[..length]);
         save(&world, &folder, std::slice::from_ref(&request)).await;
-        assert_whole(&folder, &request);
+        assert_complete(&folder, &request);
         assert_eq!(media_statuses(&world), [Some(206)], "{length} bytes");
     }
 }
@@ -45,27 +45,27 @@ async fn a_partial_file_of_another_clip_is_discarded() {
     let mut packets: Vec<&[u8]> = CLIP[..188 * 100].chunks(188).collect();
     packets.reverse();
     let (world, request) = (World::new().await, window());
-    let folder = left(&request, &packets.concat());
+    let folder = folder_with_partial(&request, &packets.concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(206), Some(200)]);
 }
 
 #[tokio::test]
 async fn a_partial_file_of_a_longer_clip_is_discarded() {
     let (world, request) = (World::new().await, window());
-    let folder = left(&request, &[CLIP, CLIP, CLIP].concat());
+    let folder = folder_with_partial(&request, &[CLIP, CLIP, CLIP].concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(416), Some(200)]);
 }
 
 #[tokio::test]
 async fn an_invalid_partial_file_is_discarded() {
     let (world, request) = (World::new().await, window());
-    let folder = left(&request, b"<html>502 Bad Gateway</html>");
+    let folder = folder_with_partial(&request, b"<html>502 Bad Gateway</html>");
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(200)]);
 }
 
@@ -78,15 +78,15 @@ async fn without_range_support_the_download_restarts() {
     ]);
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [None, Some(200)]);
 }
 
-/// RFC 9110, section 15.3.7: a server may send less than was asked for.
+/// RFC 9110, section 15.3.7: a server may send less than the requested range.
 #[tokio::test]
 async fn a_short_partial_response_is_not_the_whole_rest() {
     let (world, request) = (World::new().await, window());
-    let folder = left(&request, &CLIP[..188 * 100]);
+    let folder = folder_with_partial(&request, &CLIP[..188 * 100]);
     let end = 188 * 200;
     let range = format!("bytes 0-{}/{}", end - 1, CLIP.len());
     let part = Response::builder()
@@ -95,7 +95,7 @@ async fn a_short_partial_response_is_not_the_whole_rest() {
         .body(&CLIP[..end]);
     world.mock.script_media([Scripted::from(part.unwrap())]);
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(206); 2]);
 }
 
@@ -108,7 +108,7 @@ async fn a_clip_that_is_not_available_yet_is_retried() {
     let (world, folder) = (World::with(config).await, folder());
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(404), Some(404), Some(200)]);
 }
 
@@ -120,7 +120,7 @@ async fn an_expired_url_is_requested_again() {
         .script_media([Scripted::error(StatusCode::GONE, "Expired")]);
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(
         world.statuses(),
         [Some(200), Some(410), Some(200), Some(200)]
@@ -155,7 +155,7 @@ async fn a_clip_that_ends_inside_a_packet_is_fetched_again() {
         .script_media([Scripted::from(Response::new(&CLIP[..1_000]))]);
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(200), Some(200)]);
 }
 

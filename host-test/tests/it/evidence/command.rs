@@ -1,4 +1,4 @@
-//! The commands, as people and programs use them.
+//! The commands for evidence folders.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -64,7 +64,7 @@ async fn an_incident_is_saved_for_each_camera_and_verified() {
         &["--at", &at, "--pre", "10", "--out", out],
     ];
     let output = run(&world, &arguments.concat()).await;
-    assert_eq!(output.status.code(), Some(1), "one camera is not there");
+    assert_eq!(output.status.code(), Some(1), "one camera is unknown");
     let error = words(&output.stderr);
     assert!(error.starts_with("error: Q2XX-NONE-0000 from "), "{error}");
     assert!(words(&output.stdout).starts_with("1 clip in "));
@@ -91,7 +91,7 @@ async fn an_incident_is_saved_for_each_camera_and_verified() {
     );
 }
 
-/// Each camera is a call of its own.
+/// Each camera has its own call.
 #[tokio::test]
 async fn all_cameras_of_an_incident_share_one_rate_limit() {
     let cameras: Vec<_> = (0..12).map(|n| format!("Q2MV-{n:04}-0000")).collect();
@@ -214,7 +214,7 @@ async fn an_unreadable_manifest_is_a_read_error() {
     }
 }
 
-/// A limit on the size of files does what a full disk does: it refuses the end of a write.
+/// A limit on the size of files acts like a full disk: a write fails after some bytes.
 #[tokio::test]
 async fn a_full_disk_leaves_only_resumable_files() {
     let (world, folder) = (World::new().await, folder());
@@ -326,7 +326,7 @@ async fn ctrl_c_leaves_only_resumable_files() {
     );
 }
 
-/// Waits until half of a clip is in the folder, for which no event exists outside the command.
+/// Waits until half of a clip is in the folder. The command has no event for this.
 async fn half_there(folder: &Path) {
     let started = Instant::now();
     let half = CLIP.len() as u64 / 2;

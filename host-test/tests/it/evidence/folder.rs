@@ -1,4 +1,4 @@
-//! Folders that are not as they were saved.
+//! Folders that were modified after they were saved.
 
 use meraki_mock::CLIP;
 use mv_clip_footage::{Difference, verify};
@@ -7,12 +7,12 @@ use tempfile::TempDir;
 use super::{folder, name, save, window};
 use crate::support::World;
 
-/// Saves a clip, spoils the folder, and gives what a check finds.
-async fn found(spoil: impl FnOnce(&TempDir, &str)) -> Vec<(String, Difference)> {
+/// Saves a clip, modifies the folder, and returns the differences that a check finds.
+async fn found(modify: impl FnOnce(&TempDir, &str)) -> Vec<(String, Difference)> {
     let (world, folder) = (World::new().await, folder());
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    spoil(&folder, &name(&request));
+    modify(&folder, &name(&request));
     let verified = verify(folder.path()).await.unwrap();
     verified.differences.into_iter().collect()
 }

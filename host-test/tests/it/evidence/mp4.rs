@@ -1,4 +1,4 @@
-//! The MP4 beside a clip. Skipped, with a word, where ffmpeg is missing.
+//! The MP4 of a clip. Skipped with a message if ffmpeg is missing.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -26,7 +26,7 @@ async fn has_ffmpeg() -> bool {
     has
 }
 
-/// The codecs of a file, and how long it plays in seconds.
+/// The codecs of a file, and its duration in seconds.
 async fn probe(path: &Path) -> (Vec<String>, f64) {
     let mut ffprobe = Command::new("ffprobe");
     ffprobe.args([

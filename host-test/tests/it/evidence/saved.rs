@@ -1,10 +1,12 @@
-//! What a run leaves, and what the next one does with it.
+//! The files of a run, and a second run in the same folder.
 
 use http::StatusCode;
 use meraki_mock::{Authorization, CLIP, MockConfig, Scripted, Target};
 use mv_clip_footage::verify;
 
-use super::{assert_whole, folder, manifest, media_statuses, name, names, save, window, window_of};
+use super::{
+    assert_complete, folder, manifest, media_statuses, name, names, save, window, window_of,
+};
 use crate::support::World;
 
 #[tokio::test]
@@ -16,7 +18,7 @@ async fn clips_are_complete_and_listed() {
         (collected.fetched, collected.kept, collected.failures.len()),
         (1, 0, 0)
     );
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(manifest(&folder).await, collected.manifest);
     let [file] = collected.manifest.files.as_slice() else {
         panic!("{:?}", collected.manifest)
@@ -25,7 +27,7 @@ async fn clips_are_complete_and_listed() {
         (&file.name, file.size),
         (&name(&request), CLIP.len() as u64)
     );
-    // Of the fixture, by sha256sum.
+    // The output of sha256sum for the fixture.
     let sha256 = "2d29267c1c357a705e0e9f0adc46a9756c3d1e3e1c23577b1c02841c97e7af0e";
     assert_eq!(file.sha256, sha256);
     assert!(file.request_id.is_some(), "{file:?}");
@@ -76,7 +78,7 @@ async fn a_damaged_file_is_fetched_again() {
     std::fs::write(folder.path().join(name(&request)), &CLIP[..1_000]).unwrap();
     let second = save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_eq!((second.fetched, second.kept), (1, 0));
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
 }
 
 #[tokio::test]
@@ -92,7 +94,7 @@ async fn a_saved_file_survives_a_later_failure() {
         (second.fetched, second.kept, second.failures.len()),
         (0, 1, 0)
     );
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
 }
 
 #[tokio::test]

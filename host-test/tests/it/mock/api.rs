@@ -1,4 +1,4 @@
-//! What the API gives and what it refuses.
+//! Accepted and rejected API requests.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

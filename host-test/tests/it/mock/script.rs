@@ -80,7 +80,7 @@ async fn an_unused_script_panics() {
     catch_unwind(AssertUnwindSafe(|| drop(mock))).unwrap_err();
 }
 
-/// Whether the mock gives a clip's URL in good time.
+/// Whether the mock returns a clip's URL in time.
 async fn gets_a_url(mock: &MockMeraki) -> bool {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let mut request = Request::get(format!("{}{}", mock.base_url(), good()));

@@ -20,7 +20,7 @@ enum End {
     Reset,
 }
 
-/// Sends a good request on a connection of its own.
+/// Sends a valid request on a new connection.
 async fn raw(mock: &MockMeraki) -> TcpStream {
     let base: Uri = mock.base_url().parse().unwrap();
     let mut stream = TcpStream::connect(base.authority().unwrap().as_str())
@@ -39,10 +39,10 @@ async fn write_request(mock: &MockMeraki, stream: &mut TcpStream) {
     stream.write_all(request.as_bytes()).await.unwrap();
 }
 
-/// Long enough for a busy machine; only a test that fails takes it.
+/// Long enough for a busy machine. Only a failing test takes this long.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// All that comes until the connection ends.
+/// Reads until the connection ends.
 async fn until_end(stream: &mut TcpStream) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
     let end = match timeout(PATIENCE, stream.read_to_end(&mut bytes))
@@ -58,7 +58,7 @@ async fn until_end(stream: &mut TcpStream) -> (Vec<u8>, End) {
     (bytes, end)
 }
 
-/// All that comes until it is `enough`, on a connection that then stays open and quiet.
+/// Reads until `enough`. The connection must then stay open and silent.
 async fn until_quiet(stream: &mut TcpStream, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     while !enough(&bytes) {
@@ -73,7 +73,7 @@ async fn until_quiet(stream: &mut TcpStream, enough: impl Fn(&[u8]) -> bool) -> 
     bytes
 }
 
-/// The head and the body of what came, if the head is whole.
+/// The head and the body, if the head is complete.
 fn split(bytes: &[u8]) -> Option<(String, &[u8])> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     Some((
@@ -82,17 +82,17 @@ fn split(bytes: &[u8]) -> Option<(String, &[u8])> {
     ))
 }
 
-fn announced(head: &str) -> Option<usize> {
+fn content_length(head: &str) -> Option<usize> {
     let line = head
         .lines()
         .find_map(|line| line.strip_prefix("content-length: "));
     line.map(|length| length.parse().unwrap())
 }
 
-/// Whether `bytes` are a reply's head and this share of its announced body.
+/// Whether `bytes` are the head of a reply and this share of its `Content-Length`.
 fn is_reply(bytes: &[u8], share: impl Fn(usize) -> usize) -> bool {
     let split = split(bytes);
-    split.is_some_and(|(head, body)| body.len() == share(announced(&head).unwrap()))
+    split.is_some_and(|(head, body)| body.len() == share(content_length(&head).unwrap()))
 }
 
 #[tokio::test]
@@ -198,7 +198,10 @@ async fn a_large_body_is_valid_json() {
         let (bytes, end) = until_end(&mut raw(&mock).await).await;
         assert_eq!(end, End::Closed);
         let (head, body) = split(&bytes).unwrap();
-        assert_eq!(announced(&head), is_announced.then_some(BYTES as usize));
+        assert_eq!(
+            content_length(&head),
+            is_announced.then_some(BYTES as usize)
+        );
         assert_eq!(body.len() as u64, BYTES);
         let body: serde_json::Value = serde_json::from_slice(body).unwrap();
         assert!(body["url"].is_string());
@@ -256,7 +259,7 @@ async fn a_fault_can_truncate_a_clip() {
     let (bytes, end) = until_end(&mut stream).await;
     assert_eq!(end, End::Closed);
     let (head, body) = split(&bytes).unwrap();
-    assert_eq!(announced(&head), Some(CLIP.len()));
+    assert_eq!(content_length(&head), Some(CLIP.len()));
     assert_eq!(body, &CLIP[..CLIP.len() / 2]);
     mpegts::check(body).unwrap_err();
 }

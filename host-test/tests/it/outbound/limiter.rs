@@ -1,4 +1,4 @@
-//! Which requests wait for their turn.
+//! The requests that the rate limiter applies to.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::simulated::{STEP, Simulated};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// One request a second, and a tenth of that to connect.
+/// One request per second, with a connect timeout of a tenth of that.
 fn slow(destination: String) -> Outbound {
     let one = NonZeroU32::MIN;
     let limit = RateLimit {

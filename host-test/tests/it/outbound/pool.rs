@@ -1,4 +1,4 @@
-//! When connections are used again, and when not.
+//! Reuse of connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,7 +66,7 @@ async fn an_idle_connection_closed_by_the_server_is_replaced() {
     assert_eq!(server.accepted(), 3);
 }
 
-/// A server that starts a reply only on the path `/part`, and reports what it sees.
+/// A server that sends part of a response on the path `/part`, nothing on others, and reports what happens.
 async fn stalling() -> (Server, mpsc::UnboundedReceiver<&'static str>) {
     let (events, seen) = mpsc::unbounded_channel();
     let server = Server::start(move |mut stream| {
@@ -113,7 +113,7 @@ async fn a_dropped_body_closes_its_connection() {
 
 #[tokio::test]
 async fn concurrent_requests_use_separate_connections() {
-    // Answers only once both requests are there.
+    // Answers only after both requests have arrived.
     let both = Arc::new(tokio::sync::Barrier::new(2));
     let late = Arc::new(AtomicBool::new(false));
     let server = Server::start(move |mut stream| {

@@ -1,4 +1,4 @@
-//! Where requests may go, and what they carry there.
+//! The allowed destinations, and the headers of requests.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use wasmtime_wasi_http::{Error, WasiHttpHooks};
 use super::server::{OK, Server, read_head};
 use super::{allowing, fetch, get, in_time, request};
 
-/// Leads every name to the same addresses.
+/// Resolves every name to the same addresses.
 pub(crate) struct Fixed(pub(crate) Vec<IpAddr>);
 
 impl Resolve for Fixed {
@@ -23,7 +23,7 @@ impl Resolve for Fixed {
     }
 }
 
-fn leading_to(address: &str) -> Fixed {
+fn resolving_to(address: &str) -> Fixed {
     Fixed(vec![address.parse().unwrap()])
 }
 
@@ -84,7 +84,10 @@ async fn an_allowed_name_cannot_resolve_to_loopback() {
     let server = Server::well_behaved().await;
     let uri = format!("http://camera.example.com:{}", server.port());
     let outbound = allowing(std::slice::from_ref(&uri));
-    let outbound = outbound.resolver(leading_to("127.0.0.1")).build().unwrap();
+    let outbound = outbound
+        .resolver(resolving_to("127.0.0.1"))
+        .build()
+        .unwrap();
     let result = get(&outbound, &uri).await;
     assert!(
         matches!(result, Err(Error::DestinationIpProhibited)),
@@ -102,7 +105,10 @@ async fn localhost_resolves_to_loopback_only() {
     assert_eq!(fetch(&outbound, &uri).await, "ok");
 
     let outbound = allowing(std::slice::from_ref(&uri));
-    let outbound = outbound.resolver(leading_to("192.0.2.1")).build().unwrap();
+    let outbound = outbound
+        .resolver(resolving_to("192.0.2.1"))
+        .build()
+        .unwrap();
     let result = get(&outbound, &uri).await;
     assert!(
         matches!(result, Err(Error::DestinationIpProhibited)),
@@ -128,7 +134,7 @@ async fn link_local_and_metadata_are_never_reached() {
     }
 }
 
-/// A server that passes on each header section that it reads.
+/// A server that forwards each request head to the test.
 pub(crate) async fn recording() -> (Server, mpsc::UnboundedReceiver<String>) {
     let (heads, received) = mpsc::unbounded_channel();
     let server = Server::start(move |mut stream| {
@@ -188,7 +194,7 @@ async fn hooks_send_and_leave_the_host_header_to_the_client() {
     );
 }
 
-/// What a subscriber would write.
+/// The output of a subscriber.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -238,7 +244,7 @@ async fn logs_contain_origin_and_outcome_but_no_secret() {
         .filter(|line| line.contains("mv_clip_host::outbound"))
         .collect();
     let [sent, denied] = ours[..] else {
-        panic!("two lines are expected: {ours:#?}")
+        panic!("expected two lines: {ours:#?}")
     };
     let port = format!("server.port={}", server.port());
     let facts = [

@@ -1,4 +1,4 @@
-//! TLS: whom it trusts, and HTTP/2 on top of it.
+//! TLS: trusted certificates, and HTTP/2.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,26 +31,26 @@ pub(crate) fn certificate(name: &str) -> CertifiedKey<KeyPair> {
     rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
 }
 
-/// Writes a file that only the named test uses.
+/// Writes a file for the named test.
 pub(crate) fn file(test: &str, content: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("outbound-{test}.pem"));
     std::fs::write(&path, content).unwrap();
     path
 }
 
-/// Answers `ok` over whichever protocol TLS negotiates, except on `/hang` and `/fail`.
+/// Answers `ok` with the protocol that ALPN selects, except on `/hang` and `/fail`.
 pub(crate) async fn serve(certified: &CertifiedKey<KeyPair>, protocols: &[&str]) -> Server {
     let acceptor = acceptor(certified, protocols);
     Server::start(move |stream| {
         let acceptor = acceptor.clone();
         async move {
-            // A client that does not trust the certificate ends the handshake.
+            // A client that does not trust the certificate aborts the handshake.
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let (stream, service) = (TokioIo::new(stream), service_fn(answer));
-            // These fail when the client goes away.
+            // These fail when the client disconnects.
             if http2 {
                 let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
                 let _gone = server.serve_connection(stream, service).await;
@@ -80,12 +80,12 @@ pub(crate) fn acceptor(certified: &CertifiedKey<KeyPair>, protocols: &[&str]) ->
 }
 
 async fn answer(request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
-    // HTTP/2 names the host in a pseudo-header, which a second name might contradict.
+    // HTTP/2 has the host in `:authority`, which a `host` header might contradict.
     let http2 = request.version() == Version::HTTP_2;
     assert_eq!(request.headers().contains_key(HOST), !http2);
     match request.uri().path() {
         "/hang" => std::future::pending().await,
-        "/fail" => Err(io::Error::other("the service gives up")),
+        "/fail" => Err(io::Error::other("the service fails")),
         _ => Ok(Response::new(Full::from("ok"))),
     }
 }
@@ -170,8 +170,8 @@ async fn an_http2_stream_that_the_server_resets_is_terminated() {
     );
 }
 
-/// The second request starts to connect, then gets the connection of the first one. The pool
-/// goes on with the new connection all the same, and nobody waits for it any more.
+/// The second request starts to connect, then reuses the connection of the first one. The pool continues to connect,
+/// although no request waits for that connection.
 #[tokio::test]
 async fn an_unused_connection_attempt_times_out() {
     let _time = Simulated::time();

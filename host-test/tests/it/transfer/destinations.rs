@@ -1,4 +1,4 @@
-//! What a destination may do, and what the caller is told.
+//! The behaviour of destinations, and the resulting errors.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn response(status: u16, body: &'static str) -> Response<&'static str> {
     Response::builder().status(status).body(body).unwrap()
 }
 
-/// As S3 does, in more than one line, and with the signature in it.
+/// An error as from S3: several lines, with the signature.
 pub fn forbidden() -> Response<&'static str> {
     response(
         403,
@@ -69,7 +69,7 @@ async fn the_destination_may_refuse_while_the_media_host_stalls() {
     permanent(result, FailureKind::DestinationRefused);
 }
 
-/// Without a length, nothing but its end tells a destination that the clip is whole.
+/// Without `Content-Length`, only the end of the body tells a destination that the clip is complete.
 #[tokio::test]
 async fn a_dropped_call_does_not_complete_its_upload() {
     let _time = Simulated::time();
@@ -90,7 +90,7 @@ async fn a_dropped_call_does_not_complete_its_upload() {
     let puts = bucket.puts();
     assert!(
         puts.iter().any(|put| !put.body.is_empty()),
-        "nothing was under way"
+        "no upload was in progress"
     );
     assert!(puts.iter().all(|put| !put.whole));
 }
@@ -113,7 +113,7 @@ async fn a_redirect_is_a_refusal() {
     );
 }
 
-/// S3 does so: its server of the tests here does not.
+/// S3 requires it, but the S3 server in these tests does not.
 #[tokio::test]
 async fn a_destination_may_require_content_length() {
     let _time = Simulated::time();
@@ -197,8 +197,8 @@ async fn a_stalled_destination_is_given_up() {
         let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
         let started = Instant::now();
         let failure = transient(save(&world, &bucket.url()).await, FailureKind::TimedOut);
-        // The clock counts from the last byte that the system took. How many it takes, and how soon, is the system's:
-        // its timers run in real time. The deadline is two minutes.
+        // The timeout starts at the last byte that the socket accepted. How much it accepts, and when, depends on the
+        // operating system, whose timers use real time. The deadline is two minutes.
         let took = started.elapsed();
         let allowed = PROGRESS_TIMEOUT..20 * PROGRESS_TIMEOUT;
         assert!(allowed.contains(&took), "{at}: {took:?}");

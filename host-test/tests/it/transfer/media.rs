@@ -1,4 +1,4 @@
-//! What the media host may do, and what the destination then sees.
+//! The behaviour of media hosts, and what the destination then receives.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -144,7 +144,7 @@ async fn a_broken_stream_is_retried_with_a_new_put() {
         let whole: Vec<_> = puts.iter().map(|put| put.whole).collect();
         assert_eq!(whole, [false, true], "{fault:?}");
         assert_eq!(puts[1].body, clip, "{fault:?}");
-        // From the first try on: the URL is good for both.
+        // Both attempts use the same URL.
         assert_eq!(world.statuses().len(), 3, "{fault:?}");
     }
 }
@@ -172,7 +172,7 @@ async fn an_invalid_clip_does_not_reach_the_destination() {
     }
 }
 
-/// Without a length there is no telling beforehand; with one, only the damage is.
+/// Damage, and truncation of a clip without `Content-Length`, are detected only during the upload.
 #[tokio::test]
 async fn an_upload_of_an_invalid_clip_is_not_completed() {
     let _time = Simulated::time();
@@ -255,8 +255,7 @@ async fn a_slow_media_host_is_given_up_at_the_deadline() {
     assert!(bucket.puts().iter().all(|put| !put.whole));
 }
 
-/// In HTTP/2 the end of a body may come in a frame of its own. By then a destination that was told the length has
-/// the clip, and has said so.
+/// In HTTP/2 the end of a body may come in its own frame. A destination that knows the length may have answered before.
 #[tokio::test]
 async fn a_destination_may_answer_before_the_media_stream_ends() {
     let _time = Simulated::time();
@@ -267,7 +266,7 @@ async fn a_destination_may_answer_before_the_media_stream_ends() {
         async move {
             let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
             let server = http2::Builder::new(TokioExecutor::new());
-            // Fails when the client goes away.
+            // Fails when the client disconnects.
             drop(
                 server
                     .serve_connection(stream, service_fn(ended_late))
