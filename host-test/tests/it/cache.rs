@@ -94,12 +94,18 @@ async fn many_processes_can_fill_the_cache_at_once() {
     load(&cache, Limits::default());
     assert_eq!(cache.hits(), 1);
 
-    let nobodys = tempfile::tempdir().unwrap();
+    let writable_by_all = tempfile::tempdir().unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    fs::set_permissions(nobodys.path(), open).unwrap();
-    let output = get(nobodys.path()).wait_with_output().await.unwrap();
+    fs::set_permissions(writable_by_all.path(), open).unwrap();
+    let output = get(writable_by_all.path())
+        .wait_with_output()
+        .await
+        .unwrap();
     assert!(output.status.success());
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(words.contains("other users could write to"), "{words}");
-    assert_eq!(files(nobodys.path()), [""; 0].map(std::path::PathBuf::from));
+    assert_eq!(
+        files(writable_by_all.path()),
+        [""; 0].map(std::path::PathBuf::from)
+    );
 }

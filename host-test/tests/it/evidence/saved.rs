@@ -109,11 +109,11 @@ async fn a_failure_is_listed_until_a_later_run_succeeds() {
     assert_eq!((&*missing.kind, missing.status), ("not-found", Some(404)));
     assert!(!missing.transient && missing.request_id.is_some());
 
-    let mended = World::with(MockConfig {
+    let recovered = World::with(MockConfig {
         cameras: vec![meraki_mock::Camera::new("Q2XX-NONE-0000")],
         ..MockConfig::default()
     });
-    let second = save(&mended.await, &folder, &requests[..1]).await;
+    let second = save(&recovered.await, &folder, &requests[..1]).await;
     assert_eq!(
         (second.manifest.files.len(), second.manifest.failures.len()),
         (2, 0)

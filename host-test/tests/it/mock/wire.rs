@@ -40,12 +40,12 @@ async fn write_request(mock: &MockMeraki, stream: &mut TcpStream) {
 }
 
 /// Long enough for a busy machine. Only a failing test takes this long.
-const PATIENCE: Duration = Duration::from_secs(600);
+const READ_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Reads until the connection ends.
 async fn until_end(stream: &mut TcpStream) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
-    let end = match timeout(PATIENCE, stream.read_to_end(&mut bytes))
+    let end = match timeout(READ_TIMEOUT, stream.read_to_end(&mut bytes))
         .await
         .unwrap()
     {
@@ -62,7 +62,7 @@ async fn until_end(stream: &mut TcpStream) -> (Vec<u8>, End) {
 async fn until_quiet(stream: &mut TcpStream, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     while !enough(&bytes) {
-        let read = timeout(PATIENCE, stream.read_buf(&mut bytes))
+        let read = timeout(READ_TIMEOUT, stream.read_buf(&mut bytes))
             .await
             .unwrap()
             .unwrap();
