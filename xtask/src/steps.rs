@@ -1,5 +1,6 @@
 //! The steps of a run: each has a name, a duration and an outcome. A failed step does not end the run.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Error, Result, bail, ensure};
 use xshell::{Cmd, cmd};
 
-use crate::mock::Mock;
 use crate::workspace::{Workspace, without_own_variables};
 
 /// The exit status of a script that cannot run on this machine. Its standard output is the reason.
@@ -69,13 +69,17 @@ impl Steps {
         self.run(name, || run(command));
     }
 
-    /// Runs `ci/NAME.sh` as a step, with the environment variables of the mock, if there is one.
-    pub(crate) fn script(&mut self, workspace: &Workspace, name: &str, mock: &[&Mock]) {
+    /// Runs `ci/NAME.sh` as a step, with these environment variables.
+    pub(crate) fn script(
+        &mut self,
+        workspace: &Workspace,
+        name: &str,
+        environment: &[(&str, &OsStr)],
+    ) {
         self.run(name, || {
             let script = workspace.root.join(format!("ci/{name}.sh"));
             let command = cmd!(workspace.shell, "bash {script}");
-            let mock = mock.iter().flat_map(|mock| mock.environment());
-            self::script(command.envs(mock)).map(drop)
+            self::script(command.envs(environment.iter().copied())).map(drop)
         });
     }
 

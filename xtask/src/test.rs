@@ -46,8 +46,8 @@ pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) {
     }
     run_demo(steps, workspace, None);
     if let Some(mock) = steps.run("mock", || Mock::start(workspace)) {
-        steps.script(workspace, "report", &[&mock]);
-        steps.script(workspace, "sdk", &[&mock]);
+        steps.script(workspace, "report", &mock.environment());
+        steps.script(workspace, "sdk", &mock.environment());
         examples::all(steps, workspace, &mock, &examples::QUICK);
     }
 }

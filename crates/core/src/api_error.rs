@@ -4,7 +4,7 @@ use crate::error::FailureKind;
 use crate::redirect::{MAX_REDIRECTS, RedirectError};
 use crate::retry::{BASE, BASE_NOT_YET, BASE_RATE_LIMITED, Retryability};
 use crate::settings::Settings;
-use crate::transport::{MAX_BODY, TransportError};
+use crate::transport::{ADDRESS_PROHIBITED, MAX_BODY, TransportError};
 use crate::url::UrlError;
 
 /// Why an attempt failed.
@@ -44,7 +44,9 @@ impl ApiError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Transport(TransportError::TimedOut) | Self::OutOfTime => FailureKind::TimedOut,
-            Self::Transport(TransportError::Denied) => FailureKind::Rejected,
+            Self::Transport(TransportError::Denied | TransportError::AddressProhibited) => {
+                FailureKind::Rejected
+            }
             Self::Transport(TransportError::TooLarge) => FailureKind::BadResponse,
             Self::Transport(_) => FailureKind::ConnectionFailed,
             Self::NotYet => FailureKind::TooEarly,
@@ -79,7 +81,11 @@ impl ApiError {
             Self::Status(500..) => Retryability::Later,
             Self::Status(_)
             | Self::NoVideo
-            | Self::Transport(TransportError::Certificate | TransportError::Denied)
+            | Self::Transport(
+                TransportError::Certificate
+                | TransportError::Denied
+                | TransportError::AddressProhibited,
+            )
             | Self::Redirect(_) => Retryability::Never,
         }
     }
@@ -135,6 +141,7 @@ fn transport(host: &str, error: TransportError) -> String {
             "the engine that runs this component does not let it send to {host}. Allow that \
              destination there, and the header Authorization."
         ),
+        TransportError::AddressProhibited => format!("{host} {ADDRESS_PROHIBITED}"),
         TransportError::TooLarge => {
             format!("{host} sent more than {MAX_BODY} bytes. Check MERAKI_BASE_URL.")
         }
@@ -162,7 +169,7 @@ fn status(settings: &Settings, host: &str, status: u16) -> String {
                 .into()
         }
         404 => format!(
-            "Meraki knows no such camera (404). Check the serial, that it is an MV camera in a \
+            "Meraki has no such camera (404). Check the serial, that it is an MV camera in a \
              network, that the API key belongs to its organisation, and that {host} is its region."
         ),
         429 => {
@@ -270,6 +277,10 @@ mod tests {
             (
                 transport(TransportError::Denied),
                 "does not let it send to h",
+            ),
+            (
+                transport(TransportError::AddressProhibited),
+                "h resolves to an address that is not public",
             ),
             (
                 transport(TransportError::TooLarge),
@@ -428,6 +439,10 @@ mod tests {
     fn a_denied_request_is_not_retried() {
         assert_eq!(
             ApiError::Transport(TransportError::Denied).retryability(),
+            Retryability::Never
+        );
+        assert_eq!(
+            ApiError::Transport(TransportError::AddressProhibited).retryability(),
             Retryability::Never
         );
     }

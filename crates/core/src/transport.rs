@@ -46,6 +46,11 @@ impl fmt::Debug for Response {
     }
 }
 
+/// What a message says after the host's name for [`TransportError::AddressProhibited`].
+pub(crate) const ADDRESS_PROHIBITED: &str = "resolves to an address that is not public, such as one of a private \
+     network, and the engine that runs this component does not connect to it. Check the DNS server, the VPN and the \
+     proxy of this machine.";
+
 /// Why there is no response, or no whole one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,6 +63,8 @@ pub enum TransportError {
     TimedOut,
     /// The host does not allow this component to send this request.
     Denied,
+    /// The host does not connect to the addresses that the name resolves to, such as private ones.
+    AddressProhibited,
     /// The body is larger than [`MAX_BODY`], or than the host allows.
     TooLarge,
 }
@@ -69,6 +76,7 @@ impl fmt::Display for TransportError {
             Self::Certificate => "the server's TLS certificate is not trusted",
             Self::TimedOut => "the response was not complete in time",
             Self::Denied => "the host does not allow the request",
+            Self::AddressProhibited => "the host does not connect to the address",
             Self::TooLarge => "the body is too large",
         })
     }

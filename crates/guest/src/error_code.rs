@@ -10,9 +10,8 @@ pub(crate) const BROKEN: TransportError = TransportError::Connection("the connec
 /// The error that a caller can act on.
 pub(crate) fn transport_error(code: &ErrorCode) -> TransportError {
     match code {
-        ErrorCode::HttpRequestDenied
-        | ErrorCode::HttpRequestUriInvalid
-        | ErrorCode::DestinationIpProhibited => TransportError::Denied,
+        ErrorCode::HttpRequestDenied | ErrorCode::HttpRequestUriInvalid => TransportError::Denied,
+        ErrorCode::DestinationIpProhibited => TransportError::AddressProhibited,
         ErrorCode::TlsCertificateError => TransportError::Certificate,
         ErrorCode::DnsTimeout
         | ErrorCode::ConnectionTimeout

@@ -26,12 +26,22 @@ pub(super) struct ComponentFile {
     pub(super) cache: Option<PathBuf>,
 }
 
+/// Which servers to trust.
+#[derive(clap::Args)]
+pub(super) struct Trust {
+    /// Also trust the certificates in this PEM file, such as those of a proxy's or a store's own authority
+    #[arg(long, value_name = "FILE", env = "SSL_CERT_FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+}
+
 /// Who holds the API key while the component runs.
 #[derive(clap::Args)]
 pub(super) struct KeyHolder {
     /// How the component gets MERAKI_DASHBOARD_API_KEY
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
     pub(super) key_mode: KeyOption,
+    #[command(flatten)]
+    pub(super) trust: Trust,
 }
 
 #[derive(Clone, Copy, Default, clap::ValueEnum)]

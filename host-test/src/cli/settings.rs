@@ -44,6 +44,9 @@ pub(super) async fn host(
     if let Some((key, mode)) = kept_key(key.key_mode, settings)? {
         builder = builder.key(key, mode);
     }
+    if let Some(file) = &key.trust.ca_file {
+        builder = builder.root_certificates(file);
+    }
     match cache(component) {
         Ok(cache) => builder = builder.cache(cache),
         // Not worth a warning: a user without a cache folder knows.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
+use crate::outbound::tls;
 use crate::support::{CACHE, SERIAL, World, closed_port, component_file, footage};
 use crate::transfer::bucket::{Act, Bucket, SIGNATURE};
 use crate::transfer::destinations::forbidden;
@@ -179,7 +180,7 @@ async fn a_permanent_error_is_a_sentence_and_exits_with_1() {
     let world = World::new().await;
     let output = get(&world, "Q2XX-NONE-0000", &[]).await;
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
-    assert!(error(&output).starts_with("error: Meraki knows no such camera (404)."));
+    assert!(error(&output).starts_with("error: Meraki has no such camera (404)."));
 }
 
 #[tokio::test]
@@ -332,4 +333,33 @@ async fn nothing_goes_through_a_proxy() {
     }
     let output = demo.output().await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+}
+
+#[tokio::test]
+async fn certificates_of_a_private_authority_are_trusted_if_a_file_names_them() {
+    let world = World::new().await;
+    let certified = tls::certificate("127.0.0.1");
+    let server = tls::serve(&certified, &["http/1.1"]).await;
+    let file = tls::file("command-line", &certified.cert.pem());
+    let file = file.to_str().unwrap();
+    let base_url = format!("{}/api/v1", tls::origin(&server));
+    let run = |options: &[&str], variable: Option<&str>| {
+        let mut command = get_command(&world, SERIAL, options);
+        command.env("MERAKI_BASE_URL", &base_url);
+        command.env("MV_CLIP_MAX_ATTEMPTS", "1");
+        command.envs(variable.map(|file| ("SSL_CERT_FILE", file)));
+        async move { error(&command.output().await.unwrap()) }
+    };
+    let untrusted = run(&[], None).await;
+    assert!(untrusted.contains("trusted"), "{untrusted}");
+    for (options, variable) in [(&["--ca-file", file][..], None), (&[], Some(file))] {
+        // The server is no Meraki API: its reply arrived.
+        let trusted = run(options, variable).await;
+        assert!(trusted.contains("JSON"), "{trusted}");
+    }
+    let missing = run(&["--ca-file", "none.pem"], None).await;
+    assert!(
+        missing.contains("cannot read root certificates from none.pem"),
+        "{missing}"
+    );
 }

@@ -6,7 +6,7 @@ use crate::media::{MediaStatus, classify};
 use crate::redirect::{MAX_REDIRECTS, RedirectError};
 use crate::retry::{BASE, BASE_NOT_YET, BASE_RATE_LIMITED, Retryability};
 use crate::settings::Settings;
-use crate::transport::TransportError;
+use crate::transport::{ADDRESS_PROHIBITED, TransportError};
 
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +59,12 @@ impl TransferError {
             Self::Transport(_, TransportError::TimedOut) | Self::Unfinished | Self::OutOfTime => {
                 FailureKind::TimedOut
             }
-            Self::Transport(_, TransportError::Denied | TransportError::TooLarge) => {
-                FailureKind::Rejected
-            }
+            Self::Transport(
+                _,
+                TransportError::Denied
+                | TransportError::AddressProhibited
+                | TransportError::TooLarge,
+            ) => FailureKind::Rejected,
             Self::Transport(..) => FailureKind::ConnectionFailed,
             Self::Media(206) => FailureKind::BadResponse,
             Self::Media(_) => FailureKind::Unavailable,
@@ -79,7 +82,10 @@ impl TransferError {
         match self {
             Self::Transport(
                 _,
-                TransportError::Certificate | TransportError::Denied | TransportError::TooLarge,
+                TransportError::Certificate
+                | TransportError::Denied
+                | TransportError::AddressProhibited
+                | TransportError::TooLarge,
             )
             | Self::Redirect(_) => Retryability::Never,
             Self::Media(status) => match classify(*status, false) {
@@ -130,7 +136,7 @@ impl TransferError {
             ),
             Self::Redirect(error) => redirect(settings, media, error),
             Self::Stream(StreamError::Empty) => {
-                format!("{media} has an empty clip. Try again later.")
+                format!("{media} sent an empty clip. Try again later.")
             }
             Self::Stream(StreamError::NotTransportStream) => format!(
                 "what {media} sent is not an MPEG transport stream. Nothing was saved. Try again later."
@@ -182,8 +188,9 @@ fn transport(who: &str, error: TransportError) -> String {
              connection."
         ),
         TransportError::TimedOut => {
-            format!("the exchange with {who}, came to a halt. Try again later.")
+            format!("the exchange with {who}, stalled. Try again later.")
         }
+        TransportError::AddressProhibited => format!("{who}, {ADDRESS_PROHIBITED}"),
         TransportError::Denied => format!(
             "the engine that runs this component does not let it send to {who}. Allow that host \
              there."
@@ -243,7 +250,7 @@ mod tests {
             ),
             (
                 TransferError::Transport(Destination, TransportError::TimedOut),
-                "the exchange with d, the destination, came to a halt. Try again",
+                "the exchange with d, the destination, stalled. Try again",
             ),
             (
                 TransferError::Transport(Destination, TransportError::Certificate),
@@ -252,6 +259,10 @@ mod tests {
             (
                 TransferError::Transport(Media, TransportError::Denied),
                 "does not let it send to m, which has the clip. Allow that host",
+            ),
+            (
+                TransferError::Transport(Destination, TransportError::AddressProhibited),
+                "d, the destination, resolves to an address that is not public",
             ),
             (
                 TransferError::Transport(Media, TransportError::TooLarge),
@@ -284,7 +295,7 @@ mod tests {
             ),
             (
                 TransferError::Stream(StreamError::Empty),
-                "m has an empty clip",
+                "m sent an empty clip",
             ),
             (
                 TransferError::Stream(StreamError::NotTransportStream),
