@@ -1,4 +1,4 @@
-//! The component that is tested. It must not be older than its sources, or a test says nothing about them.
+//! The component under test. It must not be older than its sources.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// Names the component. `.cargo/config.toml` sets it for all that cargo runs.
+/// The environment variable with the path of the component. `.cargo/config.toml` sets it.
 const VARIABLE: &str = "MV_CLIP_COMPONENT";
 
-/// Where the component is.
+/// The path of the component.
 pub fn built() -> PathBuf {
     let built = || workspace().join("target/component/mv-clip.wasm");
     std::env::var_os(VARIABLE).map_or_else(built, PathBuf::from)
 }
 
-/// The same file, or an error if it is older than its sources. Looks once in a process, so that they may be edited
-/// while tests run.
+/// Returns the same path, or an error if the component is older than its sources. Checks once per process, so that
+/// sources may be edited while tests run.
 pub fn up_to_date(component: PathBuf) -> Result<PathBuf, String> {
     static CHECKED: Mutex<BTreeMap<PathBuf, Result<(), String>>> = Mutex::new(BTreeMap::new());
     let mut checked = CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,8 +34,7 @@ fn workspace() -> &'static Path {
     package.ancestors().find(is_workspace).unwrap_or(package)
 }
 
-/// Whether a component is as new as all that it is built from: the sources in the list beside it, and what decides how
-/// they are compiled.
+/// Checks that a component is as new as its inputs: the sources in its dep-info file, and the build configuration.
 pub fn check(component: &Path, workspace: &Path) -> Result<(), String> {
     let built = modified(component)?;
     let list = component.with_extension("d");
@@ -65,11 +64,11 @@ fn cannot_read(file: &Path, error: &std::io::Error) -> String {
     format!("cannot read {}: {error}", file.display())
 }
 
-/// The sources in a list that cargo wrote for make: `TARGET: SOURCE SOURCE…`, where a backslash stands before each space
-/// in a path.
+/// The sources in a dep-info file in the format of make: `TARGET: SOURCE SOURCE…`, with a backslash before each space in
+/// a path.
 fn sources(list: &str) -> Vec<PathBuf> {
     let (_, sources) = list.split_once(": ").unwrap_or_default();
-    // No path has this character.
+    // This character is in no path.
     let sources = sources.replace("\\ ", "\0");
     let sources = sources.split_ascii_whitespace();
     sources

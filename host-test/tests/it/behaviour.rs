@@ -1,4 +1,4 @@
-//! Each behaviour of one clip, once, from end to end.
+//! Each behaviour of a call for one clip, once, end to end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,8 +22,8 @@ fn retry_after(status: u16, value: &str) -> Scripted {
     reply.body(Bytes::new()).unwrap().into()
 }
 
-/// How long after the request before it each request came.
-fn gaps(requests: &[RecordedRequest]) -> Vec<Duration> {
+/// The intervals between requests.
+fn intervals(requests: &[RecordedRequest]) -> Vec<Duration> {
     requests
         .windows(2)
         .map(|pair| pair[1].at - pair[0].at)
@@ -63,7 +63,7 @@ async fn the_url_serves_a_clip() {
 }
 
 #[tokio::test]
-async fn the_record_says_what_was_asked_for() {
+async fn the_record_contains_the_request() {
     let world = World::with(MockConfig {
         success: StatusCode::ACCEPTED,
         ..MockConfig::default()
@@ -185,7 +185,7 @@ mod footage_near_live {
     }
 
     #[tokio::test]
-    async fn is_asked_for_again() {
+    async fn is_requested_again() {
         let _time = Simulated::time();
         let world = World::new().await;
         let no_video = || Scripted::error(StatusCode::BAD_REQUEST, NO_VIDEO);
@@ -204,7 +204,7 @@ mod footage_near_live {
         let ahead = ending(SERIAL, Utc::now() + TimeDelta::minutes(10));
         let failure = transient(world.request(&ahead).await, FailureKind::TooEarly);
         let seconds = failure.retry_after_seconds.unwrap();
-        // Ten minutes and the lag, less what this took.
+        // Ten minutes and the lag, less the duration of the call.
         let least = 659 - started.elapsed().as_secs();
         assert!((least..=661).contains(&seconds.into()), "{seconds}");
         assert!(world.mock.requests().is_empty());
@@ -254,13 +254,13 @@ mod retries {
         let world = World::new().await;
         world.mock.script([retry_after(429, "2"), Scripted::Pass]);
         world.get().await.unwrap();
-        let gaps = gaps(&world.mock.requests());
+        let intervals = intervals(&world.mock.requests());
         let asked = Duration::from_secs(2);
-        assert!((asked..2 * asked).contains(&gaps[0]), "{gaps:?}");
+        assert!((asked..2 * asked).contains(&intervals[0]), "{intervals:?}");
     }
 
     #[tokio::test]
-    async fn that_would_miss_the_deadline_are_left_to_the_caller() {
+    async fn that_would_miss_the_deadline_end_the_call() {
         let _time = Simulated::time();
         let world = World::new().await;
         world.mock.script([retry_after(429, "600")]);
@@ -270,7 +270,7 @@ mod retries {
     }
 
     #[tokio::test]
-    async fn get_through_a_limit_that_others_use_up() {
+    async fn succeed_under_a_limit_that_others_exhaust() {
         let _time = Simulated::time();
         let one = std::num::NonZeroU32::MIN;
         let limit = RateLimit {
@@ -336,7 +336,7 @@ mod redirects {
     }
 
     #[tokio::test]
-    async fn have_an_end() {
+    async fn are_limited() {
         let world = World::new().await;
         let hop = || {
             let reply = Response::builder()
@@ -355,12 +355,12 @@ mod redirects {
 }
 
 #[tokio::test]
-async fn calls_run_side_by_side() {
+async fn calls_run_concurrently() {
     let _time = Simulated::time();
     const CALLS: usize = 20;
     let config = MockConfig {
         rate_limit: None,
-        // Long enough for the last call to get there before the first reply.
+        // Long enough for the last request to arrive before the first reply.
         latency: 20 * STEP,
         ..MockConfig::default()
     };
@@ -378,7 +378,7 @@ async fn calls_run_side_by_side() {
 }
 
 #[tokio::test]
-async fn the_host_stops_a_guest_that_outlasts_its_wall_time() {
+async fn the_host_stops_a_guest_that_exceeds_its_wall_time() {
     let _time = Simulated::time();
     let world = World::new().await.set("MV_CLIP_LAG_SECONDS", "3600");
     let world = world.set("MV_CLIP_DEADLINE_SECONDS", "86400");

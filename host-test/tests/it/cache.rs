@@ -39,13 +39,13 @@ fn a_component_is_compiled_once_for_each_engine() {
     load(&cache, Limits::default());
     assert_eq!(cache.hits(), 0);
     load(&cache, Limits::default());
-    // Another pool of instances runs the same code.
+    // The pool of instances does not affect the compiled code.
     load(&cache, Limits::default().memory(8 << 20));
     assert_eq!(cache.hits(), 2);
 }
 
 #[test]
-fn what_is_damaged_is_compiled_anew() {
+fn a_damaged_entry_is_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
     let cache = CodeCache::at(folder.path()).unwrap();
     load(&cache, Limits::default());
@@ -59,7 +59,7 @@ fn what_is_damaged_is_compiled_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_processes_fill_it_at_once() {
+async fn many_processes_can_fill_the_cache_at_once() {
     let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
     let window = footage(SERIAL);
     let get = |folder: &Path| {
@@ -94,12 +94,18 @@ async fn many_processes_fill_it_at_once() {
     load(&cache, Limits::default());
     assert_eq!(cache.hits(), 1);
 
-    let nobodys = tempfile::tempdir().unwrap();
+    let writable_by_all = tempfile::tempdir().unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    fs::set_permissions(nobodys.path(), open).unwrap();
-    let output = get(nobodys.path()).wait_with_output().await.unwrap();
+    fs::set_permissions(writable_by_all.path(), open).unwrap();
+    let output = get(writable_by_all.path())
+        .wait_with_output()
+        .await
+        .unwrap();
     assert!(output.status.success());
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(words.contains("other users could write to"), "{words}");
-    assert_eq!(files(nobodys.path()), [""; 0].map(std::path::PathBuf::from));
+    assert_eq!(
+        files(writable_by_all.path()),
+        [""; 0].map(std::path::PathBuf::from)
+    );
 }

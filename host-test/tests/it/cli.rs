@@ -1,4 +1,4 @@
-//! The command line, as people and programs use it.
+//! The command line.
 
 mod output;
 
@@ -57,7 +57,7 @@ fn error(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn get_prints_the_url_alone() {
+async fn get_prints_only_the_url() {
     let world = World::new().await;
     let output = get(&world, SERIAL, &[]).await;
     assert_eq!(
@@ -83,7 +83,7 @@ async fn the_key_may_stay_with_the_host() {
             Authorization::Right,
             "{mode}"
         );
-        // Without a key there is none to keep.
+        // The host needs a key that it can hold.
         let output = get(&world.unset(KEY), SERIAL, &["--key-mode", mode]).await;
         assert_eq!(output.status.code(), Some(1), "{}", error(&output));
     }
@@ -157,7 +157,7 @@ async fn save_prints_what_is_stored() {
 }
 
 #[tokio::test]
-async fn save_tells_why_it_did_not() {
+async fn save_reports_why_it_failed() {
     let world = World::new().await;
     let bucket = Bucket::new([Act::Answer(forbidden())]).await;
     let refused = save_command(&world, &bucket.url(), &["--json"]).output();
@@ -206,7 +206,7 @@ async fn a_transient_error_exits_with_75() {
 }
 
 #[tokio::test]
-async fn logs_hold_neither_key_nor_url() {
+async fn logs_contain_no_key_or_url() {
     let world = World::new().await;
     let output = get(&world, SERIAL, &["-vv"]).await;
     let log = error(&output);
@@ -239,7 +239,7 @@ async fn a_log_says_what_is_done() {
 }
 
 #[tokio::test]
-async fn a_missing_component_is_named_by_its_whole_path() {
+async fn a_missing_component_is_named_with_its_full_path() {
     let world = World::new().await;
     let whole = std::env::current_dir().unwrap().join("none.wasm");
     let expected = format!("cannot read the component {}", whole.display());
@@ -256,7 +256,7 @@ async fn a_missing_component_is_named_by_its_whole_path() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_a_variable_of_the_guests_must_be_utf_8() {
+async fn only_guest_variables_must_be_utf_8() {
     use std::os::unix::ffi::OsStrExt;
     let world = World::new().await;
     let broken = std::ffi::OsStr::from_bytes(b"5ec2e7\xff");
@@ -299,7 +299,7 @@ async fn inspect_prints_what_the_component_is() {
 }
 
 #[tokio::test]
-async fn the_demo_goes_all_the_way() {
+async fn the_demo_completes() {
     let world = World::new()
         .await
         .unset("MERAKI_DASHBOARD_API_KEY")
@@ -316,7 +316,7 @@ async fn the_demo_goes_all_the_way() {
     ] {
         assert!(printed.contains(words), "{printed}");
     }
-    // The URL stands under the text of its step.
+    // The URL is on the line below the text of its step.
     let column = |words| {
         let mut lines = printed.lines();
         lines.find_map(|line| line.find(words)).unwrap()

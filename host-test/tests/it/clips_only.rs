@@ -1,10 +1,10 @@
-//! The component of the world `clips-only`: what it does, and what the host says of what it does not.
+//! The component of the world `clips-only`: its functions, and the errors for missing ones.
 
 use mv_clip_host::{CallError, FailureKind};
 
 use crate::support::{SERIAL, World, clips_only_file, footage, load, permanent, tenant};
 
-/// A mock, and a host with the small component that may reach it.
+/// A mock, and a host with the smaller component that may reach it.
 async fn world() -> World {
     let mut world = World::new().await;
     let policy = world.host.policy().clone();
@@ -29,7 +29,7 @@ async fn it_gets_a_clip() {
 }
 
 #[tokio::test]
-async fn it_refuses_what_the_other_refuses() {
+async fn it_rejects_the_same_input_as_the_full_component() {
     let world = world().await;
     let failure = permanent(
         world.request(&footage("Q2XX")).await,
@@ -44,7 +44,7 @@ async fn it_refuses_what_the_other_refuses() {
 }
 
 #[tokio::test]
-async fn a_call_of_what_it_lacks_says_which_component_has_it() {
+async fn a_missing_function_names_the_component_that_has_it() {
     let world = world().await;
     let (host, settings) = (&world.host, world.settings());
     let request = footage(SERIAL);

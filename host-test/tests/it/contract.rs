@@ -1,4 +1,4 @@
-//! What the component asks for, gives and says of itself. A new import is a decision: it is made here.
+//! The imports, exports and metadata of the component. A new import must be added here deliberately.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use crate::support::{clips_only_file, component_file, try_load};
 
-/// Interfaces by name, each with the names of its functions.
+/// Interfaces by name, with the names of their functions.
 type Interfaces = BTreeMap<String, Vec<String>>;
 
-/// What `mv-clip inspect --json` prints.
+/// The output of `mv-clip inspect --json`.
 #[derive(Deserialize)]
 struct Inspection {
     imports: Interfaces,
@@ -41,7 +41,7 @@ fn clips_only() -> Vec<u8> {
     std::fs::read(clips_only_file()).unwrap()
 }
 
-/// An interface a line: its name without the version, and its functions.
+/// One interface per line: its name without the version, and its functions.
 fn listed(interfaces: &Interfaces) -> String {
     let line = |(name, functions): (&String, &Vec<String>)| {
         let (name, _) = name.split_once('@').unwrap_or((name, ""));
@@ -54,7 +54,7 @@ fn listed(interfaces: &Interfaces) -> String {
 }
 
 #[test]
-fn imports_are_these_and_no_others() {
+fn the_imports_are_exactly_these() {
     let imports = inspect(&component_file()).unwrap().imports;
     assert_eq!(
         listed(&imports),
@@ -86,9 +86,9 @@ wasi:random/random: get-random-u64
     );
 }
 
-/// It sends no body.
+/// This component sends no request body.
 #[test]
-fn clips_alone_import_these_and_no_others() {
+fn the_imports_of_clips_only_are_exactly_these() {
     let imports = inspect(&clips_only_file()).unwrap().imports;
     assert_eq!(
         listed(&imports),
@@ -148,7 +148,7 @@ fn the_files_are_small() {
 }
 
 #[test]
-fn the_files_say_what_they_are() {
+fn the_files_contain_their_metadata() {
     let expected = [
         ("name", "mv-clip"),
         ("version", env!("CARGO_PKG_VERSION")),
@@ -164,14 +164,14 @@ fn the_files_say_what_they_are() {
         .into();
     for component in [component_file(), clips_only_file()] {
         let mut metadata = inspect(&component).unwrap().metadata;
-        // Only where it was built from a commit.
+        // Only if it was built from a commit.
         metadata.remove("revision");
         assert_eq!(metadata, expected);
     }
 }
 
 #[test]
-fn other_files_are_refused_by_name() {
+fn other_files_are_rejected_by_name() {
     for bytes in [&b""[..], b"#!/bin/sh", b"\0asm\x01\0\0\0"] {
         let load = try_load(bytes, Policy::default(), Limits::default());
         let Err(error @ LoadError::Component(_)) = load.map(drop) else {

@@ -1,4 +1,4 @@
-//! The documents name everything that there is.
+//! The documents are complete.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(root.join(file)).unwrap()
 }
 
-/// The first cells of the rows of a document's tables, where they are code.
+/// The first cells of a document's table rows, if they are code.
 fn rows(document: &str) -> Vec<&str> {
     let cells = document.lines().filter_map(|line| line.strip_prefix("| `"));
     cells
@@ -20,7 +20,7 @@ fn rows(document: &str) -> Vec<&str> {
 }
 
 #[test]
-fn each_setting_has_a_row_in_the_document_and_the_library_has_a_function_for_it() {
+fn each_setting_is_documented_and_has_a_library_function() {
     let source = read("crates/core/src/settings.rs");
     let constants = source.lines().filter(|line| line.starts_with("const "));
     let mut component: Vec<&str> = constants
@@ -38,7 +38,7 @@ fn each_setting_has_a_row_in_the_document_and_the_library_has_a_function_for_it(
 }
 
 #[test]
-fn each_kind_of_failure_has_a_row_in_the_document() {
+fn each_failure_kind_is_documented() {
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     let mut contract = Resolve::default();
     contract.push_dir(wit).unwrap();
@@ -58,7 +58,7 @@ fn each_kind_of_failure_has_a_row_in_the_document() {
     assert_eq!(documented, cases, "docs/ERRORS.md");
 }
 
-/// All Rust sources below a folder, as one text.
+/// Appends all Rust sources below a folder.
 fn sources(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
@@ -71,14 +71,14 @@ fn sources(folder: &Path, text: &mut String) {
 }
 
 #[test]
-fn each_test_that_the_page_on_security_names_exists() {
+fn each_test_named_in_security_md_exists() {
     let mut tests = String::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for folder in ["tests", "../crates/core/tests", "../crates/host/src"] {
         sources(&root.join(folder), &mut tests);
     }
     let page = read("docs/SECURITY.md");
-    // Every second piece is code. A test is the last part of a path, and has a name of several words.
+    // Every second piece is code. A test name is the last part of a path and has several words.
     let code = page.split('`').skip(1).step_by(2);
     let is_path = |code: &&str| {
         code.chars()

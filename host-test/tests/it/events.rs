@@ -1,4 +1,4 @@
-//! Ranges, incidents and coverage, from end to end.
+//! Ranges, incidents and coverage, end to end.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ fn clips(outcomes: &[ClipOutcome]) -> Vec<&Clip> {
 }
 
 #[tokio::test]
-async fn a_range_is_clips_that_follow_each_other() {
+async fn a_range_is_consecutive_clips() {
     let world = World::new().await;
     let (start, end) = (ago(60), ago(30));
     let request = ClipRequest {
@@ -58,8 +58,8 @@ async fn a_range_is_clips_that_follow_each_other() {
 }
 
 #[tokio::test]
-async fn a_window_that_is_refused_loses_no_other() {
-    // The first of four windows lies before the mock's retention.
+async fn a_rejected_window_does_not_affect_the_others() {
+    // The first of four windows is before the mock's retention.
     let retention = Duration::from_secs(62 * 60);
     let world = World::with(MockConfig {
         retention,
@@ -89,7 +89,7 @@ async fn a_window_that_is_refused_loses_no_other() {
 }
 
 #[tokio::test]
-async fn arguments_and_settings_that_cannot_be_used_fail_the_whole_call() {
+async fn invalid_arguments_and_settings_fail_the_whole_call() {
     let world = World::new().await;
     let day = ClipRequest {
         serial: SERIAL.into(),
@@ -121,7 +121,7 @@ async fn arguments_and_settings_that_cannot_be_used_fail_the_whole_call() {
 }
 
 #[tokio::test]
-async fn an_incident_is_waited_for() {
+async fn an_incident_waits_for_its_footage() {
     let config = MockConfig {
         lag: Duration::from_secs(1),
         ..MockConfig::default()
@@ -156,13 +156,13 @@ async fn eight_cameras_at_five_a_second_are_in_flight_together() {
     let took = started.elapsed();
     assert_eq!(clips(&outcomes).len(), 8);
     assert!(!world.statuses().contains(&Some(429)));
-    // The last one is sent after seven fifths of a second. One after another they would take 8 s.
+    // The last request is sent after 7/5 s. In sequence the requests would take 8 s.
     let least = Duration::from_millis(2_400);
     assert!((least..least + 20 * STEP).contains(&took), "{took:?}");
 }
 
 #[tokio::test]
-async fn outcomes_come_in_the_order_of_the_arguments_and_a_camera_is_asked_once() {
+async fn outcomes_keep_argument_order_and_each_camera_is_requested_once() {
     let world = World::new().await;
     let serials = [
         SERIAL,
@@ -198,7 +198,7 @@ async fn outcomes_come_in_the_order_of_the_arguments_and_a_camera_is_asked_once(
 }
 
 #[tokio::test]
-async fn a_hundred_clips_stay_below_the_limit_that_they_are_paced_to() {
+async fn a_hundred_clips_stay_below_their_rate_limit() {
     let _time = Simulated::time();
     let cameras = cameras(100);
     let world = world(&cameras, Duration::ZERO)
@@ -214,7 +214,7 @@ async fn a_hundred_clips_stay_below_the_limit_that_they_are_paced_to() {
 }
 
 #[tokio::test]
-async fn a_hundred_clips_are_delivered_while_another_client_eats_half_of_the_limit() {
+async fn a_hundred_clips_succeed_while_another_client_uses_half_of_the_limit() {
     let _time = Simulated::time();
     let cameras = cameras(100);
     let world = world(&cameras, Duration::ZERO)

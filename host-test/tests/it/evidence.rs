@@ -1,4 +1,4 @@
-//! Folders of clips: saved, resumed, verified.
+//! Evidence folders: save, resume, verify.
 
 mod broken;
 mod command;
@@ -24,7 +24,7 @@ impl Progress for Ignored {
     fn update(&self, _: u64, _: Option<u64>) {}
 }
 
-/// An hour ago, the same one for all tests.
+/// One hour ago, the same instant for all tests.
 static END: LazyLock<DateTime<Utc>> = LazyLock::new(|| Utc::now() - TimeDelta::hours(1));
 
 /// A window of two minutes.
@@ -32,7 +32,7 @@ fn window() -> ClipRequest {
     window_of(SERIAL, 0)
 }
 
-/// The same for another camera, and as many windows earlier.
+/// The window of another camera, this number of windows earlier.
 fn window_of(serial: &str, earlier: i32) -> ClipRequest {
     ending(serial, *END - TimeDelta::minutes(2) * earlier)
 }
@@ -42,7 +42,7 @@ fn name(request: &ClipRequest) -> String {
     format!("{}.ts", footage.file_stem().unwrap())
 }
 
-/// Asks for these, and saves what comes.
+/// Requests these clips and saves them.
 pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipRequest]) -> Collected {
     let progress = Box::new(|_: &Footage| Box::new(Ignored) as Box<dyn Progress>);
     let collector = Collector::new(folder.path(), &world.host, world.settings(), progress);
@@ -54,7 +54,7 @@ pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipReques
     collector.finish().await.unwrap()
 }
 
-/// How requests for clips themselves were answered.
+/// The statuses of the media requests.
 fn media_statuses(world: &World) -> Vec<Option<u16>> {
     let requests = world.mock.requests();
     let media = requests
@@ -65,7 +65,7 @@ fn media_statuses(world: &World) -> Vec<Option<u16>> {
         .collect()
 }
 
-/// The names in a folder, in order.
+/// The sorted names in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
@@ -81,7 +81,7 @@ fn folder() -> TempDir {
 }
 
 #[track_caller]
-fn assert_whole(folder: &TempDir, request: &ClipRequest) {
+fn assert_complete(folder: &TempDir, request: &ClipRequest) {
     let bytes = std::fs::read(folder.path().join(name(request))).unwrap();
     assert!(
         bytes == CLIP,

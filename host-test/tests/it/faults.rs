@@ -1,5 +1,4 @@
-//! Against a server, a network or a host that misbehaves, a call ends by its deadline with the right
-//! error.
+//! With a faulty server, network or host, a call ends by its deadline with the correct error.
 
 use std::time::Duration;
 
@@ -18,10 +17,10 @@ use crate::support::{
 
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// For what happens at the deadline and after it.
+/// How long a call may take beyond its deadline.
 const SLACK: Duration = STEP.saturating_mul(200);
 
-/// Attempts of a second, and a deadline of three.
+/// A world with an attempt timeout of 1 s and a deadline of 3 s.
 async fn world() -> World {
     let world = World::new().await;
     let world = world.set("MV_CLIP_DEADLINE_SECONDS", &DEADLINE.as_secs().to_string());
@@ -41,7 +40,7 @@ async fn in_time(world: &World) -> Result<Clip, CallError> {
     result
 }
 
-/// Once, the call gets over it; at each of two attempts, it fails with the kind.
+/// A call recovers from one fault, and fails with this kind after two.
 async fn ends_by_the_deadline(fault: WireFault, kind: FailureKind) {
     let world = world().await;
     world.mock.script([Scripted::Fault(fault), Scripted::Pass]);
@@ -78,7 +77,7 @@ async fn a_byte_a_second() {
 }
 
 #[tokio::test]
-async fn a_drip_that_keeps_every_timeout_but_the_deadline() {
+async fn a_drip_within_every_timeout_except_the_deadline() {
     let _time = Simulated::time();
     let world = world().await.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600");
     world.mock.script([WireFault::Drip {
@@ -130,7 +129,7 @@ async fn bytes_that_are_not_http() {
 }
 
 #[tokio::test]
-async fn fifty_megabytes_leave_the_guest_small() {
+async fn fifty_megabytes_do_not_grow_the_guest() {
     for announced in [true, false] {
         let world = world().await.set("MV_CLIP_MAX_ATTEMPTS", "1");
         world.mock.script([WireFault::LargeBody {
@@ -145,26 +144,26 @@ async fn fifty_megabytes_leave_the_guest_small() {
 }
 
 #[tokio::test]
-async fn a_body_in_tiny_chunks_leaves_the_guest_small() {
+async fn a_body_in_tiny_chunks_does_not_grow_the_guest() {
     let world = with_long_timeouts(world().await);
     let bytes = 1 << 16;
     world.mock.script([WireFault::TinyChunks { bytes }]);
     let (result, growth) = growth(&world).await;
-    // Kept each for itself, they would take three times as much.
+    // Without merging, the chunks would take three times the memory.
     assert!(growth < SMALL / 4, "the guest grew by {growth} bytes");
     result.unwrap();
 }
 
-/// How much the guest may grow over its start, in bytes.
+/// How far the guest's memory may grow, in bytes.
 const SMALL: usize = 4 << 20;
 
-/// For what takes a debug build on a busy machine long, and is not about time.
+/// For slow tests that do not check time, in a debug build on a busy machine.
 fn with_long_timeouts(world: World) -> World {
     let world = world.set("MV_CLIP_DEADLINE_SECONDS", "3600");
     world.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600")
 }
 
-/// How a call ends, and by how much the guest's memory has grown by then.
+/// The result of a call, and the growth of the guest's memory.
 async fn growth(world: &World) -> (Result<Clip, CallError>, usize) {
     let call = world.host.call(world.settings());
     let Reply { result, report, .. } = call.request_clip(&footage(SERIAL)).await;
@@ -191,7 +190,7 @@ async fn a_port_that_nobody_listens_on() {
 }
 
 #[tokio::test]
-async fn a_tls_handshake_that_never_comes() {
+async fn a_tls_handshake_that_stalls() {
     let _time = Simulated::time();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("https://{}", listener.local_addr().unwrap());
@@ -220,8 +219,8 @@ async fn a_certificate_that_is_not_trusted() {
     assert_eq!(failure.attempts, 1);
 }
 
-/// Leads every host name to these addresses.
-async fn leading_to(addresses: &[&str]) -> World {
+/// Resolves every host name to these addresses.
+async fn resolving_to(addresses: &[&str]) -> World {
     let base_url = "https://api.meraki.com/api/v1";
     let mut world = world().await.set("MERAKI_BASE_URL", base_url);
     let addresses = addresses.iter().map(|address| address.parse().unwrap());
@@ -231,9 +230,9 @@ async fn leading_to(addresses: &[&str]) -> World {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_nowhere() {
+async fn a_name_that_does_not_resolve() {
     let _time = Simulated::time();
-    let failure = transient(in_time(&leading_to(&[]).await).await, ConnectionFailed);
+    let failure = transient(in_time(&resolving_to(&[]).await).await, ConnectionFailed);
     assert!(
         failure.message.contains("cannot be resolved"),
         "{}",
@@ -242,10 +241,10 @@ async fn a_name_that_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_into_a_private_network() {
+async fn a_name_that_resolves_to_a_private_address() {
     let _time = Simulated::time();
     for address in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"] {
-        let world = leading_to(&[address]).await;
+        let world = resolving_to(&[address]).await;
         let failure = permanent(in_time(&world).await, FailureKind::Rejected);
         assert!(
             failure.message.contains("api.meraki.com"),

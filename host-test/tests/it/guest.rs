@@ -1,50 +1,49 @@
-//! Guests that misbehave in ways that the real component does not.
+//! Test guests that misbehave.
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A component of the world `clip-plugin` whose `get-clip` does what the first letter of its serial
-/// says:
+/// A component of the world `clip-plugin`. The first letter of the serial selects what its `get-clip` does:
 ///
-/// - `s`pin for ever, `w`ait for ever, `t`rap, recurse without `e`nd
-/// - `g`row its memory until that is refused, and go on; `d`evour so, and trap
-/// - grow its ta`b`le until that is refused, and trap
-/// - make `l`ists of fields, or `o`pen requests to the authority that its start names, without end; do
-///   so once the f`i`rst was answered; or `j`oin lists to two requests
-/// - put fields into one list without end: `h`
-/// - send a me`m`ory of 8 MiB to the host in one call, or answer with a `v`ast one
-/// - `n`ame a method, or an a`u`thority, of one byte more than 16 KiB
-/// - `f`ill requests with all that fits into them, without end
-/// - ask for 1 MiB left to `c`hance
-/// - `r`equest that authority, with its end as `Authorization`; `k`: with its first setting as a
-///   bearer's token. It answers `Y` where that was answered, or [`failed`] with an error code.
+/// - `s`pin forever, `w`ait forever, `t`rap, recurse `e`ndlessly
+/// - `g`row its memory until that fails, and continue; `d`evour memory in the same way, and trap
+/// - grow its ta`b`le until that fails, and trap
+/// - create `l`ists of fields endlessly; `o`pen requests endlessly, to the authority in `start`; open them after the
+///   f`i`rst response; or `j`oin lists to two requests
+/// - append fields to one list endlessly: `h`
+/// - pass 8 MiB of me`m`ory to the host in one call, or return a `v`ast string
+/// - set a method `n`ame, or an a`u`thority, of one byte more than 16 KiB
+/// - `f`ill requests to their maximum size, endlessly
+/// - request 1 MiB of random bytes: `c`hance
+/// - `r`equest that authority, with `end` as `Authorization`; `k`: with its first setting as a bearer token. It returns
+///   `Y` after a response, or [`failed`] with an error code.
 ///
-/// Otherwise, and where it goes on, it answers `u`.
+/// Otherwise, and if it continues, it returns `u`.
 pub fn obedient() -> Vec<u8> {
     component("")
 }
 
-/// A component that spins for ever before it can be called.
+/// A component that spins forever during instantiation.
 pub fn never_starts() -> Vec<u8> {
     component("(start $spin)")
 }
 
-/// A component of more parts than the host has room for.
+/// A component with more parts than the host allows.
 pub fn too_many(what: &str) -> Vec<u8> {
     component(&what.repeat(3))
 }
 
-/// A component whose memory and whose table are of this size from the start.
+/// A component with this initial size of memory and table.
 pub fn of_size(pages: u32, elements: u32) -> Vec<u8> {
     with("", pages, elements)
 }
 
-/// What a guest answers for an error code of `wasi:http`, by its place among them.
+/// What a guest returns for an error code of `wasi:http`, by its index.
 pub fn failed(code: u8) -> String {
     char::from(b'a' + code).to_string()
 }
 
-/// Of `wasi:http`: `HTTP-request-denied`.
+/// The index of `HTTP-request-denied` in `wasi:http`.
 pub const DENIED: u8 = 15;
 
 fn component(start: &str) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! What is refused before any request.
+//! Input that is rejected before any request.
 
 use mv_clip_host::FailureKind::{InvalidSerial, InvalidSetting, InvalidTime, InvalidWindow};
 use mv_clip_host::{ClipRequest, FailureKind};
@@ -9,7 +9,7 @@ const START: &str = "2026-03-12T14:30:00Z";
 const END: &str = "2026-03-12T14:32:00Z";
 
 #[tokio::test]
-async fn bad_arguments_are_refused_with_the_accepted_form() {
+async fn invalid_arguments_are_rejected_with_the_accepted_form() {
     let world = World::new().await;
     for (serial, start, end, kind, words) in [
         ("", START, END, InvalidSerial, "such as Q2XX-ABCD-1234"),
@@ -119,7 +119,7 @@ async fn bad_arguments_are_refused_with_the_accepted_form() {
 }
 
 #[tokio::test]
-async fn bad_settings_are_named_with_the_accepted_form() {
+async fn invalid_settings_are_named_with_the_accepted_form() {
     for (name, value, accepted) in [
         ("MERAKI_DASHBOARD_API_KEY", "", "the key alone"),
         (
@@ -183,7 +183,7 @@ async fn an_unset_key_is_named() {
 }
 
 #[tokio::test]
-async fn the_serial_is_taken_in_lower_case() {
+async fn the_serial_is_accepted_in_lower_case() {
     let world = World::new().await;
     let clip = world
         .request(&footage(&SERIAL.to_lowercase()))

@@ -1,4 +1,4 @@
-//! The API key where the host keeps it: through the real component, and with guests that misuse it.
+//! An API key that the host holds: with the real component, and with guests that misuse it.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -20,10 +20,6 @@ const KEY: &str = "MERAKI_DASHBOARD_API_KEY";
 
 const MODES: [KeyMode; 2] = [KeyMode::Injection, KeyMode::Placeholder];
 
-fn keeping(world: &World, mode: KeyMode) -> ClipHost {
-    world.keeping(mode)
-}
-
 fn api_requests(world: &World) -> Vec<RecordedRequest> {
     let mut requests = world.mock.requests();
     requests.retain(|request| request.target == Target::Api);
@@ -31,14 +27,14 @@ fn api_requests(world: &World) -> Vec<RecordedRequest> {
 }
 
 #[tokio::test]
-async fn the_key_arrives_whoever_holds_it() {
+async fn the_key_is_sent_in_each_mode() {
     let plain = World::new().await;
     plain.get().await.unwrap();
     assert_eq!(api_requests(&plain)[0].authorization, Authorization::Right);
     for mode in MODES {
-        // With a key among the settings, which the host takes out, and without.
+        // With a key in the settings, which the host removes, and without one.
         for world in [World::new().await, World::new().await.unset(KEY)] {
-            let host = keeping(&world, mode);
+            let host = world.host_with_key(mode);
             let result = host.request_clip(world.settings(), &footage(SERIAL)).await;
             result.unwrap_or_else(|error| panic!("{mode:?}: {error}"));
             assert_eq!(api_requests(&world)[0].authorization, Authorization::Right);
@@ -46,13 +42,13 @@ async fn the_key_arrives_whoever_holds_it() {
     }
 }
 
-/// The mock refuses a key at the URL of a clip, though that is on the host of its API.
+/// The mock rejects a key at the URL of a clip, although the API has the same origin.
 #[tokio::test]
-async fn clips_and_destinations_get_no_key() {
+async fn media_hosts_and_destinations_get_no_key() {
     for mode in MODES {
         let bucket = Bucket::new([]).await;
         let world = World::new().await.also(&bucket.origin()).unset(KEY);
-        let host = keeping(&world, mode);
+        let host = world.host_with_key(mode);
         let request = footage(SERIAL);
         let saved = host
             .save_clip(world.settings(), &request, &bucket.url())
@@ -70,14 +66,14 @@ async fn clips_and_destinations_get_no_key() {
 }
 
 #[tokio::test]
-async fn the_key_follows_a_redirect_within_the_api_and_no_other() {
+async fn the_key_follows_redirects_only_within_the_api() {
     for mode in MODES {
         let config = MockConfig {
             redirect: Some(Redirect::SamePort),
             ..MockConfig::default()
         };
         let world = World::with(config).await.unset(KEY);
-        let host = keeping(&world, mode);
+        let host = world.host_with_key(mode);
         let request = footage(SERIAL);
         host.request_clip(world.settings(), &request).await.unwrap();
         let requests = api_requests(&world);
@@ -90,7 +86,7 @@ async fn the_key_follows_a_redirect_within_the_api_and_no_other() {
 
         let (foreign, mut heads) = recording().await;
         let world = World::new().await.also(&foreign.origin()).unset(KEY);
-        let host = keeping(&world, mode);
+        let host = world.host_with_key(mode);
         let elsewhere = format!("{}/devices/Q2XX-ABCD-1234/camera/clip", foreign.origin());
         let redirect = http::Response::builder()
             .status(307)
@@ -99,12 +95,12 @@ async fn the_key_follows_a_redirect_within_the_api_and_no_other() {
             .mock
             .script([Scripted::Reply(redirect.body(bytes::Bytes::new()).unwrap())]);
         let result = host.request_clip(world.settings(), &request).await;
-        // The component itself does not follow; `outbound::key::tests` hold the host to it.
+        // Here the component rejects the redirect. `outbound::key::tests` check the host.
         assert!(heads.try_recv().is_err(), "{mode:?}: {result:?}");
     }
 }
 
-/// A guest that does what it is told, on a host that keeps a key for `api` and reaches `other` too.
+/// A test guest on a host that holds a key for `api` and may also reach `others`.
 async fn hostile(mode: KeyMode, api: &str, others: &[String]) -> ClipHost {
     let others = others.iter().map(|other| other.parse().unwrap());
     let policy = Policy::new([api.parse().unwrap()]).allow(others);
@@ -132,7 +128,7 @@ async fn in_injection_mode_a_guest_that_sets_authorization_is_denied() {
         assert_eq!(answer, failed(DENIED));
     }
     assert_eq!((api.connected().await, other.connected().await), (0, 0));
-    // Without one it is sent, and gets no key for what is not the component's operation.
+    // Without the header the request is sent, but without a key: it is not the component's API operation.
     for (server, heads) in [(&api, &mut heads), (&other, &mut others)] {
         let authority = server.address.to_string();
         assert_eq!(order(&host, "request", &authority, "").await, "Y");
@@ -142,7 +138,7 @@ async fn in_injection_mode_a_guest_that_sets_authorization_is_denied() {
 }
 
 #[tokio::test]
-async fn in_placeholder_mode_a_guest_that_takes_its_token_elsewhere_is_denied() {
+async fn in_placeholder_mode_a_guest_that_sends_its_token_elsewhere_is_denied() {
     let (api, _) = recording().await;
     let (other, mut heads) = recording().await;
     let host = hostile(KeyMode::Placeholder, &api.origin(), &[other.origin()]).await;
@@ -151,7 +147,7 @@ async fn in_placeholder_mode_a_guest_that_takes_its_token_elsewhere_is_denied() 
         assert_eq!(answer, failed(DENIED));
     }
     assert_eq!((api.connected().await, other.connected().await), (0, 0));
-    // Its own word is no secret.
+    // The guest's own token is not a secret.
     let authority = other.address.to_string();
     assert_eq!(
         order(&host, "request", &authority, "Bearer mine").await,
@@ -162,7 +158,7 @@ async fn in_placeholder_mode_a_guest_that_takes_its_token_elsewhere_is_denied() 
 }
 
 #[tokio::test]
-async fn requests_with_a_kept_key_keep_the_pace() {
+async fn requests_with_a_key_held_by_the_host_are_rate_limited() {
     let _time = Simulated::time();
     for mode in MODES {
         let world = World::new().await.unset(KEY);
@@ -187,12 +183,12 @@ async fn requests_with_a_kept_key_keep_the_pace() {
     }
 }
 
-/// The component takes out a key that it knows: here it knows none.
+/// The component removes a key that it knows. Here it knows none.
 #[tokio::test]
-async fn a_server_that_repeats_the_key_does_not_tell_the_guest() {
+async fn a_key_echoed_by_a_server_does_not_reach_the_guest() {
     for mode in MODES {
         let world = World::new().await.unset(KEY);
-        let host = keeping(&world, mode);
+        let host = world.host_with_key(mode);
         let echo = format!("What is Bearer {}?", world.mock.key());
         world
             .mock

@@ -1,4 +1,4 @@
-//! One organisation's pace over all calls, from end to end.
+//! One rate limit for all calls of an organisation, end to end.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::simulated::Simulated;
 use crate::support::{SERIAL, World, ending, footage, transient};
 use crate::transfer::bucket::Bucket;
 
-/// Gets a clip with each of these hosts at the same time.
-async fn all(
+/// Gets a clip with each of these hosts, concurrently.
+async fn get_all(
     world: &World,
     hosts: impl IntoIterator<Item = ClipHost>,
 ) -> Vec<Result<ClipUrl, CallError>> {
@@ -31,14 +31,14 @@ async fn all(
     calls.join_all().await
 }
 
-/// Every call got its clip, and Meraki never had to refuse one.
-fn assert_undisturbed(world: &World, results: &[Result<ClipUrl, CallError>]) {
+/// Every call got its clip, and no request got a 429.
+fn assert_not_limited(world: &World, results: &[Result<ClipUrl, CallError>]) {
     let failed = results.iter().find(|result| result.is_err());
     assert!(failed.is_none(), "{failed:?}");
     assert_eq!(world.statuses(), vec![Some(200); results.len()]);
 }
 
-fn one_a_second() -> RateLimiter {
+fn one_per_second() -> RateLimiter {
     let one = NonZeroU32::MIN;
     RateLimiter::new(RateLimit {
         per_second: one,
@@ -46,49 +46,49 @@ fn one_a_second() -> RateLimiter {
     })
 }
 
-/// When each request reached the mock, counted from the first one.
+/// When each request reached the mock, relative to the first one.
 fn arrivals(world: &World) -> Vec<Duration> {
     let requests = world.mock.requests();
     let first = requests[0].at;
     requests.iter().map(|request| request.at - first).collect()
 }
 
-/// How late a request may be in simulated time: a timer has steps, and a request takes some itself.
-const LATE: Duration = Duration::from_millis(20);
+/// How late a request may be in simulated time: timers have a step, and a request takes some steps itself.
+const TOLERANCE: Duration = Duration::from_millis(20);
 
-/// The first `burst` requests came at once, each other one `gap` after the one before it: not sooner, and not later.
+/// The first `burst` requests came at once. Each later one came `min_interval` after the previous one.
 #[track_caller]
-fn assert_paced(arrivals: &[Duration], burst: u32, gap: Duration) {
+fn assert_paced(arrivals: &[Duration], burst: u32, min_interval: Duration) {
     for (request, at) in (1..).zip(arrivals) {
-        let due = gap * u32::saturating_sub(request, burst);
+        let due = min_interval * u32::saturating_sub(request, burst);
         // The first one may have been late itself.
-        let allowed = due.saturating_sub(LATE)..due + LATE;
+        let allowed = due.saturating_sub(TOLERANCE)..due + TOLERANCE;
         assert!(allowed.contains(at), "request {request}: {arrivals:?}");
     }
 }
 
-/// Of the default burst of 10 a fifth stays unused; then come 10 requests a second.
+/// A fifth of the default burst of 10 stays unused. Then the rate is 10 requests per second.
 #[track_caller]
 fn assert_default_pace(arrivals: &[Duration]) {
     assert_paced(arrivals, 8, Duration::from_millis(100));
 }
 
 #[tokio::test]
-async fn a_hundred_calls_at_once_meet_no_limit() {
+async fn a_hundred_concurrent_calls_get_no_429() {
     let _time = Simulated::time();
     let world = World::new().await;
     let host = world.limited(&RateLimiter::new(RateLimit::default()));
-    let results = all(&world, vec![host; 100]).await;
-    assert_undisturbed(&world, &results);
+    let results = get_all(&world, vec![host; 100]).await;
+    assert_not_limited(&world, &results);
     assert_default_pace(&arrivals(&world));
 }
 
-/// What the other tests here would look like if nothing waited.
+/// The control for the other tests: without a limiter there are 429s.
 #[tokio::test]
-async fn without_a_limiter_calls_use_up_each_others_limit() {
+async fn without_a_limiter_calls_exhaust_the_shared_limit() {
     let _time = Simulated::time();
     let world = World::new().await.set("MV_CLIP_MAX_ATTEMPTS", "1");
-    let results = all(&world, vec![world.host.clone(); 60]).await;
+    let results = get_all(&world, vec![world.host.clone(); 60]).await;
     let refused = results.into_iter().filter(Result::is_err);
     for result in refused {
         transient(result, FailureKind::RateLimited);
@@ -97,19 +97,19 @@ async fn without_a_limiter_calls_use_up_each_others_limit() {
 }
 
 #[tokio::test]
-async fn hosts_that_share_a_limiter_keep_to_one_limit() {
+async fn hosts_with_a_shared_limiter_keep_one_limit() {
     let _time = Simulated::time();
     let world = World::new().await;
     let limiter = RateLimiter::new(RateLimit::default());
     let hosts = [(); 2].map(|()| world.limited(&limiter));
-    let results = all(&world, hosts.iter().cycle().take(40).cloned()).await;
-    assert_undisturbed(&world, &results);
+    let results = get_all(&world, hosts.iter().cycle().take(40).cloned()).await;
+    assert_not_limited(&world, &results);
     assert_default_pace(&arrivals(&world));
 }
 
-/// A call that asks faster than it may takes turns with the others all the same, and does not go first.
+/// The limiter is fair: a call with many requests does not delay another call.
 #[tokio::test]
-async fn a_call_of_many_requests_does_not_hold_up_another() {
+async fn a_call_with_many_requests_does_not_starve_another() {
     let _time = Simulated::time();
     let other = "Q2MV-MOCK-0002";
     let config = MockConfig {
@@ -126,7 +126,7 @@ async fn a_call_of_many_requests_does_not_hold_up_another() {
     };
     let (greedy, settings) = (host.clone(), world.settings().clone());
     let greedy = tokio::spawn(async move { greedy.get_range(&settings, &day).await });
-    // By then scores of others wait.
+    // Now many requests wait for the limiter.
     while world.mock.requests().len() < 16 {
         sleep(Duration::from_millis(10)).await;
     }
@@ -139,30 +139,33 @@ async fn a_call_of_many_requests_does_not_hold_up_another() {
         .iter()
         .position(|request| request.path.contains(other));
     let overtaken_by = place.unwrap() - before;
-    eprintln!("{overtaken_by} requests of the greedy call went first");
+    eprintln!("{overtaken_by} requests of the greedy call came first");
     assert!(overtaken_by <= 2, "{overtaken_by}");
     assert!(!greedy.is_finished());
     greedy.abort();
 }
 
 #[tokio::test]
-async fn organisations_do_not_slow_each_other() {
+async fn organisations_do_not_slow_each_other_down() {
     let _time = Simulated::time();
     let (one, other) = (World::new().await, World::new().await);
     let limited = |world: &World| vec![world.limited(&RateLimiter::new(RateLimit::default())); 30];
-    let (ones, others) = tokio::join!(all(&one, limited(&one)), all(&other, limited(&other)));
-    assert_undisturbed(&one, &ones);
-    assert_undisturbed(&other, &others);
+    let (ones, others) = tokio::join!(
+        get_all(&one, limited(&one)),
+        get_all(&other, limited(&other))
+    );
+    assert_not_limited(&one, &ones);
+    assert_not_limited(&other, &others);
     assert_default_pace(&arrivals(&one));
     assert_default_pace(&arrivals(&other));
 }
 
 #[tokio::test]
-async fn a_call_that_ends_before_its_turn_uses_up_nothing() {
+async fn a_cancelled_call_does_not_count() {
     let _time = Simulated::time();
     let world = World::new().await;
-    let host = world.limited(&one_a_second());
-    let patient = all(&world, vec![host.clone(); 3]);
+    let host = world.limited(&one_per_second());
+    let patient = get_all(&world, vec![host.clone(); 3]);
     let hurried = async {
         sleep(Duration::from_millis(300)).await;
         let settings = world.settings().clone().deadline(Duration::from_secs(1));
@@ -170,29 +173,29 @@ async fn a_call_that_ends_before_its_turn_uses_up_nothing() {
     };
     let late = async {
         sleep(Duration::from_millis(600)).await;
-        all(&world, [host.clone()]).await
+        get_all(&world, [host.clone()]).await
     };
     let (patient, hurried, late) = tokio::join!(patient, hurried, late);
     let failure = transient(hurried, FailureKind::TimedOut);
     assert_eq!(failure.status, None);
     let results: Vec<_> = patient.into_iter().chain(late).collect();
-    assert_undisturbed(&world, &results);
-    // The turns of the four that stayed.
+    assert_not_limited(&world, &results);
+    // The cancelled call left no gap between the other four.
     assert_paced(&arrivals(&world), 1, Duration::from_secs(1));
 }
 
 #[tokio::test]
-async fn media_and_destinations_do_not_wait() {
+async fn media_and_destinations_are_not_rate_limited() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = World::new().await.also(&bucket.origin());
-    let host = world.limited(&one_a_second());
+    let host = world.limited(&one_per_second());
     let started = Instant::now();
     let saved = host
         .save_clip(world.settings(), &footage(SERIAL), &bucket.url())
         .await;
     let took = started.elapsed();
     assert_eq!(saved.unwrap().bytes, bucket.puts()[0].body.len() as u64);
-    // Three requests were sent: two of them would have waited for a second each.
+    // Of the three requests, only the one to the API counts. Otherwise two would wait for a second each.
     assert!(took < Duration::from_millis(950), "{took:?}");
 }

@@ -1,4 +1,4 @@
-//! What the host allows a call, whatever the guest does.
+//! The limits of a call, whatever the guest does.
 
 mod enough;
 mod requests;
@@ -31,11 +31,11 @@ async fn call_with(host: &ClipHost, order: &str, start: &str) -> Result<String, 
     Ok(url.expose().to_owned())
 }
 
-/// Far more than anything here takes, on a busy machine too.
+/// Much longer than any test here takes, even on a busy machine.
 const LONG: Duration = Duration::from_secs(300);
 
-/// Runs a test with so many threads for its guests. From another thread, because a guest that holds up those
-/// holds up each timeout among them, too.
+/// Runs a test with this number of threads for its guests. The timeout is on another thread, because a guest that
+/// blocks the runtime also blocks its timers.
 pub fn watched(threads: usize, test: impl Future<Output = ()> + Send + 'static) {
     let (done, end) = mpsc::channel();
     let running = thread::spawn(move || {
@@ -48,30 +48,30 @@ pub fn watched(threads: usize, test: impl Future<Output = ()> + Send + 'static) 
         done.send(()).unwrap();
     });
     match end.recv_timeout(LONG) {
-        Err(RecvTimeoutError::Timeout) => panic!("this never ends"),
+        Err(RecvTimeoutError::Timeout) => panic!("the test does not end"),
         _ => running
             .join()
             .unwrap_or_else(|failure| resume_unwind(failure)),
     }
 }
 
-/// How a hostile call ends, while calls beside it, before its end and after it, end as they always do.
+/// The error of a hostile call. Concurrent calls and a later call must succeed as usual.
 async fn hostile(host: &ClipHost, order: &str, start: &str) -> CallError {
     let (other, order, start) = (host.clone(), order.to_owned(), start.to_owned());
     let ended = tokio::spawn(async move { call_with(&other, &order, &start).await });
-    let mut beside = 0;
+    let mut concurrent = 0;
     let result = loop {
         assert_eq!(call(host, "quiet").await.unwrap(), "u");
-        // No timer, which one thread that computes for ever seldom looks at.
+        // Not a timer: a thread that is busy with a guest rarely polls it.
         tokio::task::yield_now().await;
         if ended.is_finished() {
             break ended.await.unwrap();
         }
-        beside += 1;
+        concurrent += 1;
     };
     assert_eq!(call(host, "quiet").await.unwrap(), "u");
     let error = result.unwrap_err();
-    eprintln!("{error}; {beside} calls beside it");
+    eprintln!("{error}; {concurrent} concurrent calls");
     error
 }
 
@@ -84,7 +84,7 @@ fn limit(error: CallError) -> (Limit, String) {
 }
 
 #[tokio::test]
-async fn an_instance_that_trapped_is_spent_and_the_host_is_not() {
+async fn an_instance_is_unusable_after_a_trap_but_the_host_is_not() {
     let host = host(&guest::obedient(), Limits::default());
     let mut instance = host.instance(&Settings::default()).await.unwrap();
     for order in ["trap", "answer"] {
@@ -95,13 +95,13 @@ async fn an_instance_that_trapped_is_spent_and_the_host_is_not() {
 }
 
 #[test]
-fn debug_says_what_a_host_allows() {
+fn debug_shows_the_limits_of_a_host() {
     let printed = format!("{:?}", host(&guest::obedient(), Limits::default()));
     assert!(printed.contains("concurrent_calls: 100"), "{printed}");
 }
 
 #[test]
-fn each_limit_ends_the_call_that_goes_beyond_it_and_says_which() {
+fn each_limit_stops_the_call_that_exceeds_it_and_is_named() {
     let headers = (
         Limit::HeaderBytes(16 << 10),
         "16384 bytes of header fields, method or authority (Limits::header_bytes)",
@@ -135,16 +135,16 @@ fn each_limit_ends_the_call_that_goes_beyond_it_and_says_which() {
     watched(2, async move {
         let host = host(&guest::obedient(), Limits::default());
         for (order, expected, words) in cases {
-            let (found, told) = limit(hostile(&host, order, "").await);
+            let (found, message) = limit(hostile(&host, order, "").await);
             assert_eq!(found, expected, "{order}");
-            let told = told.strip_prefix("the component was stopped: it needs more than ");
-            assert_eq!(told, Some(words));
+            let message = message.strip_prefix("the component was stopped: it needs more than ");
+            assert_eq!(message, Some(words));
         }
     });
 }
 
 #[test]
-fn a_guest_that_recurses_for_ever_overflows_its_own_stack() {
+fn a_guest_with_endless_recursion_overflows_its_own_stack() {
     watched(2, async {
         let host = host(&guest::obedient(), Limits::default());
         let error = hostile(&host, "endless", "").await;

@@ -1,5 +1,5 @@
-//! Simulated traffic of one organisation on a bad day, with a shutdown in the middle: every call has one answer,
-//! what reaches the API keeps to the limit and belongs to a call, and nothing is left behind.
+//! Simulated traffic of one organisation with random faults and a shutdown in the middle. Every call gets one answer,
+//! each API request belongs to a call and is within the rate limit, and nothing leaks.
 
 mod call;
 mod day;
@@ -17,7 +17,7 @@ use futures_util::poll;
 use mv_clip_host::{ClipHost, Shutdown};
 use tokio::time::{Instant, sleep, timeout};
 
-use self::day::{Day, FACTOR, FAULTS, PATIENCE, rate_limit};
+use self::day::{DRAIN_TIMEOUT, Day, FACTOR, FAULTS, rate_limit};
 use self::process::Held;
 use self::traffic::Arrival;
 use crate::simulated::Simulated;
@@ -28,36 +28,36 @@ const MINUTES: &str = "MV_CLIP_LOAD_MINUTES";
 const FEW_MINUTES: u64 = 2;
 const HOUR: u64 = 60;
 
-const NAME: &str = "load::every_call_is_answered_once_and_nothing_is_left_behind";
+const NAME: &str = "load::every_call_gets_one_answer_and_leaks_nothing";
 
-/// What calls under way have in the middle of the day: too short for those that meet a silent server.
+/// The grace period of the first shutdown: too short for calls that wait for a silent server.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A call's deadline is 15 s; the rest is for its turn.
+/// The maximum duration of a call: its deadline of 15 s, and its time in the queue.
 const SLOW: Duration = Duration::from_secs(40);
 
-/// What is not over by then, beyond the time of the traffic, never ends. This alone is real time.
-const FAR_TOO_LONG: Duration = Duration::from_secs(1_800);
+/// The time limit for the child process, in addition to the duration of the traffic. It is in real time.
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(1_800);
 
-/// So many descriptors may be those of idle connections: 32 to each of two servers, which are in this process too.
+/// The maximum number of descriptors of idle connections: 32 to each of two servers, which run in this process too.
 const IDLE: usize = 2 * 2 * 32;
-/// By so many MiB the resident memory may grow, until each of the host's 100 places for a call was used.
+/// How far the resident memory may grow, in MiB, until each of the host's 100 instance slots was used.
 const WARMING_UP: f64 = 12.0;
-/// So many bytes of what is allocated each call may leave behind in its host, by two quiet moments in the life of the
-/// second one. Measured are 80 to 130 in an hour and 10 in two: it is what is under way at either moment. 300 bytes
-/// left behind on purpose made it 410 and more.
-const EACH: f64 = 200.0;
-/// As many calls as come between those moments, of all.
-const BETWEEN: f64 = 0.3;
-/// By so many KiB what is allocated may grow over all. Measured is less than none in an hour.
-const FLAT: f64 = 512.0;
-/// By so many KiB between two moments of a run that is too short for quiet ones.
-const A_BUSY_MOMENT: f64 = 12_288.0;
+/// How many bytes of heap each call may leak, measured between two quiet moments of the second host. An hour of traffic
+/// gives 80 to 130 and two hours give 10, because of the calls in flight at either moment. A deliberate leak of
+/// 300 bytes gives 410 or more.
+const BYTES_PER_CALL: f64 = 200.0;
+/// The share of all calls that arrive between those moments.
+const SHARE_BETWEEN: f64 = 0.3;
+/// How far the heap may grow over the whole test, in KiB. In an hour of traffic it shrinks.
+const TOTAL_GROWTH: f64 = 512.0;
+/// How far the heap may grow, in KiB, in a run that is too short for quiet moments.
+const GROWTH_IN_SHORT_RUN: f64 = 12_288.0;
 
-/// In a process of its own, so that what the tests beside it hold does not count.
+/// Runs in its own process, so that the resources of other tests do not count.
 #[tokio::test]
-async fn every_call_is_answered_once_and_nothing_is_left_behind() {
-    let most = Duration::from_secs(60 * minutes()) / FACTOR + FAR_TOO_LONG;
+async fn every_call_gets_one_answer_and_leaks_nothing() {
+    let most = Duration::from_secs(60 * minutes()) / FACTOR + PROCESS_TIMEOUT;
     if in_own_process(NAME, most).await {
         let _time = Simulated::time();
         run_day().await;
@@ -73,7 +73,7 @@ async fn run_day() {
     let length = Duration::from_secs(60 * minutes);
     let all = traffic::draw(length);
     let mut day = Day::start(all.len(), length).await;
-    // With what the first host of a process opens for good.
+    // The first host of a process opens some descriptors for the lifetime of the process.
     drop(day.host());
     let before = Held::now();
 
@@ -105,49 +105,50 @@ async fn run_day() {
 
     eprintln!("{minutes} simulated minutes, {FACTOR} times as fast: {totals}");
     eprintln!(
-        "shutdown in the middle: {ended} calls ended, {cut} were cut, {} got no turn, {late} came later",
+        "shutdown in the middle: {ended} calls finished, {cut} were cancelled, {} never started, {late} came later",
         overtaken - cut
     );
     let is_hard = cut > 0 && overtaken > cut && late > 0;
     assert!(
         is_hard && ended > 0,
-        "the shutdown met too few calls: {ended} ended, {cut} cut, {overtaken} turned away, {late} late"
+        "the shutdown affected too few calls: {ended} finished, {cut} cancelled, {overtaken} rejected, {late} late"
     );
-    assert_eq!(last.cut, 0, "none has to be cut where there is time");
-    assert_eq!((left, last.left), (0, 0), "none is left");
+    assert_eq!(last.cut, 0, "no call is cancelled without a time limit");
+    assert_eq!((left, last.left), (0, 0), "no call is left");
     totals.assert_within(rate_limit(), FAULTS, SLOW);
     match (before, at_first, at_last, after) {
         (Some(before), Some(first), Some(last), Some(after)) => {
             eprintln!(
-                "held before: {before}; by the second host at first: {first}; at last: {last}; after: {after}"
+                "before: {before}; early in the second host: {first}; late: {last}; after: {after}"
             );
             for later in [last, after] {
                 let more = later.memory - first.memory;
-                assert!(more < WARMING_UP, "memory is not flat");
+                assert!(more < WARMING_UP, "resident memory grows");
             }
             let more = last.heap - first.heap;
             let most = if minutes < HOUR {
-                A_BUSY_MOMENT
+                GROWTH_IN_SHORT_RUN
             } else {
-                EACH * BETWEEN * f64::from(u32::try_from(all.len()).unwrap()) / 1024.0
+                BYTES_PER_CALL * SHARE_BETWEEN * f64::from(u32::try_from(all.len()).unwrap())
+                    / 1024.0
             };
-            assert!(more < most, "{more} KiB are left behind in a host");
+            assert!(more < most, "a host leaks {more} KiB");
             let more = after.heap - before.heap;
-            assert!(more < FLAT, "{more} KiB are left behind by hosts");
+            assert!(more < TOTAL_GROWTH, "hosts leak {more} KiB");
             let more = last.descriptors.saturating_sub(first.descriptors);
-            assert!(more <= IDLE, "descriptors are not flat");
-            assert_eq!(after.descriptors, before.descriptors, "left open");
+            assert!(more <= IDLE, "descriptors leak");
+            assert_eq!(after.descriptors, before.descriptors, "open descriptors");
         }
         _ if cfg!(target_os = "linux") && minutes >= HOUR => {
-            panic!("nothing was measured in one of the parts")
+            panic!("a part of the test has no measurement")
         }
-        _ => eprintln!(
-            "skipped here: memory and descriptors, which are read from Linux's /proc, where there is time for it"
-        ),
+        _ => {
+            eprintln!("skipped: memory and descriptors, which need Linux's /proc and a longer run")
+        }
     }
 }
 
-/// Shuts a host down, while traffic to it goes on, and drops it.
+/// Shuts a host down while calls continue to arrive, and drops it.
 async fn shut_down(
     day: &mut Day,
     arrivals: &mut &[Arrival],
@@ -156,7 +157,7 @@ async fn shut_down(
 ) -> Shutdown {
     let mut shutting_down = pin!(timeout(SLOW, host.shut_down(grace)));
     let done = loop {
-        // The first time, this closes the door.
+        // After the first poll the host accepts no calls.
         let done = poll!(&mut shutting_down);
         day.closing();
         if let Poll::Ready(done) = done {
@@ -165,12 +166,12 @@ async fn shut_down(
         day.step(arrivals, &host).await;
     };
     day.drain().await;
-    done.expect("the shutdown comes to an end")
+    done.expect("the shutdown completes")
 }
 
-/// What is held once connections have closed, which takes a moment.
+/// The resources in use after connections have closed, which takes a moment.
 async fn settled(before: Option<Held>) -> Option<Held> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + DRAIN_TIMEOUT;
     loop {
         let now = Held::now();
         let descriptors = |held: Option<Held>| held.map(|held| held.descriptors);

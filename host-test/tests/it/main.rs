@@ -1,7 +1,7 @@
-//! The real component in the real runtime, against the mock of the API. One binary, because each one
-//! links wasmtime.
+//! Tests of the real component in the real runtime, with the mock API. There is one binary, because each one links
+//! wasmtime.
 
-// For clippy, which knows helpers as test code by this alone.
+// So that clippy treats helpers as test code.
 #![cfg(test)]
 #![expect(
     clippy::disallowed_macros,
@@ -42,6 +42,6 @@ mod stale;
 mod support;
 mod transfer;
 
-/// Counts what is allocated, which the resident memory of a process does not tell: it rarely shrinks.
+/// Counts allocated bytes. The resident memory of a process is not precise enough, because it rarely shrinks.
 #[global_allocator]
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);

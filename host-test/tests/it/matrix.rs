@@ -1,7 +1,7 @@
-//! Every fault, in every place, at every attempt: each ends by the deadline, with the clip or with the
-//! error that it is specified to have, and leaves no connection behind.
+//! Every fault, in every place, at every attempt. Each call ends by its deadline with the clip or with the specified
+//! error, and leaks no connection.
 //!
-//! The cells are generated. Some of them alone, by the beginning of their names:
+//! The cells are generated. To run only the cells whose names start with a prefix:
 //! `MV_CLIP_CELL=handshake/stall cargo test -p mv-clip-cli --test it matrix -- --nocapture`.
 
 mod cell;
@@ -13,6 +13,7 @@ mod reply;
 mod resolver;
 mod server;
 mod site;
+mod state;
 
 use std::num::NonZeroUsize;
 use std::thread;
@@ -31,22 +32,16 @@ use self::site::{SECRETS, Site};
 use crate::simulated::Simulated;
 use crate::support::{SERIAL, footage};
 
-const ATTEMPT: Duration = Duration::from_secs(4);
-
-const ATTEMPTS: u32 = 3;
-
-const DEADLINE: Duration = Duration::from_secs(20);
-
-/// For what happens at the deadline and after it.
+/// How long a call may take beyond its deadline.
 const SLACK: Duration = STEP.saturating_mul(50);
 
-/// How much simulated time passes at once.
+/// The step of simulated time.
 const STEP: Duration = Duration::from_millis(20);
 
-const AT_ONCE: usize = 64;
+const CONCURRENCY: usize = 64;
 
-/// All that can be: nine places, nine faults but three of a look-up and of connecting, three attempts; and at the
-/// deadline two faults that last, but one of a look-up and of connecting.
+/// The number of cells. Nine places and nine faults, without three for lookup and connect, at three attempts; and two
+/// lasting faults at the deadline, without one for lookup and connect.
 const CELLS: usize = (9 * 9 - 2 * 3) * 3 + (9 * 2 - 2);
 
 #[test]
@@ -56,7 +51,7 @@ fn every_fault_ends_as_specified() {
     for (cell, impossible) in Cell::all().filter(|(cell, _)| cell.to_string().starts_with(&wanted))
     {
         match impossible {
-            Some(reason) => println!("{cell} cannot be: {reason}"),
+            Some(reason) => println!("{cell} is impossible: {reason}"),
             None => cells.push(cell),
         }
     }
@@ -77,30 +72,30 @@ fn every_fault_ends_as_specified() {
         results.flatten().collect()
     });
 
-    let mut broken = Vec::new();
+    let mut failed = Vec::new();
     let (mut clips, mut errors) = (0, 0);
     for (cell, result) in &results {
         match result {
             Ok(Ok(true)) => clips += 1,
             Ok(Ok(false)) => errors += 1,
-            Ok(Err(rule)) => broken.push(format!("{cell}: {rule}")),
-            Err(panic) => broken.push(format!("{cell}: {panic}")),
+            Ok(Err(rule)) => failed.push(format!("{cell}: {rule}")),
+            Err(panic) => failed.push(format!("{cell}: {panic}")),
         }
     }
     println!(
-        "{} cells: {clips} clips, {errors} errors as specified, {} broken",
+        "{} cells: {clips} clips, {errors} errors as specified, {} failed",
         results.len(),
-        broken.len(),
+        failed.len(),
     );
-    broken.sort();
+    failed.sort();
     assert!(
-        broken.is_empty(),
-        "{}\nEach runs alone: MV_CLIP_CELL=name cargo test -p mv-clip-cli --test it matrix -- --nocapture",
-        broken.join("\n")
+        failed.is_empty(),
+        "{}\nTo run one cell: MV_CLIP_CELL=name cargo test -p mv-clip-cli --test it matrix -- --nocapture",
+        failed.join("\n")
     );
 }
 
-/// A cell, and its result: whether there was a clip, or how the cell is broken; or the panic of its task.
+/// A cell and its result: whether the call returned a clip, or the broken rule, or the panic of its task.
 type Outcome = (Cell, Result<Result<bool, String>, JoinError>);
 
 fn run(cells: Vec<Cell>) -> Vec<Outcome> {
@@ -109,13 +104,13 @@ fn run(cells: Vec<Cell>) -> Vec<Outcome> {
         let _time = Simulated::in_steps_of(STEP);
         stream::iter(cells)
             .map(|cell| async move { (cell, tokio::spawn(cell_ends_as_specified(cell)).await) })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(CONCURRENCY)
             .collect()
             .await
     })
 }
 
-/// Whether there was a clip in the end.
+/// Returns whether the call returned a clip.
 async fn cell_ends_as_specified(cell: Cell) -> Result<bool, String> {
     let site = Site::open(cell).await;
     let host = site.host();
@@ -128,10 +123,10 @@ async fn cell_ends_as_specified(cell: Cell) -> Result<bool, String> {
     let arrivals = site.arrivals();
     let is_a_clip = check(cell, result, arrivals)?;
     if is_a_clip && cell.place.is_transfer() && site.stored() != CLIP {
-        return Err("the clip that is said to be saved is not at its destination".to_owned());
+        return Err("the destination does not have the clip that was reported as saved".to_owned());
     }
     if !is_a_clip && cell.place == Place::Media && !site.stored().is_empty() {
-        return Err("something is at the destination that is no clip".to_owned());
+        return Err("the destination has an invalid clip".to_owned());
     }
     connections::none_but_healthy(&site).await?;
     drop(host);
@@ -139,7 +134,7 @@ async fn cell_ends_as_specified(cell: Cell) -> Result<bool, String> {
     Ok(is_a_clip)
 }
 
-/// Which error, if any, after making sure that it holds no secret.
+/// Runs the call of this cell.
 async fn call(host: &ClipHost, site: &Site) -> Result<(), CallError> {
     let request = footage(SERIAL);
     let settings = site.settings();
@@ -153,7 +148,7 @@ async fn call(host: &ClipHost, site: &Site) -> Result<(), CallError> {
     }
 }
 
-/// Whether there is a clip, where that is what the cell specifies.
+/// Compares the result with the specification of the cell. Returns whether there is a clip.
 fn check(cell: Cell, result: Result<(), CallError>, arrivals: u32) -> Result<bool, String> {
     let specified = expected(cell);
     let faulty = cell.when.attempt();
@@ -180,12 +175,12 @@ fn check(cell: Cell, result: Result<(), CallError>, arrivals: u32) -> Result<boo
     };
     if (found, attempts) != expected || arrivals != attempts {
         return Err(format!(
-            "{specified:?} is specified, so {expected:?}; but {arrivals} attempts were seen, and \
+            "{specified:?} is specified, so {expected:?}; but there were {arrivals} attempts, and \
              {result:?}"
         ));
     }
     match SECRETS.iter().find(|secret| message.contains(*secret)) {
-        Some(secret) => Err(format!("the message holds {secret}: {message}")),
+        Some(secret) => Err(format!("the message contains {secret}: {message}")),
         None => Ok(found.is_none()),
     }
 }

@@ -1,4 +1,4 @@
-//! Fetching what is behind a clip's URL.
+//! Downloads from a clip's URL.
 
 use std::error::Error;
 use std::future::ready;
@@ -19,7 +19,7 @@ fn redirect(to: &str) -> Scripted {
     reply.body("").unwrap().into()
 }
 
-/// What the mock answered at media URLs.
+/// The statuses of the media requests.
 fn statuses(world: &World) -> Vec<Option<u16>> {
     let requests = world.mock.requests();
     let media = requests
@@ -30,7 +30,7 @@ fn statuses(world: &World) -> Vec<Option<u16>> {
         .collect()
 }
 
-/// The error, which is to hide the URL wherever it is printed.
+/// The error of a download. It must never print the URL.
 async fn failure(world: &World, url: &ClipUrl) -> MediaError {
     let error = world.fetch(url).await.unwrap_err();
     let secret = url.expose().rsplit('/').next().unwrap();
@@ -45,7 +45,7 @@ async fn failure(world: &World, url: &ClipUrl) -> MediaError {
 }
 
 #[tokio::test]
-async fn a_redirect_tells_the_next_server_nothing_of_the_url() {
+async fn a_redirect_does_not_leak_the_url_to_the_next_server() {
     let (heads, mut seen) = mpsc::unbounded_channel();
     let next = Server::start(move |mut stream| {
         let heads = heads.clone();
@@ -64,9 +64,9 @@ async fn a_redirect_tells_the_next_server_nothing_of_the_url() {
     assert!(!head.contains("referer"), "{head}");
 }
 
-/// What a guest may say, and what a media server may redirect to.
+/// URLs that a guest may return, and targets of redirects by a media server.
 #[tokio::test]
-async fn a_clip_is_not_fetched_from_where_the_guest_may_not_go_itself() {
+async fn a_clip_is_not_fetched_from_an_origin_the_guest_may_not_reach() {
     let other = Server::start(|_| async {}).await;
     let world = World::new().await;
     let cases = [
@@ -102,7 +102,7 @@ async fn a_clip_is_not_fetched_from_where_the_guest_may_not_go_itself() {
 }
 
 #[tokio::test]
-async fn redirects_have_an_end() {
+async fn redirects_are_limited() {
     let world = World::new().await;
     let url = world.get().await.unwrap().url;
     let again = || redirect(url.expose());
@@ -114,7 +114,7 @@ async fn redirects_have_an_end() {
 }
 
 #[tokio::test]
-async fn a_clip_that_is_not_there_yet_is_asked_for_again() {
+async fn a_clip_that_is_not_available_yet_is_requested_again() {
     let _time = Simulated::time();
     let world = World::with(MockConfig {
         media_not_ready: 1,
@@ -127,7 +127,7 @@ async fn a_clip_that_is_not_there_yet_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_clip_that_is_gone_is_not() {
+async fn a_clip_that_is_gone_is_not_requested_again() {
     let world = World::new().await;
     world
         .mock
@@ -151,7 +151,7 @@ async fn half_a_clip_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_connection_that_fails_is_told_with_its_cause() {
+async fn a_failed_connection_is_reported_with_its_cause() {
     let (_held, address) = closed_port();
     let origin = format!("http://{address}");
     let world = World::new().await.also(&origin);
@@ -161,7 +161,7 @@ async fn a_connection_that_fails_is_told_with_its_cause() {
     assert!(printed.contains("connection refused"), "{printed}");
 }
 
-/// Says of every name that it leads into a private network.
+/// Resolves every name to a private address.
 struct Private;
 
 impl Resolve for Private {
@@ -171,7 +171,7 @@ impl Resolve for Private {
 }
 
 #[tokio::test]
-async fn a_name_is_looked_up_by_the_hosts_own_resolver_and_checked() {
+async fn a_name_is_resolved_by_the_hosts_resolver_and_checked() {
     let host = tenant(HOST.tenant().resolver(Private));
     let media = host.media_client().unwrap();
     let url = ClipUrl::from("https://media.example/media/5ec2e7-5ec2e7".to_owned());

@@ -1,4 +1,4 @@
-//! The mock Meraki API, as its clients see it.
+//! The mock Meraki API.
 
 mod api;
 mod media;
@@ -33,7 +33,7 @@ async fn start(config: MockConfig) -> MockMeraki {
         .unwrap()
 }
 
-/// A mock for tests of other things than the rate limit.
+/// A mock without a rate limit.
 async fn unlimited() -> MockMeraki {
     start(MockConfig {
         rate_limit: None,
@@ -42,7 +42,7 @@ async fn unlimited() -> MockMeraki {
     .await
 }
 
-/// The resource of a window of `length` that ended `ago`, as the API's paths and queries write it.
+/// The path and query of a window of `length` that ended `ago`.
 fn clip_of(serial: &str, ago: TimeDelta, length: TimeDelta) -> String {
     let end = Utc::now() - ago;
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -50,7 +50,7 @@ fn clip_of(serial: &str, ago: TimeDelta, length: TimeDelta) -> String {
     format!("/devices/{serial}/camera/clip?startTimestamp={start}&endTimestamp={end}")
 }
 
-/// A request that nothing is wrong with.
+/// A valid request.
 fn good() -> String {
     clip_of(SERIAL, TimeDelta::minutes(10), TimeDelta::minutes(2))
 }

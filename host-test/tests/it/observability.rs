@@ -1,4 +1,4 @@
-//! What an embedder sees of its calls: spans, reports and metrics.
+//! What an embedder can observe: spans, reports and metrics.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -15,15 +15,15 @@ use crate::support::{Log, SERIAL, World, component_file, footage, permanent};
 
 const SERIALS: [&str; 2] = ["Q2AA-AAAA-AAAA", "Q2BB-BBBB-BBBB"];
 
-/// The span that a line of a log is in, as `call{id=7 function="request-clip" serial="Q2AA-AAAA-AAAA"}`.
+/// The span of a log line, such as `call{id=7 function="request-clip" serial="Q2AA-AAAA-AAAA"}`.
 fn call_of(line: &str) -> Option<&str> {
     let from = line.get(line.find("call{")?..)?;
     from.get(..=from.find('}')?)
 }
 
-/// On one thread, so that all of it is logged to the subscriber of this test.
+/// On one thread, so that all events go to the subscriber of this test.
 #[tokio::test(flavor = "current_thread")]
-async fn two_calls_side_by_side_are_told_apart_in_a_log() {
+async fn concurrent_calls_are_distinct_in_a_log() {
     let _time = Simulated::time();
     let world = World::with(MockConfig {
         cameras: SERIALS.map(Camera::new).into(),
@@ -46,7 +46,7 @@ async fn two_calls_side_by_side_are_told_apart_in_a_log() {
         .collect();
     let mut events: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for line in &own {
-        let call = call_of(line).unwrap_or_else(|| panic!("in no call: {line}"));
+        let call = call_of(line).unwrap_or_else(|| panic!("not in a call: {line}"));
         events.entry(call).or_default().push(line);
     }
     assert_eq!(events.len(), 2, "{own:#?}");
@@ -57,7 +57,7 @@ async fn two_calls_side_by_side_are_told_apart_in_a_log() {
             .find(|(call, _)| call.contains(&field) && call.contains("function=\"request-clip\""))
             .unwrap_or_else(|| panic!("no call with {field} in {own:#?}"));
         let [started, response, ended] = lines[..] else {
-            panic!("three events are expected: {lines:#?}")
+            panic!("expected three events: {lines:#?}")
         };
         assert!(started.contains("call started"), "{started}");
         for field in [
@@ -120,7 +120,7 @@ async fn a_report_says_how_long_the_call_waited_for_the_limiter() {
     }
 }
 
-/// Counters and gauges as `name{label=value,…}`, and how many values each histogram has.
+/// Counters and gauges as `name{label=value,…}`, and the number of values of each histogram.
 fn metrics(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
     let snapshot = snapshotter.snapshot().into_vec().into_iter();
     let value = |value| match value {
@@ -139,7 +139,7 @@ fn metrics(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
     entry.collect()
 }
 
-/// On one thread, for which alone the recorder is installed.
+/// On one thread, because the recorder is installed only for this thread.
 #[tokio::test(flavor = "current_thread")]
 async fn calls_and_requests_are_counted() {
     let recorder = DebuggingRecorder::new();
@@ -159,7 +159,7 @@ async fn calls_and_requests_are_counted() {
         host.request_clip(settings, &missing).await,
         FailureKind::NotFound,
     );
-    // Footage that is an hour away: the caller gives up.
+    // Footage that is available in an hour: the caller cancels the call.
     let waiting = Settings::default().deadline(Duration::from_secs(3_600));
     let end = chrono::Utc::now() + chrono::TimeDelta::minutes(30);
     let request = crate::support::ending(SERIAL, end);

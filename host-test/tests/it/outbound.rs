@@ -1,4 +1,4 @@
-//! What leaves the harness, against real servers on loopback.
+//! Outbound requests of the host, to real servers on loopback.
 
 mod connect;
 mod failures;
@@ -18,13 +18,13 @@ use mv_clip_host::outbound::{Outbound, OutboundBuilder};
 use mv_clip_host::{OriginPattern, Policy};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Far more than anything here takes: what is still not there by then never comes.
+/// Much longer than any request here takes.
 const LONG: Duration = Duration::from_secs(300);
 
 async fn in_time<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(LONG, future)
         .await
-        .expect("this takes far too long")
+        .expect("the request ends in time")
 }
 
 pub(crate) fn allowing(destinations: &[String]) -> OutboundBuilder {
@@ -43,7 +43,7 @@ async fn get(outbound: &Outbound, uri: &str) -> Result<Response<WasiBody>, Error
     in_time(outbound.send(request(uri), None)).await
 }
 
-/// Sends a request that must succeed, and reads its body to the end.
+/// Sends a request that must succeed, and reads the whole body.
 async fn fetch(outbound: &Outbound, uri: &str) -> Bytes {
     let response = get(outbound, uri).await.unwrap();
     assert_eq!(response.status(), 200);

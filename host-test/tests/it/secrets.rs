@@ -1,4 +1,4 @@
-//! The API key and the clip's URL are in no log, error or `Debug`.
+//! The API key and the clip's URL are in no log, error or `Debug` output.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn token_of(clip: &Clip) -> &str {
     clip.url.expose().rsplit('/').next().unwrap()
 }
 
-/// What the functions for many clips give.
+/// The clips of the functions for many clips.
 async fn many(world: &World) -> Vec<Clip> {
     let (host, settings) = (&world.host, world.settings());
     let ClipRequest { end, .. } = footage(SERIAL);
@@ -34,7 +34,7 @@ async fn many(world: &World) -> Vec<Clip> {
     clips.chain([incident.await.unwrap()]).collect()
 }
 
-/// On one thread, so that all of it is logged to the subscriber of this test.
+/// On one thread, so that all events go to the subscriber of this test.
 #[tokio::test(flavor = "current_thread")]
 async fn are_in_no_log_at_the_most_verbose_level() {
     let log = Log::default();
@@ -60,7 +60,7 @@ async fn are_in_no_log_at_the_most_verbose_level() {
     let echoed = world.get().await.unwrap_err();
     world.fetch(&clip.url).await.unwrap();
 
-    // As some do, both tell what they were asked for.
+    // Both servers echo the request, as some real ones do.
     let (bucket, to) = (
         Bucket::new([Act::Answer(forbidden()), Act::StallAfter(1)]).await,
         clip.url.expose(),
@@ -77,7 +77,7 @@ async fn are_in_no_log_at_the_most_verbose_level() {
         .save_clip(world.settings(), &request, &destination);
     let refused = refused.await.unwrap_err();
 
-    // Of its own, because a shut-down is for all that share a host.
+    // A separate host, because a shutdown affects all users of a host.
     let policy = world.host.policy().clone();
     let host = tenant(load(&component_file()).tenant().policy(policy));
     let cut = host.save_clip(world.settings(), &request, &destination);
@@ -121,7 +121,7 @@ async fn are_in_no_log_at_the_most_verbose_level() {
     assert!(!all.contains(key), "the API key is printed");
 }
 
-/// The key where the host keeps it, the placeholder, and what is printed of either.
+/// A key that the host holds, the placeholder, and their `Debug` output.
 #[tokio::test(flavor = "current_thread")]
 async fn are_in_no_log_where_the_host_keeps_the_key() {
     for mode in [KeyMode::Injection, KeyMode::Placeholder] {
@@ -134,7 +134,7 @@ async fn are_in_no_log_where_the_host_keeps_the_key() {
         };
         let world = World::with(config).await;
         let echo = format!("Bearer {key}");
-        let host = world.keeping(mode);
+        let host = world.host_with_key(mode);
         world.mock.script([
             Scripted::Pass,
             Scripted::error(StatusCode::UNAUTHORIZED, &echo),
@@ -158,16 +158,16 @@ async fn are_in_no_log_where_the_host_keeps_the_key() {
         );
         assert!(log.contains("127.0.0.1"), "nothing was logged");
         assert!(!all.contains(key), "{mode:?}: the API key is printed");
-        // Nor the placeholders of the calls, which nobody here knows.
+        // The placeholders of the calls, which are not known here, must be absent too.
         let longest = log.split(|c: char| !c.is_ascii_hexdigit());
         let longest = longest.map(str::len).max().unwrap_or(0);
         assert!(longest < 64, "a placeholder is logged");
     }
 }
 
-/// What the client, TLS and HTTP/2 say of a request.
+/// The logs of the HTTP client, TLS and HTTP/2.
 #[tokio::test(flavor = "current_thread")]
-async fn are_in_no_log_of_what_is_below() {
+async fn are_in_no_log_of_the_libraries() {
     let (key, token) = ("5ec2e7-0f-s0mebody", "t0ken-0f-a-clip");
     let certified = tls::certificate("127.0.0.1");
     let root = tls::file("secrets", &certified.cert.pem());

@@ -1,4 +1,4 @@
-//! A host that shuts down, from end to end: every call is answered, and nothing of it goes on.
+//! The shutdown of a host, end to end: every call gets an answer, and nothing continues to run.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ fn assert_shutting_down<T>(result: Result<T, CallError>) {
     assert!(matches!(error, CallError::ShuttingDown), "{error:?}");
 }
 
-/// A world whose host is its own, and can be shut down without the other tests.
+/// A world with its own host, so that a shutdown does not affect other tests.
 async fn world(config: MockConfig) -> World {
     let mut world = World::with(config).await;
     let policy = world.host.policy().clone();
@@ -37,7 +37,7 @@ async fn world(config: MockConfig) -> World {
 }
 
 #[tokio::test]
-async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_their_policy() {
+async fn a_running_call_finishes_and_later_calls_are_rejected_for_any_policy() {
     let _time = Simulated::time();
     let config = MockConfig {
         latency: Duration::from_secs(1),
@@ -67,7 +67,7 @@ async fn a_call_under_way_gets_its_clip_and_later_ones_are_turned_away_whatever_
 }
 
 #[tokio::test]
-async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
+async fn a_transfer_past_the_grace_period_is_cancelled_and_not_stored() {
     let _time = Simulated::time();
     let slowly = Act::StoreSlowly(Duration::from_millis(20));
     let bucket = Bucket::new([slowly]).await;
@@ -89,7 +89,7 @@ async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
     let (saved, done) = tokio::join!(saving, shutting_down);
     assert_shutting_down(saved);
     assert_eq!(done, outcome(0, 1, 0));
-    // What was sent is still read.
+    // The bucket still reads the data in transit.
     let read = async || {
         tokio::time::sleep(Duration::from_millis(300)).await;
         bucket.puts()[0].body.len()
@@ -105,10 +105,10 @@ async fn a_transfer_that_outstays_the_grace_breaks_off_and_is_not_stored() {
     assert!(!bucket.puts()[0].whole, "{before} bytes");
 }
 
-/// On one thread, so that the guest computes in the way of everything else, and with time stopped, so that it has all
-/// the time that it needs.
+/// On one thread, so that the guest blocks everything else, and with paused time, so that real computation takes no
+/// simulated time.
 #[test]
-fn calls_that_run_or_wait_or_never_start_are_all_answered() {
+fn running_waiting_and_unstarted_calls_all_get_an_answer() {
     let grace = Duration::from_millis(200);
     watched(1, async move {
         let _time = Stopped::now();
@@ -119,7 +119,7 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
             tokio::spawn(async move { host.get_clip(&Settings::default(), order, "", "").await })
         };
         let calls = ["spin", "wait", "answer", "spin"].map(call);
-        // The first two start, the others wait.
+        // The first two start, the others wait in the queue.
         yield_now().await;
         let end = async {
             yield_now().await;
@@ -146,9 +146,9 @@ fn calls_that_run_or_wait_or_never_start_are_all_answered() {
     });
 }
 
-/// The other tests of shut-downs have one thread, for their simulated time.
+/// The other shutdown tests have one thread, for simulated time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn calls_on_many_threads_have_one_answer_each() {
+async fn calls_on_many_threads_get_one_answer_each() {
     const CALLS: usize = 100;
     let world = world(MockConfig {
         rate_limit: None,
@@ -161,7 +161,7 @@ async fn calls_on_many_threads_have_one_answer_each() {
         let world = Arc::clone(&world);
         calls.spawn(async move { world.get().await });
     }
-    // In the middle of them.
+    // Shuts down after the first result.
     let mut results = vec![calls.join_next().await.unwrap().unwrap()];
     let done = world.host.shut_down(LONG).await;
     results.extend(calls.join_all().await);
@@ -174,14 +174,14 @@ async fn calls_on_many_threads_have_one_answer_each() {
     assert_eq!(
         (done.cut, done.left),
         (0, 0),
-        "none has to be cut where there is time"
+        "no call is cancelled within the grace period"
     );
-    assert!(done.ended < clips, "{done:?}: the first one ended before");
+    assert!(done.ended < clips, "{done:?}: the first call ended before");
 }
 
-/// Nothing is under way in a socket, so tokio's own simulation does.
+/// No data is in transit in a socket, so tokio's auto-advance suffices.
 #[tokio::test(start_paused = true)]
-async fn an_instance_is_under_way_until_it_is_dropped_and_not_waited_for_for_ever() {
+async fn an_instance_counts_as_running_until_dropped_and_shutdown_does_not_wait_forever() {
     let limits = Limits::default();
     let host = try_load(&guest::obedient(), Policy::default(), limits).unwrap();
     let mut instance = host.instance(&Settings::default()).await.unwrap();

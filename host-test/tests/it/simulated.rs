@@ -1,7 +1,7 @@
-//! Simulated time: it passes only while nothing else happens, so no verdict depends on how fast the machine is.
+//! Simulated time. It passes only while nothing else happens, so no test result depends on the speed of the machine.
 //!
-//! Guests, hosts, mocks and the tests' own servers all read tokio's clock. tokio's own way to simulate time, which is to
-//! jump to the next timer whenever it has nothing to run, does not know of bytes that are on their way through a socket.
+//! Guests, hosts, mocks and test servers all use tokio's clock. tokio's auto-advance, which jumps to the next timer when
+//! the runtime is idle, ignores data that is in transit through a socket.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -10,18 +10,17 @@ use tokio::task::{spawn_blocking, yield_now};
 use tokio::time::{advance, pause};
 use tokio_util::task::AbortOnDropHandle;
 
-/// How much time passes at once.
+/// The step of simulated time.
 pub const STEP: Duration = Duration::from_millis(5);
 
-/// How often everything that can run has run, and all sockets were looked at, before time passes. An exchange over HTTP
-/// takes some tens.
+/// How many times all ready tasks run and all sockets are polled before time passes. An HTTP exchange takes some tens.
 const ROUNDS: usize = 200;
 
-/// Stops time on this runtime, which has to have one thread, as that of `#[tokio::test]` has. Only
-/// [`tokio::time::advance`] moves it on.
-#[must_use = "time is stopped until this is dropped"]
+/// Pauses time on this runtime, which must have one thread, as with `#[tokio::test]`. Only [`tokio::time::advance`]
+/// advances it.
+#[must_use = "time is paused until this is dropped"]
 pub struct Stopped {
-    /// Held for its drop, which ends a thread.
+    /// Dropping it ends a thread.
     _end: mpsc::Sender<()>,
 }
 
@@ -29,15 +28,15 @@ impl Stopped {
     pub fn now() -> Self {
         pause();
         let (end, ended) = mpsc::channel();
-        // tokio does not jump while such a task runs.
+        // tokio does not auto-advance while a blocking task runs.
         spawn_blocking(move || ended.recv());
         Self { _end: end }
     }
 }
 
-/// What a future gives while time is stopped: it must not need any.
+/// The output of a future that must complete while time is paused.
 pub async fn at_once<T>(future: impl Future<Output = T>) -> T {
-    let all_else = async {
+    let other_tasks = async {
         for _ in 0..ROUNDS {
             yield_now().await;
         }
@@ -45,11 +44,11 @@ pub async fn at_once<T>(future: impl Future<Output = T>) -> T {
     tokio::select! {
         biased;
         result = future => result,
-        () = all_else => panic!("this needs more time"),
+        () = other_tasks => panic!("the future needs time"),
     }
 }
 
-/// Simulates time on this runtime, which has to have one thread, as that of `#[tokio::test]` has.
+/// Simulates time on this runtime, which must have one thread, as with `#[tokio::test]`.
 #[must_use = "time passes until this is dropped"]
 pub struct Simulated {
     _stopped: Stopped,
@@ -61,7 +60,7 @@ impl Simulated {
         Self::in_steps_of(STEP)
     }
 
-    /// With steps of another length: longer ones cost less, and less is told apart.
+    /// Uses another step: a longer one is cheaper but less precise.
     pub fn in_steps_of(step: Duration) -> Self {
         let stopped = Stopped::now();
         let passing = tokio::spawn(async move {

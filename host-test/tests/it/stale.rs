@@ -1,4 +1,4 @@
-//! A component that is older than its sources is not tested.
+//! The tests reject a component that is older than its sources.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -34,7 +34,7 @@ fn workspace() -> TempDir {
         write(&folder.path().join(source), "", BUILT);
     }
     let root = folder.path().display().to_string().replace(' ', "\\ ");
-    // An absolute path, as cargo writes them, and a relative one.
+    // An absolute path, as cargo writes it, and a relative one.
     let list = format!("{root}/component.wasm: {root}/src/lib.rs crates/a\\ b/lib.rs\n");
     write(&folder.path().join("component.wasm"), "", BUILT);
     write(&folder.path().join("component.d"), &list, BUILT);
@@ -46,12 +46,12 @@ fn checked(folder: &TempDir) -> Result<(), String> {
 }
 
 #[test]
-fn a_component_as_new_as_its_sources_is_tested() {
+fn a_component_as_new_as_its_sources_is_accepted() {
     assert_eq!(checked(&workspace()), Ok(()));
 }
 
 #[test]
-fn a_component_that_is_older_than_a_source_is_not_and_the_source_is_named() {
+fn a_component_older_than_a_source_is_rejected_with_the_source() {
     for source in SOURCES {
         let folder = workspace();
         let source = folder.path().join(source);
@@ -63,7 +63,7 @@ fn a_component_that_is_older_than_a_source_is_not_and_the_source_is_named() {
 }
 
 #[test]
-fn a_component_or_a_list_or_a_source_that_is_gone_is_named() {
+fn a_missing_component_list_or_source_is_named() {
     for name in [
         "component.wasm",
         "component.d",

@@ -1,4 +1,4 @@
-//! One compiled component for all tests, and a mock for each.
+//! One compiled component for all tests, and a mock for each test.
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,22 +32,22 @@ pub fn component_file() -> PathBuf {
     up_to_date(built()).unwrap()
 }
 
-/// The component of the world `clips-only`, which is built beside the other.
+/// The component of the world `clips-only`, which is in the same folder.
 pub fn clips_only_file() -> PathBuf {
     up_to_date(built().with_file_name("mv-clip-clips.wasm")).unwrap()
 }
 
-/// Where the tests keep the compiled component.
+/// The cache for the compiled component.
 pub const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache");
 
-/// With room for the calls of all tests: a call that waits for its turn would let simulated time pass.
+/// Has enough instances for the calls of all tests: while a call waits for one, simulated time would pass.
 pub static HOST: LazyLock<ClipHost> = LazyLock::new(|| {
     let concurrent_calls = NonZeroU32::new(400).unwrap();
     let limits = Limits::default().concurrent_calls(concurrent_calls);
     load_with(&component_file(), limits)
 });
 
-/// A host that may reach nothing, with the component in this file.
+/// A host with the component in this file and an empty policy.
 pub fn load(component: &Path) -> ClipHost {
     load_with(component, Limits::default())
 }
@@ -59,7 +59,7 @@ fn load_with(component: &Path, limits: Limits) -> ClipHost {
     builder.load_bytes_blocking(&component).unwrap()
 }
 
-/// A host of its own for a guest.
+/// A new host for a test guest.
 pub fn try_load(guest: &[u8], policy: Policy, limits: Limits) -> Result<ClipHost, LoadError> {
     let builder = ClipHost::builder().policy(policy).limits(limits);
     builder.load_bytes_blocking(guest)
@@ -75,7 +75,7 @@ pub fn tenant(builder: ClipHostBuilder<Tenant>) -> ClipHost {
     builder.build().unwrap()
 }
 
-/// A mock, and a host that may reach it and nothing else.
+/// A mock, and a host that may reach only the mock.
 pub struct World {
     pub mock: MockMeraki,
     pub host: ClipHost,
@@ -109,7 +109,7 @@ impl World {
         self
     }
 
-    /// Lets the host reach another origin beside the mock.
+    /// Allows the host another origin.
     pub fn also(mut self, origin: &str) -> Self {
         let policy = Policy::new([self.origin().parse().unwrap()]);
         let policy = policy.allow([origin.parse().unwrap()]);
@@ -117,18 +117,18 @@ impl World {
         self
     }
 
-    /// The same host, whose requests to the API wait for their turn.
+    /// The same host with this rate limiter.
     pub fn limited(&self, limiter: &RateLimiter) -> ClipHost {
         tenant(self.host.tenant().rate_limiter(limiter.clone()))
     }
 
-    /// The same host, which keeps the key of the mock for its API.
-    pub fn keeping(&self, mode: KeyMode) -> ClipHost {
+    /// The same host, which adds the mock's key to API requests.
+    pub fn host_with_key(&self, mode: KeyMode) -> ClipHost {
         let key = ApiKey::new(self.mock.key()).unwrap();
         tenant(self.host.tenant().key(key, mode))
     }
 
-    /// Where the API and its clips are.
+    /// The origin of the API and of its clips.
     pub fn origin(&self) -> String {
         let base_url = self.mock.base_url();
         base_url.trim_end_matches("/api/v1").to_owned()
@@ -213,12 +213,12 @@ pub fn transient<T: std::fmt::Debug>(result: Result<T, CallError>, kind: Failure
     }
 }
 
-/// Tells a child process that it is one.
+/// Marks the child process.
 const OWN_PROCESS: &str = "MV_CLIP_TEST_OWN_PROCESS";
 
-/// Runs the test of this name again, in a process of its own, so that what the tests beside it hold does not count.
-/// Whether this is that process.
-pub async fn in_own_process(name: &str, patience: Duration) -> bool {
+/// Runs the named test again in its own process, so that the resources of other tests do not count. Returns whether this
+/// is that process.
+pub async fn in_own_process(name: &str, limit: Duration) -> bool {
     if std::env::var_os(OWN_PROCESS).is_some() {
         return true;
     }
@@ -227,17 +227,17 @@ pub async fn in_own_process(name: &str, patience: Duration) -> bool {
         .args(["--exact", name, "--nocapture"])
         .env(OWN_PROCESS, "1")
         .kill_on_drop(true);
-    let child = timeout(patience, child.output()).await;
-    let child = child.expect("it comes to its end").unwrap();
+    let child = timeout(limit, child.output()).await;
+    let child = child.expect("the child process ends in time").unwrap();
     let words = [child.stdout, child.stderr].concat();
     let words = String::from_utf8_lossy(&words);
     eprintln!("{words}");
-    // The latter, because no test at all is a success too.
+    // A run without any test succeeds too.
     assert!(child.status.success() && words.contains("ok. 1 passed"));
     false
 }
 
-/// A port that nobody listens on, and what keeps it from being given to somebody who does.
+/// A port without a listener, and the socket that reserves it.
 pub fn closed_port() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
@@ -245,16 +245,16 @@ pub fn closed_port() -> (TcpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// What is logged on this thread.
+/// The log of this thread.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Collects until the guard is dropped, without wasmtime's own account of the guest's calls, of which the
-    /// crate's documentation warns.
+    /// Collects until the guard is dropped. Excludes wasmtime's log of the guest's calls, which contains secrets: see the
+    /// documentation of the crate.
     pub fn collect(&self, level: Level) -> DefaultGuard {
-        // While there is one subscriber alone, tracing asks that of the current thread whether an event matters to
-        // anybody. On a thread of another test that is none, and the event would be off for all.
+        // With a single subscriber, tracing takes the interest in an event from the current thread's subscriber. On the
+        // thread of another test there is none, which would disable the event for all threads.
         static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
         LazyLock::force(&SECOND);
         let targets = Targets::new()

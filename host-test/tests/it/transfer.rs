@@ -1,4 +1,4 @@
-//! Saving clips: `save-clip`, from end to end.
+//! Saving clips: `save-clip`, end to end.
 
 pub mod bucket;
 pub mod destinations;
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use self::bucket::Bucket;
 use crate::support::{SERIAL, World, footage};
 
-/// How long nothing may move before a try is given up.
+/// The timeout of an attempt without progress.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A mock, a bucket, and a host that may reach both.
@@ -46,7 +46,7 @@ fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// The fixture so many times over: a transport stream all the same.
+/// The fixture repeated, which is a valid transport stream too.
 pub fn long_clip(times: usize) -> bytes::Bytes {
     CLIP.repeat(times).into()
 }

@@ -101,7 +101,7 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
             .min();
         let until = match batch.resume(now) {
             Step::Send(index, request) => {
-                assert!(sent.len() < 10_000, "no end of requests");
+                assert!(sent.len() < 10_000, "endless requests");
                 let Exchange { takes, outcome } = world.answer(now, index, &request);
                 let redirected = !request.url.expose().contains("startTimestamp");
                 sent.push(Sent {
@@ -118,12 +118,12 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
                 continue;
             }
             Step::Wait(until) => {
-                assert!(until > now, "no end of waits");
+                assert!(until > now, "endless waits");
                 next_reply.unwrap_or(until).min(until)
             }
             Step::Await => next_reply.expect("a reply to await"),
             Step::Done(results) => {
-                assert!(coming.is_empty(), "replies that nobody awaits");
+                assert!(coming.is_empty(), "unawaited replies");
                 return Calls {
                     results,
                     sent,
@@ -133,7 +133,7 @@ pub(crate) fn drive(mut batch: Batch<'_>, world: &mut impl World) -> Calls {
             }
         };
         wakes += 1;
-        assert!(wakes < 50_000, "no end of waits");
+        assert!(wakes < 50_000, "endless waits");
         late = world.late();
         now = until + late;
         for one in std::mem::take(&mut coming) {
@@ -198,12 +198,12 @@ fn outcomes_stay_in_the_order_of_the_requests() {
 }
 
 #[test]
-fn an_invalid_request_is_its_result() {
+fn an_invalid_request_fails_at_once() {
     let settings = Settings::from_variables::<&str, &str>([]).unwrap();
     let bad = ClipRequest::parse("x", "", "", None);
     let mut batch = Batch::new(&settings, [bad], Timestamp::parse(STARTED).unwrap());
     let Step::Done(results) = batch.resume(Duration::ZERO) else {
-        panic!("something to do");
+        panic!("the batch is not done");
     };
     assert!(matches!(results.as_slice(), [Err(_)]));
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 const SERIAL: &str = "Q2XX-ABCD-1234";
 const DAY_MS: u64 = 86_400_000;
 
-/// The local time of a clock that is so many minutes ahead of UTC.
+/// The local time of a clock with this offset from UTC in minutes.
 fn shown(at: Timestamp, minutes: i16) -> String {
     let offset = Duration::from_secs(u64::from(minutes.unsigned_abs()) * 60);
     let local = if minutes < 0 {

@@ -120,7 +120,7 @@ impl Simulation {
     /// Runs one call. It must use all exchanges and no more.
     pub fn run(&self, exchanges: impl IntoIterator<Item = Exchange>) -> Call {
         let mut exchanges = exchanges.into_iter();
-        let call = self.run_against(|_| exchanges.next().expect("a request too many"));
+        let call = self.run_against(|_| exchanges.next().expect("too many requests"));
         assert_eq!(
             exchanges.count(),
             0,
@@ -151,11 +151,11 @@ impl Simulation {
                 Step::Wait(until) => {
                     call.took = call.took.max(until) + self.late_by;
                     let next = fetch.resume(call.took);
-                    assert!(!matches!(next, Step::Wait(_)), "no end of waits");
+                    assert!(!matches!(next, Step::Wait(_)), "endless waits");
                     next
                 }
                 Step::Send(request) => {
-                    assert!(call.sent.len() < 1_000, "no end of requests");
+                    assert!(call.sent.len() < 1_000, "endless requests");
                     assert!(
                         request.attempt_deadline > call.took,
                         "no time for the request"

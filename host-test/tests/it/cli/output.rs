@@ -16,13 +16,13 @@ fn full() -> Stdio {
         .into()
 }
 
-/// A pipe whose reader has gone away.
+/// A pipe whose reader is closed.
 fn closed_pipe() -> Stdio {
     let (_, writer) = std::io::pipe().unwrap();
     writer.into()
 }
 
-/// Unlike `Command::output`, which replaces both by pipes.
+/// Unlike `Command::output`, does not replace stdout and stderr with pipes.
 async fn output(mut command: Command, stdout: Stdio, stderr: Stdio) -> Output {
     let child = command
         .stdout(stdout)
@@ -55,7 +55,7 @@ async fn get_codes(stdout: fn() -> Stdio) -> Vec<(Option<i32>, String)> {
 }
 
 #[tokio::test]
-async fn standard_output_that_cannot_be_written_is_a_failure() {
+async fn an_unwritable_stdout_is_a_failure() {
     let read_only: fn() -> Stdio = || File::open("/dev/null").unwrap().into();
     for stdout in [full, read_only] {
         let world = World::new().await;
@@ -73,7 +73,7 @@ async fn standard_output_that_cannot_be_written_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_mock_that_cannot_print_its_url_ends() {
+async fn a_mock_that_cannot_print_its_url_exits() {
     let world = World::new().await;
     for options in [[].as_slice(), &["--json"]] {
         let arguments = [&["mock", "--listen", "127.0.0.1:0"], options].concat();
@@ -84,7 +84,7 @@ async fn a_mock_that_cannot_print_its_url_ends() {
 }
 
 #[tokio::test]
-async fn a_reader_that_has_gone_away_is_no_error() {
+async fn a_closed_pipe_is_not_an_error() {
     let world = World::new().await;
     let mut results = get_codes(closed_pipe).await;
     for arguments in SUCCEED {
@@ -98,7 +98,7 @@ async fn a_reader_that_has_gone_away_is_no_error() {
 }
 
 #[tokio::test]
-async fn standard_error_that_cannot_be_written_changes_nothing() {
+async fn an_unwritable_stderr_changes_nothing() {
     for stderr in [full, closed_pipe] {
         let world = World::new().await;
         for (serial, options, expected) in [
@@ -116,7 +116,7 @@ async fn standard_error_that_cannot_be_written_changes_nothing() {
     }
 }
 
-/// Sets the title of a terminal, clears it, and reorders text.
+/// Sets the title of a terminal, clears the screen, and reorders text.
 const EVIL: &str = "a\u{1b}]0;t\u{7}\u{1b}[2J\r\u{9b}1A\u{202e}b\u{2066}\u{200f}\u{61c}\u{2028}c";
 
 #[track_caller]
@@ -128,7 +128,7 @@ fn assert_neutral(bytes: &[u8], contains: &str) {
 }
 
 #[tokio::test]
-async fn text_from_outside_does_not_steer_the_terminal() {
+async fn untrusted_text_does_not_control_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(EVIL);
     let evil = path.to_str().unwrap();
@@ -172,7 +172,7 @@ async fn text_from_outside_does_not_steer_the_terminal() {
 }
 
 #[tokio::test]
-async fn lines_of_a_message_do_not_pass_for_messages() {
+async fn lines_of_a_message_do_not_look_like_messages() {
     let world = World::new().await;
     let name = "x\nerror: forged";
     let output = command(&world, &["inspect", "--component", name]).output();

@@ -1,4 +1,4 @@
-//! Downloads that fail or resume.
+//! Failed and resumed downloads.
 
 use http::header::CONTENT_RANGE;
 use http::{Response, StatusCode};
@@ -6,11 +6,11 @@ use meraki_mock::{CLIP, MockConfig, Point, Scripted, WireFault};
 use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
 
-use super::{assert_whole, folder, media_statuses, name, names, save, window};
+use super::{assert_complete, folder, media_statuses, name, names, save, window};
 use crate::support::World;
 
-/// A folder that an earlier run left with an unfinished clip.
-fn left(request: &ClipRequest, bytes: &[u8]) -> TempDir {
+/// A folder with a partial clip of an earlier run.
+fn folder_with_partial(request: &ClipRequest, bytes: &[u8]) -> TempDir {
     let folder = folder();
     let path = folder.path().join(format!("{}.part", name(request)));
     std::fs::write(path, bytes).unwrap();
@@ -18,59 +18,59 @@ fn left(request: &ClipRequest, bytes: &[u8]) -> TempDir {
 }
 
 #[tokio::test]
-async fn a_download_that_is_cut_is_taken_up_where_it_ended() {
+async fn an_interrupted_download_resumes() {
     let (world, folder) = (World::new().await, folder());
     world.mock.script_media([WireFault::Close(Point::InBody)]);
     let request = window();
     let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_eq!(collected.fetched, 1);
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [None, Some(206)]);
 }
 
 #[tokio::test]
-async fn what_a_broken_off_run_left_is_continued() {
-    // Not a whole number of packets, more than the overlap, all of it.
+async fn a_partial_clip_of_an_earlier_run_is_resumed() {
+    // Not a whole number of packets; more than the overlap; the whole clip.
     for length in [20_000, 188 * 290, CLIP.len()] {
         let (world, request) = (World::new().await, window());
-        let folder = left(&request, &CLIP[..length]);
+        let folder = folder_with_partial(&request, &CLIP[..length]);
         save(&world, &folder, std::slice::from_ref(&request)).await;
-        assert_whole(&folder, &request);
+        assert_complete(&folder, &request);
         assert_eq!(media_statuses(&world), [Some(206)], "{length} bytes");
     }
 }
 
 #[tokio::test]
-async fn what_is_left_of_another_clip_is_dropped() {
+async fn a_partial_file_of_another_clip_is_discarded() {
     let mut packets: Vec<&[u8]> = CLIP[..188 * 100].chunks(188).collect();
     packets.reverse();
     let (world, request) = (World::new().await, window());
-    let folder = left(&request, &packets.concat());
+    let folder = folder_with_partial(&request, &packets.concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(206), Some(200)]);
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_longer_clip_is_dropped() {
+async fn a_partial_file_of_a_longer_clip_is_discarded() {
     let (world, request) = (World::new().await, window());
-    let folder = left(&request, &[CLIP, CLIP, CLIP].concat());
+    let folder = folder_with_partial(&request, &[CLIP, CLIP, CLIP].concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(416), Some(200)]);
 }
 
 #[tokio::test]
-async fn what_is_left_and_is_no_clip_is_dropped() {
+async fn an_invalid_partial_file_is_discarded() {
     let (world, request) = (World::new().await, window());
-    let folder = left(&request, b"<html>502 Bad Gateway</html>");
+    let folder = folder_with_partial(&request, b"<html>502 Bad Gateway</html>");
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(200)]);
 }
 
 #[tokio::test]
-async fn a_server_without_ranges_starts_again() {
+async fn without_range_support_the_download_restarts() {
     let (world, folder) = (World::new().await, folder());
     world.mock.script_media([
         WireFault::Close(Point::InBody).into(),
@@ -78,15 +78,15 @@ async fn a_server_without_ranges_starts_again() {
     ]);
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [None, Some(200)]);
 }
 
-/// RFC 9110, section 15.3.7: a server may send less than was asked for.
+/// RFC 9110, section 15.3.7: a server may send less than the requested range.
 #[tokio::test]
-async fn a_part_that_ends_early_is_not_taken_for_the_rest() {
+async fn a_short_partial_response_is_not_the_whole_rest() {
     let (world, request) = (World::new().await, window());
-    let folder = left(&request, &CLIP[..188 * 100]);
+    let folder = folder_with_partial(&request, &CLIP[..188 * 100]);
     let end = 188 * 200;
     let range = format!("bytes 0-{}/{}", end - 1, CLIP.len());
     let part = Response::builder()
@@ -95,12 +95,12 @@ async fn a_part_that_ends_early_is_not_taken_for_the_rest() {
         .body(&CLIP[..end]);
     world.mock.script_media([Scripted::from(part.unwrap())]);
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(206); 2]);
 }
 
 #[tokio::test]
-async fn a_clip_that_is_not_there_yet_is_waited_for() {
+async fn a_clip_that_is_not_available_yet_is_retried() {
     let config = MockConfig {
         media_not_ready: 2,
         ..MockConfig::default()
@@ -108,19 +108,19 @@ async fn a_clip_that_is_not_there_yet_is_waited_for() {
     let (world, folder) = (World::with(config).await, folder());
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(404), Some(404), Some(200)]);
 }
 
 #[tokio::test]
-async fn a_url_that_works_no_more_is_asked_for_again() {
+async fn an_expired_url_is_requested_again() {
     let (world, folder) = (World::new().await, folder());
     world
         .mock
         .script_media([Scripted::error(StatusCode::GONE, "Expired")]);
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(
         world.statuses(),
         [Some(200), Some(410), Some(200), Some(200)]
@@ -128,7 +128,7 @@ async fn a_url_that_works_no_more_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn what_is_no_clip_is_never_kept() {
+async fn an_invalid_clip_is_never_saved() {
     let (world, folder) = (World::new().await, folder());
     let page = || Scripted::from(Response::new("<html>Please sign in</html>"));
     world
@@ -148,19 +148,19 @@ async fn what_is_no_clip_is_never_kept() {
 }
 
 #[tokio::test]
-async fn a_clip_that_ends_within_a_packet_is_fetched_again() {
+async fn a_clip_that_ends_inside_a_packet_is_fetched_again() {
     let (world, folder) = (World::new().await, folder());
     world
         .mock
         .script_media([Scripted::from(Response::new(&CLIP[..1_000]))]);
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(media_statuses(&world), [Some(200), Some(200)]);
 }
 
 #[tokio::test]
-async fn the_words_about_a_broken_connection_hold_no_url() {
+async fn a_connection_error_contains_no_url() {
     let (world, folder) = (World::new().await, folder());
     let cut = || WireFault::Close(Point::InHeaders);
     world

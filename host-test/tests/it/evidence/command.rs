@@ -1,4 +1,4 @@
-//! The commands, as people and programs use them.
+//! The commands for evidence folders.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -64,7 +64,7 @@ async fn an_incident_is_saved_for_each_camera_and_verified() {
         &["--at", &at, "--pre", "10", "--out", out],
     ];
     let output = run(&world, &arguments.concat()).await;
-    assert_eq!(output.status.code(), Some(1), "one camera is not there");
+    assert_eq!(output.status.code(), Some(1), "one camera is unknown");
     let error = words(&output.stderr);
     assert!(error.starts_with("error: Q2XX-NONE-0000 from "), "{error}");
     assert!(words(&output.stdout).starts_with("1 clip in "));
@@ -91,9 +91,9 @@ async fn an_incident_is_saved_for_each_camera_and_verified() {
     );
 }
 
-/// Each camera is a call of its own.
+/// Each camera has its own call.
 #[tokio::test]
-async fn an_incident_asks_for_all_cameras_at_the_pace_of_one_call() {
+async fn all_cameras_of_an_incident_share_one_rate_limit() {
     let cameras: Vec<_> = (0..12).map(|n| format!("Q2MV-{n:04}-0000")).collect();
     let five = NonZeroU32::new(5).unwrap();
     let world = World::with(MockConfig {
@@ -119,7 +119,7 @@ async fn an_incident_asks_for_all_cameras_at_the_pace_of_one_call() {
 }
 
 #[tokio::test]
-async fn a_range_is_saved_without_a_gap_and_its_manifest_printed() {
+async fn a_range_is_saved_without_gaps_and_its_manifest_is_printed() {
     let (world, folder) = (World::new().await, folder());
     let out = folder.path().to_str().unwrap();
     let (start, end) = (ago(40), ago(28));
@@ -139,7 +139,7 @@ async fn a_range_is_saved_without_a_gap_and_its_manifest_printed() {
 }
 
 #[tokio::test]
-async fn a_coverage_with_transient_failures_alone_exits_with_75() {
+async fn a_coverage_with_only_transient_failures_exits_with_75() {
     let config = MockConfig::default();
     let world = World::with(config).await.set("MV_CLIP_MAX_ATTEMPTS", "1");
     let folder = folder();
@@ -159,7 +159,7 @@ async fn a_coverage_with_transient_failures_alone_exits_with_75() {
 }
 
 #[tokio::test]
-async fn equal_failures_are_one_line_and_all_are_in_the_manifest() {
+async fn equal_failures_share_a_line_but_each_is_in_the_manifest() {
     let config = MockConfig::default();
     let world = World::with(config).await.set("MV_CLIP_MAX_ATTEMPTS", "1");
     let busy = Scripted::error(StatusCode::SERVICE_UNAVAILABLE, "Try again");
@@ -183,7 +183,7 @@ async fn equal_failures_are_one_line_and_all_are_in_the_manifest() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_cannot_be_read_is_an_error_about_reading() {
+async fn an_unreadable_manifest_is_a_read_error() {
     let world = World::new().await;
     let whole = r#"{"format":1,"updated_at":"2026-03-12T14:30:00.000Z","files":[],"failures":[]}"#;
     let contents = [
@@ -214,9 +214,9 @@ async fn a_manifest_that_cannot_be_read_is_an_error_about_reading() {
     }
 }
 
-/// A limit on the size of files does what a full disk does: it refuses the end of a write.
+/// A limit on the size of files acts like a full disk: a write fails after some bytes.
 #[tokio::test]
-async fn a_full_disk_leaves_only_what_is_continued() {
+async fn a_full_disk_leaves_only_resumable_files() {
     let (world, folder) = (World::new().await, folder());
     let out = folder.path().to_str().unwrap();
     let at = ago(20);
@@ -260,7 +260,7 @@ async fn a_full_disk_leaves_only_what_is_continued() {
 }
 
 #[tokio::test]
-async fn a_call_that_cannot_be_made_is_an_error_and_no_manifest() {
+async fn a_failed_call_is_an_error_and_writes_no_manifest() {
     let (world, folder) = (World::new().await, folder());
     let out = folder.path().to_str().unwrap();
     let arguments = [
@@ -273,7 +273,7 @@ async fn a_call_that_cannot_be_made_is_an_error_and_no_manifest() {
 }
 
 #[tokio::test]
-async fn without_ffmpeg_that_is_said_and_the_next_run_makes_up_for_it() {
+async fn missing_ffmpeg_is_reported_and_the_next_run_adds_the_mp4() {
     let (world, folder) = (World::new().await, folder());
     let (out, at) = (folder.path().to_str().unwrap(), ago(20));
     let arguments = ["incident", SERIAL, "--at", &at, "--out", out, "--json"];
@@ -295,7 +295,7 @@ async fn without_ffmpeg_that_is_said_and_the_next_run_makes_up_for_it() {
 }
 
 #[tokio::test]
-async fn ctrl_c_leaves_only_what_is_continued() {
+async fn ctrl_c_leaves_only_resumable_files() {
     let (world, folder) = (World::new().await, folder());
     world.mock.script_media([WireFault::StallInBody]);
     let (out, at) = (folder.path().to_str().unwrap(), ago(20));
@@ -326,7 +326,7 @@ async fn ctrl_c_leaves_only_what_is_continued() {
     );
 }
 
-/// Waits until half of a clip is in the folder, for which no event exists outside the command.
+/// Waits until half of a clip is in the folder. The command has no event for this.
 async fn half_there(folder: &Path) {
     let started = Instant::now();
     let half = CLIP.len() as u64 / 2;

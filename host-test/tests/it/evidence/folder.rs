@@ -1,4 +1,4 @@
-//! Folders that are not as they were saved.
+//! Folders that were modified after they were saved.
 
 use meraki_mock::CLIP;
 use mv_clip_footage::{Difference, verify};
@@ -7,12 +7,12 @@ use tempfile::TempDir;
 use super::{folder, name, save, window};
 use crate::support::World;
 
-/// Saves a clip, spoils the folder, and gives what a check finds.
-async fn found(spoil: impl FnOnce(&TempDir, &str)) -> Vec<(String, Difference)> {
+/// Saves a clip, modifies the folder, and returns the differences that a check finds.
+async fn found(modify: impl FnOnce(&TempDir, &str)) -> Vec<(String, Difference)> {
     let (world, folder) = (World::new().await, folder());
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
-    spoil(&folder, &name(&request));
+    modify(&folder, &name(&request));
     let verified = verify(folder.path()).await.unwrap();
     verified.differences.into_iter().collect()
 }
@@ -28,7 +28,7 @@ async fn a_flipped_bit_is_found() {
 }
 
 #[tokio::test]
-async fn a_file_cut_short_is_found() {
+async fn a_truncated_file_is_found() {
     let found = found(|folder, name| {
         std::fs::write(folder.path().join(name), &CLIP[..188]).unwrap();
     });
@@ -66,7 +66,7 @@ async fn a_link_in_place_of_a_file_is_found() {
 }
 
 #[tokio::test]
-async fn files_that_were_added_or_are_unfinished_are_found() {
+async fn added_and_partial_files_are_found() {
     let found = found(|folder, _| {
         for name in ["a.ts.part", "b.ts"] {
             std::fs::write(folder.path().join(name), "").unwrap();

@@ -1,4 +1,4 @@
-//! The MP4 beside a clip. Skipped, with a word, where ffmpeg is missing.
+//! The MP4 of a clip. Skipped with a message if ffmpeg is missing.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -26,7 +26,7 @@ async fn has_ffmpeg() -> bool {
     has
 }
 
-/// The codecs of a file, and how long it plays in seconds.
+/// The codecs of a file, and its duration in seconds.
 async fn probe(path: &Path) -> (Vec<String>, f64) {
     let mut ffprobe = Command::new("ffprobe");
     ffprobe.args([
@@ -60,7 +60,7 @@ async fn saved_codecs(clip: &[u8]) -> (Vec<String>, f64) {
 }
 
 #[tokio::test]
-async fn has_the_pictures_and_the_sound_of_the_clip() {
+async fn has_the_video_and_audio_of_the_clip() {
     if has_ffmpeg().await {
         let (codecs, seconds) = saved_codecs(CLIP).await;
         assert_eq!(codecs, ["h264", "aac"]);
@@ -69,7 +69,7 @@ async fn has_the_pictures_and_the_sound_of_the_clip() {
 }
 
 #[tokio::test]
-async fn a_clip_without_sound_has_one_too() {
+async fn a_clip_without_audio_is_converted_too() {
     if has_ffmpeg().await {
         let (folder, fixture) = (
             folder(),
@@ -98,7 +98,7 @@ async fn a_clip_without_sound_has_one_too() {
 }
 
 #[tokio::test]
-async fn what_is_lost_is_made_again_without_fetching() {
+async fn a_lost_mp4_is_made_again_without_a_download() {
     if has_ffmpeg().await {
         let (world, folder) = (World::new().await, folder());
         let first = save(&world, &folder, &[window()]).await;

@@ -1,14 +1,16 @@
-//! What a run leaves, and what the next one does with it.
+//! The files of a run, and a second run in the same folder.
 
 use http::StatusCode;
 use meraki_mock::{Authorization, CLIP, MockConfig, Scripted, Target};
 use mv_clip_footage::verify;
 
-use super::{assert_whole, folder, manifest, media_statuses, name, names, save, window, window_of};
+use super::{
+    assert_complete, folder, manifest, media_statuses, name, names, save, window, window_of,
+};
 use crate::support::World;
 
 #[tokio::test]
-async fn clips_are_whole_and_listed() {
+async fn clips_are_complete_and_listed() {
     let (world, folder) = (World::new().await, folder());
     let request = window();
     let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
@@ -16,7 +18,7 @@ async fn clips_are_whole_and_listed() {
         (collected.fetched, collected.kept, collected.failures.len()),
         (1, 0, 0)
     );
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
     assert_eq!(manifest(&folder).await, collected.manifest);
     let [file] = collected.manifest.files.as_slice() else {
         panic!("{:?}", collected.manifest)
@@ -25,7 +27,7 @@ async fn clips_are_whole_and_listed() {
         (&file.name, file.size),
         (&name(&request), CLIP.len() as u64)
     );
-    // Of the fixture, by sha256sum.
+    // The output of sha256sum for the fixture.
     let sha256 = "2d29267c1c357a705e0e9f0adc46a9756c3d1e3e1c23577b1c02841c97e7af0e";
     assert_eq!(file.sha256, sha256);
     assert!(file.request_id.is_some(), "{file:?}");
@@ -58,7 +60,7 @@ async fn neither_key_nor_url_is_written_and_the_key_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_second_run_fetches_nothing_again() {
+async fn a_second_run_downloads_nothing() {
     let (world, folder) = (World::new().await, folder());
     let requests = [window(), window_of("Q2MV-MOCK-0001", 1)];
     let first = save(&world, &folder, &requests).await;
@@ -76,11 +78,11 @@ async fn a_damaged_file_is_fetched_again() {
     std::fs::write(folder.path().join(name(&request)), &CLIP[..1_000]).unwrap();
     let second = save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_eq!((second.fetched, second.kept), (1, 0));
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
 }
 
 #[tokio::test]
-async fn a_file_that_is_there_outlives_a_later_failure() {
+async fn a_saved_file_survives_a_later_failure() {
     let (world, folder) = (World::new().await, folder());
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
@@ -92,11 +94,11 @@ async fn a_file_that_is_there_outlives_a_later_failure() {
         (second.fetched, second.kept, second.failures.len()),
         (0, 1, 0)
     );
-    assert_whole(&folder, &request);
+    assert_complete(&folder, &request);
 }
 
 #[tokio::test]
-async fn a_failure_is_listed_until_it_is_mended_and_leaves_the_others_alone() {
+async fn a_failure_is_listed_until_a_later_run_succeeds() {
     let (world, folder) = (World::new().await, folder());
     let requests = [window_of("Q2XX-NONE-0000", 0), window()];
     let first = save(&world, &folder, &requests).await;
@@ -107,11 +109,11 @@ async fn a_failure_is_listed_until_it_is_mended_and_leaves_the_others_alone() {
     assert_eq!((&*missing.kind, missing.status), ("not-found", Some(404)));
     assert!(!missing.transient && missing.request_id.is_some());
 
-    let mended = World::with(MockConfig {
+    let recovered = World::with(MockConfig {
         cameras: vec![meraki_mock::Camera::new("Q2XX-NONE-0000")],
         ..MockConfig::default()
     });
-    let second = save(&mended.await, &folder, &requests[..1]).await;
+    let second = save(&recovered.await, &folder, &requests[..1]).await;
     assert_eq!(
         (second.manifest.files.len(), second.manifest.failures.len()),
         (2, 0)
@@ -126,7 +128,7 @@ async fn a_failure_is_listed_until_it_is_mended_and_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn a_clip_that_is_given_twice_is_saved_once() {
+async fn a_clip_requested_twice_is_saved_once() {
     let (world, folder) = (World::new().await, folder());
     let collected = save(&world, &folder, &[window(), window()]).await;
     assert_eq!((collected.fetched, collected.kept), (1, 0));

@@ -1,4 +1,4 @@
-//! What the real component needs, which is less than the limits.
+//! The real component needs less than the limits.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::simulated::Simulated;
 use crate::support::{SERIAL, World, component_file, footage, try_load};
 use crate::transfer::bucket::Bucket;
 
-/// What docs/SECURITY.md says to those whose guests are strangers.
+/// The figures for untrusted guests in docs/SECURITY.md.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clip_and_a_transfer_stay_within_a_fraction_of_the_limits() {
+async fn a_clip_and_a_transfer_need_a_fraction_of_the_limits() {
     let bucket = Bucket::new([]).await;
     let world = World::new().await;
     let limits = Limits::default().requests(8).resources(32);
@@ -24,8 +24,8 @@ async fn a_clip_and_a_transfer_stay_within_a_fraction_of_the_limits() {
     assert!(saved.unwrap().bytes > 0);
 }
 
-/// What `Limits` says of its defaults: the component's largest call, with all of it in flight at once,
-/// needs little more than half of the resources.
+/// The documentation of `Limits`: the largest call, with all its requests in flight, needs little more than half of the
+/// default number of resources.
 #[tokio::test]
 async fn the_largest_range_stays_within_the_limits() {
     let _time = Simulated::time();
@@ -53,11 +53,15 @@ async fn the_largest_range_stays_within_the_limits() {
     assert_eq!(outcomes.len(), 288);
     let failed = outcomes.iter().find(|outcome| outcome.outcome.is_err());
     assert!(failed.is_none(), "{failed:?}");
-    assert_eq!(world.mock.requests().len(), 288, "some were tried again");
+    assert_eq!(
+        world.mock.requests().len(),
+        288,
+        "some requests were retried"
+    );
     assert_eq!(world.mock.max_concurrency(), 288);
 }
 
-/// The table at `Limits`.
+/// The table in the documentation of `Limits`.
 #[tokio::test]
 async fn a_preset_suffices_for_its_functions() {
     let bucket = Bucket::new([]).await;

@@ -14,7 +14,7 @@ use crate::guest;
 use crate::outbound::server::{Server, closed, read_head};
 use crate::support::try_load;
 
-/// Each would have a connection of its own, and a place in this server's memory.
+/// Each request opens its own connection, so the server can count them.
 #[test]
 fn requests_in_flight_are_limited_and_end_with_their_call() {
     watched(2, async {
@@ -34,56 +34,56 @@ fn requests_in_flight_are_limited_and_end_with_their_call() {
             }
         })
         .await;
-        let most = 20;
-        let limits = Limits::default().requests(most);
+        let max = 20;
+        let limits = Limits::default().requests(max);
         let policy = Policy::new([server.origin().parse().unwrap()]);
         let host = try_load(&guest::obedient(), policy, limits).unwrap();
-        let (found, told) = limit(hostile(&host, "i", &server.address.to_string()).await);
-        assert_eq!(found, Limit::Requests(most));
+        let (found, message) = limit(hostile(&host, "i", &server.address.to_string()).await);
+        assert_eq!(found, Limit::Requests(max));
         assert!(
-            told.ends_with("20 requests in flight (Limits::requests)"),
-            "{told}"
+            message.ends_with("20 requests in flight (Limits::requests)"),
+            "{message}"
         );
         let accepted = server.accepted();
-        assert!((1..=most).contains(&accepted), "{accepted}");
+        assert!((1..=max).contains(&accepted), "{accepted}");
         while open.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     });
 }
 
-/// Knows no name, and never says so.
-struct Silent;
+/// Never answers.
+struct SilentResolver;
 
-impl Resolve for Silent {
+impl Resolve for SilentResolver {
     fn resolve(&self, _: &str) -> Lookup {
         Box::pin(pending())
     }
 }
 
-/// Whose requests go nowhere, so that each is in flight for as long as its call.
-fn going_nowhere(limits: Limits) -> ClipHost {
+/// A host whose requests never get a response, so that each is in flight until its call ends.
+fn host_without_replies(limits: Limits) -> ClipHost {
     let policy = Policy::new(["http://*.example.com".parse().unwrap()]);
-    let builder = ClipHost::builder().policy(policy).resolver(Silent);
+    let builder = ClipHost::builder().policy(policy).resolver(SilentResolver);
     let builder = builder.limits(limits);
     builder.load_bytes_blocking(&guest::obedient()).unwrap()
 }
 
 #[test]
-fn as_many_requests_as_a_guest_likes_are_not_in_flight() {
+fn the_default_limit_on_requests_in_flight_applies() {
     watched(2, async {
-        let host = going_nowhere(Limits::default());
+        let host = host_without_replies(Limits::default());
         let (found, _) = limit(hostile(&host, "open", "camera.example.com").await);
         assert_eq!(found, Limit::Requests(512));
     });
 }
 
-/// The guest is stopped by the second limit before anybody notices that it went beyond the first one.
+/// The second limit stops the guest before the host reports the first one.
 #[test]
-fn of_two_limits_the_one_that_was_passed_first_is_named() {
+fn the_limit_that_is_exceeded_first_is_named() {
     watched(1, async {
         let limits = Limits::default().requests(1).resources(64);
-        let host = going_nowhere(limits);
+        let host = host_without_replies(limits);
         let (found, _) = limit(hostile(&host, "join", "camera.example.com").await);
         assert_eq!(found, Limit::Requests(1));
     });

@@ -1,4 +1,4 @@
-//! What a guest takes up: in its own memory, in the host's, and before it runs.
+//! Sizes: the guest's memory, the host's memory for a guest, and the component itself.
 
 use mv_clip_host::{CallError, Limit, Limits, LoadError, Policy, Settings};
 
@@ -7,7 +7,7 @@ use crate::support::{in_own_process, try_load};
 use crate::{HEAP, guest};
 
 #[tokio::test]
-async fn memory_grows_up_to_the_limit_and_no_further() {
+async fn memory_does_not_grow_past_the_limit() {
     let limits = Limits::default().memory(1 << 20);
     let host = host(&guest::obedient(), limits);
     let mut instance = host.instance(&Settings::default()).await.unwrap();
@@ -17,12 +17,12 @@ async fn memory_grows_up_to_the_limit_and_no_further() {
     assert_eq!(instance.peak_memory(), 1 << 20);
 }
 
-/// What docs/SECURITY.md says of it, of requests that are not sent.
+/// The bound in docs/SECURITY.md, for requests that are not sent.
 #[test]
-fn what_a_guest_can_make_the_host_hold_has_one_bound() {
-    let name = "limits::size::what_a_guest_can_make_the_host_hold_has_one_bound";
+fn host_memory_per_guest_is_bounded() {
+    let name = "limits::size::host_memory_per_guest_is_bounded";
     watched(2, async {
-        // What the tests beside it allocate would count, too.
+        // Allocations of other tests would count too.
         if !in_own_process(name, LONG).await {
             return;
         }
@@ -33,7 +33,7 @@ fn what_a_guest_can_make_the_host_hold_has_one_bound() {
         let host = host(&guest::obedient(), limits);
         assert_eq!(call(&host, "quiet").await.unwrap(), "u");
         let before = HEAP.allocated();
-        // It holds what the guest has left until it is dropped.
+        // Until it is dropped, the instance holds the guest's resources.
         let mut instance = host.instance(&Settings::default()).await.unwrap();
         let error = instance.get_clip("fill", "", "").await.unwrap_err();
         let held = HEAP.allocated() - before;
@@ -45,7 +45,7 @@ fn what_a_guest_can_make_the_host_hold_has_one_bound() {
 }
 
 #[test]
-fn random_bytes_are_made_in_small_amounts() {
+fn one_call_for_random_bytes_is_limited() {
     watched(2, async {
         let host = host(&guest::obedient(), Limits::default());
         let error = hostile(&host, "chance", "").await;
@@ -56,7 +56,7 @@ fn random_bytes_are_made_in_small_amounts() {
 }
 
 #[test]
-fn a_component_of_too_many_or_too_large_parts_is_not_loaded() {
+fn a_component_with_too_many_or_too_large_parts_is_not_loaded() {
     let refused = |component: &[u8], limits| {
         let loaded = try_load(component, Policy::default(), limits);
         match loaded {
@@ -70,11 +70,11 @@ fn a_component_of_too_many_or_too_large_parts_is_not_loaded() {
         (guest::of_size(257, 1), "limit of 0x1000000 bytes"),
         (guest::of_size(1, 4_097), "limit of 4096"),
     ] {
-        let told = refused(&component, Limits::default());
-        eprintln!("{told}");
-        assert!(told.contains(words), "{told}");
+        let message = refused(&component, Limits::default());
+        eprintln!("{message}");
+        assert!(message.contains(words), "{message}");
     }
     let limits = Limits::default().core_instances(2);
-    let told = refused(&guest::obedient(), limits);
-    assert!(told.contains("core module instances"), "{told}");
+    let message = refused(&guest::obedient(), limits);
+    assert!(message.contains("core module instances"), "{message}");
 }

@@ -1,4 +1,4 @@
-//! Wall time, and turns. Time is stopped, so that guests that compute for ever have all the time that they need.
+//! Wall time and the queue for instances. Time is paused, so that real computation takes no simulated time.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::simulated::{Stopped, at_once};
 
 const WALL_TIME: Duration = Duration::from_secs(180);
 
-/// By so much tokio's timers may be late.
+/// The resolution of tokio's timers.
 const TICK: Duration = Duration::from_millis(1);
 
 const ONE_AT_A_TIME: NonZeroU32 = NonZeroU32::MIN;
@@ -33,7 +33,7 @@ fn out_of_time<T>(result: Result<T, CallError>) -> Phase {
     }
 }
 
-/// A call that has started by the time that this returns, or waits for its turn.
+/// Starts a call. It runs, or waits in the queue, when this returns.
 async fn started(host: &ClipHost, order: &'static str) -> JoinHandle<Result<String, CallError>> {
     let host = host.clone();
     let calling = tokio::spawn(async move { call(&host, order).await });
@@ -41,8 +41,8 @@ async fn started(host: &ClipHost, order: &'static str) -> JoinHandle<Result<Stri
     calling
 }
 
-/// How a guest ends that lasts as long as it may, while others come and go beside it.
-async fn lasting(order: &'static str) {
+/// Runs a guest until its wall time is over, while other calls start and finish.
+async fn runs_out_of_time(order: &'static str) {
     let _time = Stopped::now();
     let host = with_wall_time(&guest::obedient(), Limits::default().concurrent_calls);
     let lasting = started(&host, order).await;
@@ -54,21 +54,21 @@ async fn lasting(order: &'static str) {
     for _ in 0..5 {
         yield_now().await;
     }
-    assert!(!lasting.is_finished(), "stopped before its time");
+    assert!(!lasting.is_finished(), "stopped too early");
     advance(2 * TICK).await;
     assert_eq!(out_of_time(at_once(lasting).await.unwrap()), Phase::Running);
     assert_eq!(call(&host, "quiet").await.unwrap(), "u");
 }
 
-/// On one thread, so that the guest computes in the way of everything else.
+/// On one thread, so that the guest blocks everything else.
 #[test]
-fn a_guest_that_computes_for_ever_is_stopped_and_holds_nothing_up() {
-    watched(1, lasting("spin"));
+fn a_guest_that_loops_forever_is_stopped_and_blocks_no_other_call() {
+    watched(1, runs_out_of_time("spin"));
 }
 
 #[test]
-fn a_guest_that_waits_for_ever_is_stopped_and_holds_nothing_up() {
-    watched(1, lasting("wait"));
+fn a_guest_that_waits_forever_is_stopped_and_blocks_no_other_call() {
+    watched(1, runs_out_of_time("wait"));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_guest_that_never_starts_is_stopped() {
 }
 
 #[test]
-fn calls_beyond_the_limit_wait_for_their_turn() {
+fn calls_above_the_limit_wait() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
@@ -98,7 +98,7 @@ fn calls_beyond_the_limit_wait_for_their_turn() {
 }
 
 #[test]
-fn waiting_for_a_turn_is_within_the_wall_time() {
+fn time_in_the_queue_counts_towards_the_wall_time() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
@@ -106,14 +106,14 @@ fn waiting_for_a_turn_is_within_the_wall_time() {
         let second = started(&host, "answer").await;
         advance(WALL_TIME + TICK).await;
         assert_eq!(out_of_time(at_once(second).await.unwrap()), Phase::Waiting);
-        // Whoever gave up takes no turn.
+        // The call that timed out takes no slot.
         drop(first);
         assert_eq!(call(&host, "answer").await.unwrap(), "u");
     });
 }
 
 #[test]
-fn the_wall_time_of_a_call_that_waited_is_no_longer() {
+fn time_in_the_queue_does_not_extend_the_wall_time() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
@@ -131,12 +131,12 @@ fn the_wall_time_of_a_call_that_waited_is_no_longer() {
 }
 
 #[test]
-fn the_wall_time_counts_from_the_instance() {
+fn the_wall_time_starts_with_the_instance() {
     watched(1, async {
         let _time = Stopped::now();
         let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
         let mut instance = host.instance(&Settings::default()).await.unwrap();
-        // The caller's own time is what this is about.
+        // The time that the caller takes counts too.
         advance(WALL_TIME + TICK).await;
         let result = at_once(instance.get_clip("spin", "", "")).await;
         assert_eq!(out_of_time(result), Phase::Running);

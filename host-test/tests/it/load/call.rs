@@ -1,4 +1,4 @@
-//! One call: what it asks for, and what its answer may be.
+//! One call: its request, and its valid answers.
 
 use std::fmt::Debug;
 
@@ -11,17 +11,17 @@ use mv_clip_host::{
 
 use super::traffic::Kind;
 
-/// So many cameras has the organisation, and one that is offline.
+/// The organisation's online cameras. One more is offline.
 pub const CAMERAS: usize = 100;
 pub const OFFLINE: &str = "Q2LD-DEAD-0000";
 const UNKNOWN: &str = "Q2LD-NONE-0000";
 
-/// Each call asks for footage of an hour of its own, so that a request tells whose it is.
+/// Each call requests footage from its own hour, so that the time range of a request identifies its call.
 pub const HOUR: TimeDelta = TimeDelta::hours(1);
-/// How often the component asks, unless told otherwise.
-const MOST_ATTEMPTS: u32 = 5;
+/// The component's default for the maximum number of attempts.
+const MAX_ATTEMPTS: u32 = 5;
 
-/// The longest clip, of which ranges are made.
+/// The length of the clips that a range is split into.
 const FIVE: TimeDelta = TimeDelta::minutes(5);
 
 pub fn serial(camera: usize) -> String {
@@ -41,16 +41,16 @@ pub fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// A call with all that it takes.
+/// A call and its arguments.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub number: usize,
     pub kind: Kind,
-    /// The start of the footage: that of its hour, unless it is recent.
+    /// The start of the footage: the start of its hour, unless it is recent.
     pub start: DateTime<Utc>,
 }
 
-/// What a call came to.
+/// The result of a call, by the function that was called.
 #[derive(Debug)]
 pub enum Answer {
     Clip(Result<Clip, CallError>),
@@ -58,12 +58,12 @@ pub enum Answer {
     Saved(Result<SavedClip, CallError>),
 }
 
-/// An answer in a word.
+/// The class of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All that was asked for.
+    /// Everything that was requested.
     Whole,
-    /// Clips, and failures that may pass.
+    /// Some clips, and some transient failures.
     Part,
     Failed(FailureKind),
     ShuttingDown,
@@ -97,7 +97,7 @@ impl Call {
             .collect()
     }
 
-    /// The footage that is asked for, clip by clip: camera, start and end.
+    /// The requested footage, clip by clip: camera, start and end.
     pub fn wanted(&self) -> Vec<[String; 3]> {
         let serial = self.serial();
         let clip = |serial, start, length| [serial, text(start), text(start + length)];
@@ -165,9 +165,9 @@ impl Call {
         }
     }
 
-    /// What the answer comes to, and how many attempts it took where it says so.
+    /// The class of the answer, and the number of attempts if the answer contains it.
     ///
-    /// Panics where it is none that this call may have.
+    /// Panics if the answer is not valid for this call.
     pub fn classify(&self, answer: &Answer) -> (Outcome, Option<u32>) {
         match answer {
             Answer::Clip(Ok(clip)) => self.assert_is_wanted(clip),
@@ -200,7 +200,7 @@ impl Call {
                     let found = [&clip.serial, &clip.start, &clip.end].map(String::clone);
                     assert_eq!(found, of(one), "{self:?}");
                 }
-                Err(ClipError::Transient(failure)) if may_pass(failure.kind) => {
+                Err(ClipError::Transient(failure)) if is_transient(failure.kind) => {
                     outcome = Outcome::Part;
                 }
                 Err(error) => panic!("{self:?}: {error:?}"),
@@ -219,17 +219,17 @@ impl Call {
                 of(failure)
             }
             CallError::Clip(ClipError::Transient(failure))
-                if !self.is_refused_unasked()
-                    && (may_pass(failure.kind)
+                if !self.is_rejected_locally()
+                    && (is_transient(failure.kind)
                         || self.kind == Kind::Recent && failure.kind == FailureKind::TooEarly) =>
             {
                 of(failure)
             }
-            _ => panic!("{self:?} may not end like this: {error:?}"),
+            _ => panic!("{self:?} must not fail with this error: {error:?}"),
         }
     }
 
-    /// The permanent error that this call is to have, sooner or later.
+    /// The permanent error that this call must end with.
     fn expected(&self) -> Option<FailureKind> {
         Some(match self.kind {
             Kind::Unknown => FailureKind::NotFound,
@@ -243,22 +243,21 @@ impl Call {
         })
     }
 
-    /// Whether nothing may be asked for this call.
-    pub fn is_refused_unasked(&self) -> bool {
+    /// Whether the call must fail before its first request.
+    pub fn is_rejected_locally(&self) -> bool {
         matches!(
             self.kind,
             Kind::BadSerial | Kind::BadTime | Kind::BadWindow | Kind::BadDestination
         )
     }
 
-    /// Whether this call is for one clip, and each attempt one request.
+    /// Whether this call is for one clip and each attempt is one request.
     pub fn is_single(&self) -> bool {
         !matches!(self.kind, Kind::Range(_) | Kind::Coverage(_) | Kind::Save)
     }
 
-    /// How often the component asks at most for each clip. Some calls have to do with once, so that a bad day leaves its
-    /// mark.
-    pub fn most_attempts(&self) -> u32 {
+    /// The maximum number of attempts for each clip. It is one for some calls, so that some calls fail.
+    pub fn max_attempts(&self) -> u32 {
         let one_in = match self.kind {
             Kind::Range(_) | Kind::Coverage(_) => 2,
             _ => 10,
@@ -266,11 +265,11 @@ impl Call {
         if self.number.is_multiple_of(one_in) {
             1
         } else {
-            MOST_ATTEMPTS
+            MAX_ATTEMPTS
         }
     }
 
-    /// How many clips may be asked for.
+    /// The number of requested clips.
     pub fn clips(&self) -> u32 {
         match self.kind {
             Kind::Range(clips) | Kind::Coverage(clips) => u32::try_from(clips).unwrap(),
@@ -279,8 +278,8 @@ impl Call {
     }
 }
 
-/// How a correct call may fail where replies go wrong.
-fn may_pass(kind: FailureKind) -> bool {
+/// Whether a valid call may fail with this kind because of random faults.
+fn is_transient(kind: FailureKind) -> bool {
     matches!(
         kind,
         FailureKind::RateLimited

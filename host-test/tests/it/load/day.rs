@@ -1,4 +1,4 @@
-//! One organisation with a bad day: its mock, its destination, its hosts, and all calls of them.
+//! One organisation on a day with many faults: its mock, its destination, its hosts, and all calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,33 +15,33 @@ use super::sink::Sink;
 use super::traffic::{Arrival, Kind};
 use crate::support::{component_file, load, tenant};
 
-/// All rates are so many times as high: an hour takes three minutes. Waits inside the guest stay as they are, which
-/// is harder than real.
+/// The speed-up: all rates are multiplied by this, so an hour takes three minutes. Waits inside the guest are not
+/// shortened, which makes the test harder than reality.
 pub const FACTOR: u32 = 20;
 
-/// Of a hundred replies.
+/// The percentage of replies with a random fault.
 pub const FAULTS: u8 = 20;
 const SEED: u64 = 1;
 
-/// A call of the component ends by its deadline, once it has its turn.
+/// The deadline of a call, counted from its start in the component.
 const DEADLINE_SECONDS: &str = "15";
 
-/// How often memory and descriptors are looked at.
+/// The interval between samples of memory and descriptors.
 const SAMPLE: Duration = Duration::from_millis(50);
 
-/// For what is left when nothing should be.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for the last answers, requests and open connections.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub struct Day {
     pub ledger: Ledger,
     pub sink: Arc<Sink>,
-    /// Under the second host, once the rush that it began with is over.
+    /// In the second host, after its first rush.
     pub at_first: Least,
-    /// Under the same host, up to its end.
+    /// In the same host, near its end.
     pub at_last: Least,
-    /// How many calls were made before their host was told to shut down, and answered with that.
+    /// The number of calls that were made before the shutdown and rejected because of it.
     pub overtaken: usize,
-    /// How many were made after it.
+    /// The number of calls that were made after the start of the shutdown.
     pub late: usize,
     mock: MockMeraki,
     limiter: RateLimiter,
@@ -54,22 +54,22 @@ pub struct Day {
     is_closing: bool,
 }
 
-/// What comes back of a call.
+/// A finished call.
 struct Returned {
     number: usize,
-    /// Whether the call was made after its host was told to shut down.
+    /// Whether the call was made after the start of the shutdown.
     late: bool,
     answer: Answer,
     took: Duration,
 }
 
 impl Day {
-    /// For so many calls in so long a time.
+    /// Prepares a day with this number of calls and this duration.
     pub async fn start(calls: usize, length: Duration) -> Self {
         let limit = rate_limit();
         let mock = MockMeraki::start(MockConfig {
             cameras: cameras(),
-            // The mock's wall clock does not know of simulated time.
+            // The mock's wall clock does not follow simulated time.
             lag: Duration::ZERO,
             retention: Duration::from_secs(10 * 365 * 24 * 3600),
             rate_limit: Some(limit),
@@ -92,7 +92,7 @@ impl Day {
         let mut tick = interval(Duration::from_millis(5));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
-            ledger: Ledger::with_room_for(calls),
+            ledger: Ledger::with_capacity(calls),
             sink: Arc::new(Sink::start().await),
             at_first: Least::within(0.6..0.72),
             at_last: Least::within(0.88..1.0),
@@ -110,7 +110,7 @@ impl Day {
         }
     }
 
-    /// A host of its own, with the organisation's limiter.
+    /// A new host with the organisation's limiter.
     pub fn host(&mut self) -> ClipHost {
         let base_url = self.mock.base_url();
         let api = base_url.trim_end_matches("/api/v1");
@@ -121,7 +121,7 @@ impl Day {
         tenant(builder.rate_limiter(self.limiter.clone()))
     }
 
-    /// The host is told to shut down about now.
+    /// Records that the shutdown of the host starts now.
     pub fn closing(&mut self) {
         self.is_closing = true;
     }
@@ -131,7 +131,7 @@ impl Day {
         self.started = Instant::now();
     }
 
-    /// Makes the calls that are due, and enters what came back. Done after a moment.
+    /// Waits for the next tick, makes the calls that are due, and records finished calls.
     pub async fn step(&mut self, arrivals: &mut &[Arrival], host: &ClipHost) {
         self.tick.tick().await;
         let now = self.started.elapsed() * FACTOR;
@@ -152,15 +152,15 @@ impl Day {
         {
             self.sampled = Instant::now();
             let part = now.div_duration_f64(self.length);
-            self.at_first.see(part, held);
-            self.at_last.see(part, held);
+            self.at_first.record(part, held);
+            self.at_last.record(part, held);
         }
     }
 
     fn make(&mut self, kind: Kind, host: &ClipHost) {
         let call = self.ledger.open(kind);
         let (host, sink, late) = (host.clone(), Arc::clone(&self.sink), self.is_closing);
-        let mut settings = self.settings.clone().max_attempts(call.most_attempts());
+        let mut settings = self.settings.clone().max_attempts(call.max_attempts());
         if kind == Kind::Revoked {
             settings = settings.text(Setting::ApiKey, "revoked");
         }
@@ -184,28 +184,28 @@ impl Day {
             took,
         } = returned;
         let outcome = self.ledger.close(number, &answer, took);
-        let turned_away = outcome == Outcome::ShuttingDown;
+        let rejected = outcome == Outcome::ShuttingDown;
         assert!(
-            turned_away || !late,
-            "let in after the shutdown: {outcome:?}"
+            rejected || !late,
+            "accepted after the shutdown: {outcome:?}"
         );
-        assert!(!turned_away || self.is_closing, "turned away before it");
-        self.overtaken += usize::from(turned_away && !late);
+        assert!(!rejected || self.is_closing, "rejected before the shutdown");
+        self.overtaken += usize::from(rejected && !late);
         self.late += usize::from(late);
     }
 
-    /// Waits for all answers, once the host says that no call is left.
+    /// Waits for all answers after the shutdown of the host.
     pub async fn drain(&mut self) {
-        while let Ok(Some(returned)) = timeout(PATIENCE, self.calls.join_next()).await {
+        while let Ok(Some(returned)) = timeout(DRAIN_TIMEOUT, self.calls.join_next()).await {
             self.enter(returned.unwrap());
         }
     }
 
-    /// Ends the day: what is still to be entered is entered. The mock goes on listening.
+    /// Ends the day and records the remaining answers and requests. The mock continues to listen.
     pub async fn end(mut self) -> (Ledger, Arc<Sink>, MockMeraki) {
         self.drain().await;
-        // A request whose call was cut is in hand for a moment longer.
-        let until = Instant::now() + PATIENCE;
+        // The mock may still process a request whose call was cancelled.
+        let until = Instant::now() + DRAIN_TIMEOUT;
         while !self.mock.requests().is_empty() && Instant::now() < until {
             self.tick.tick().await;
             for request in self.mock.take_requests() {
@@ -216,7 +216,7 @@ impl Day {
     }
 }
 
-/// What the organisation may ask.
+/// The organisation's rate limit.
 pub fn rate_limit() -> RateLimit {
     let RateLimit { per_second, burst } = RateLimit::default();
     let factor = FACTOR.try_into().unwrap();

@@ -1,4 +1,4 @@
-//! What was asked, what became of it, and what reached the mock for it.
+//! The record of all calls, their answers, and the requests that the mock received for them.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -17,9 +17,9 @@ pub struct Ledger {
     entries: Vec<Entry>,
     /// The hour of the first call's footage.
     epoch: DateTime<Utc>,
-    /// Calls by the footage that they ask for, where it is not of an hour of their own.
+    /// Calls for recent footage, by that footage. They have no hour of their own.
     recent: HashMap<[String; 3], usize>,
-    /// When the API was asked.
+    /// When each API request arrived.
     instants: Vec<Instant>,
     totals: Totals,
 }
@@ -27,14 +27,14 @@ pub struct Ledger {
 struct Entry {
     call: Call,
     requests: u32,
-    /// Those that the mock answered with a URL.
+    /// The requests that the mock answered with a URL.
     granted: u32,
     answer: Option<(Outcome, Option<u32>)>,
 }
 
 impl Ledger {
-    /// For so many calls. Room for all of them is made and used now, so that the ledger does not grow.
-    pub fn with_room_for(calls: usize) -> Self {
+    /// Allocates the memory for this number of calls in advance, so that the ledger does not grow.
+    pub fn with_capacity(calls: usize) -> Self {
         let entry = || Entry {
             call: Call {
                 number: 0,
@@ -58,11 +58,11 @@ impl Ledger {
         }
     }
 
-    /// Enters a call that is about to be made.
+    /// Records a call before it is made.
     pub fn open(&mut self, kind: Kind) -> Call {
         let number = self.entries.len();
         let start = match kind {
-            // The end of the footage is now, so it is there in a moment.
+            // The footage ends now, so it is available in a moment.
             Kind::Recent => Utc::now().trunc_subsecs(3) - TimeDelta::seconds(60),
             _ => self.epoch + HOUR * i32::try_from(number).unwrap(),
         };
@@ -74,7 +74,7 @@ impl Ledger {
         if kind == Kind::Recent {
             for wanted in call.wanted() {
                 let other = self.recent.insert(wanted, number);
-                assert_eq!(other, None, "two calls for the same: {call:?}");
+                assert_eq!(other, None, "two calls for the same footage: {call:?}");
             }
         }
         self.entries.push(Entry {
@@ -86,7 +86,7 @@ impl Ledger {
         call
     }
 
-    /// Enters the answer of a call, which is its only one and one that it may have.
+    /// Records the answer of a call. It must be the only one, and valid for the call.
     pub fn close(&mut self, number: usize, answer: &Answer, took: Duration) -> Outcome {
         let entry = &mut self.entries[number];
         let classified = entry.call.classify(answer);
@@ -96,16 +96,16 @@ impl Ledger {
         classified.0
     }
 
-    /// Enters what reached the mock. Each request for the API is one of a call.
+    /// Records a request that the mock received. Each API request must belong to a call.
     pub fn requested(&mut self, request: &RecordedRequest) {
-        self.totals.mishaps += usize::from(request.random_fault);
+        self.totals.faults += usize::from(request.random_fault);
         match request.target {
             Target::Api => {}
             Target::Media => {
                 self.totals.media += 1;
                 return;
             }
-            Target::Other => panic!("nobody asks for this: {request:?}"),
+            Target::Other => panic!("an unexpected request: {request:?}"),
         }
         self.totals.api += 1;
         self.instants.push(request.at);
@@ -121,24 +121,24 @@ impl Ledger {
         entry.granted += u32::from(own == Some(StatusCode::OK));
     }
 
-    /// The call whose hour it is.
+    /// The call whose hour contains this start.
     fn by_hour(&self, start: &str) -> Option<usize> {
         let start = start.parse::<DateTime<Utc>>().unwrap();
         let hours = (start - self.epoch).num_hours();
         usize::try_from(hours).ok()
     }
 
-    /// How many calls have no answer.
+    /// The number of calls without an answer.
     pub fn lost(&self) -> usize {
         let unanswered = |entry: &&Entry| entry.answer.is_none();
         self.entries.iter().filter(unanswered).count()
     }
 
-    /// Holds requests against answers, once all of both are entered.
+    /// Compares requests with answers after all are recorded.
     pub fn settle(mut self, sink: &Sink) -> Totals {
         let mut totals = self.totals;
         totals.calls = self.entries.len();
-        let (mut most_media, mut unsent) = (0, 0);
+        let (mut max_media, mut unsent) = (0, 0);
         for entry in &self.entries {
             let (outcome, attempts) = entry.answer.expect("a call without an answer");
             let stored = sink.stored(entry.call.number);
@@ -146,28 +146,28 @@ impl Ledger {
             *totals.outcomes.entry(outcome.name()).or_default() += 1;
             totals.stored += stored;
             if entry.call.kind == Kind::Save {
-                most_media += entry.call.most_attempts() as usize;
+                max_media += entry.call.max_attempts() as usize;
             }
             unsent += entry.unsent(attempts);
         }
-        assert!(totals.media <= most_media);
-        // In a rush an attempt may be given up while it waits for the limiter.
+        assert!(totals.media <= max_media);
+        // In a rush an attempt may time out while it waits for the limiter.
         let rare = u32::try_from(totals.api / 1_000).unwrap();
         assert!(unsent <= rare, "{unsent} attempts without a request");
         self.instants.sort_unstable();
-        totals.most_in_a_second = most_in_a_second(&self.instants);
+        totals.max_per_second = max_per_second(&self.instants);
         totals
     }
 }
 
 impl Entry {
-    /// How many attempts of a call for one clip did not reach the mock.
+    /// The number of attempts of a call for one clip that did not reach the mock.
     fn unsent(&self, attempts: Option<u32>) -> u32 {
         let attempts = attempts.filter(|_| self.call.is_single());
         attempts.map_or(0, |attempts| attempts - self.requests)
     }
 
-    /// What reached the mock is not more than the answer says, and what the answer says is there.
+    /// The mock received no more requests than the answer says, and all clips in the answer exist.
     fn assert_settled(&self, outcome: Outcome, attempts: Option<u32>, stored: u32) {
         let Self {
             call,
@@ -176,14 +176,14 @@ impl Entry {
             ..
         } = self;
         let context = format!("{call:?}: {outcome:?}, {attempts:?} attempts, {requests} requests");
-        let most = call.most_attempts();
-        let most = match call.kind {
-            _ if call.is_refused_unasked() => 0,
-            // Each try to save may begin with a new URL.
-            Kind::Save => most * most,
-            _ => most * call.clips(),
+        let max_requests = call.max_attempts();
+        let max_requests = match call.kind {
+            _ if call.is_rejected_locally() => 0,
+            // Each attempt to save may start with a new URL.
+            Kind::Save => max_requests * max_requests,
+            _ => max_requests * call.clips(),
         };
-        assert!(*requests <= most, "{context}");
+        assert!(*requests <= max_requests, "{context}");
         match outcome {
             Outcome::Whole => assert!(*granted >= call.clips(), "{context}"),
             Outcome::Part | Outcome::ShuttingDown => {}
@@ -201,7 +201,7 @@ impl Entry {
     }
 }
 
-/// The footage that a request is for: camera, start and end.
+/// The footage that a request asks for: camera, start and end.
 fn wanted(request: &RecordedRequest) -> [String; 3] {
     let query = request.query.as_deref().unwrap_or_default();
     let uri = Uri::try_from(format!("/?{query}")).unwrap();
@@ -215,8 +215,8 @@ fn wanted(request: &RecordedRequest) -> [String; 3] {
     ]
 }
 
-/// The most of these instants, which are in their order, that any second holds.
-fn most_in_a_second(instants: &[Instant]) -> usize {
+/// The largest number of these sorted instants within one second.
+fn max_per_second(instants: &[Instant]) -> usize {
     let second = Duration::from_secs(1);
     let within = |(index, first): (usize, &Instant)| {
         let rest = &instants[index..];

@@ -1,16 +1,16 @@
-//! What this process holds of the system.
+//! The system resources of this process.
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::HEAP;
 
-/// What is held at one moment.
+/// The resources in use at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Held {
     /// Resident memory in MiB.
     pub memory: f64,
-    /// What is allocated of it in KiB, to the byte.
+    /// Allocated heap in KiB, exact to the byte.
     pub heap: f64,
     /// Open file descriptors.
     pub descriptors: usize,
@@ -28,7 +28,7 @@ impl Held {
         Some(Self {
             memory: f64::from(kib) / 1024.0,
             heap: f64::from(heap) / 1024.0,
-            // Without the one that reads the folder.
+            // The descriptor that reads the folder does not count.
             descriptors: std::fs::read_dir("/proc/self/fd").unwrap().count() - 1,
         })
     }
@@ -49,8 +49,7 @@ impl fmt::Display for Held {
     }
 }
 
-/// The least that was held within a part of the time: without what calls hold while they run, and with what they leave
-/// behind.
+/// The minimum within a part of the test. It excludes what running calls use and includes what finished calls leak.
 #[derive(Debug)]
 pub struct Least {
     part: Range<f64>,
@@ -62,7 +61,7 @@ impl Least {
         Self { part, held: None }
     }
 
-    pub fn see(&mut self, now: f64, held: Held) {
+    pub fn record(&mut self, now: f64, held: Held) {
         if self.part.contains(&now) {
             let least = self.held.get_or_insert(held);
             least.memory = least.memory.min(held.memory);

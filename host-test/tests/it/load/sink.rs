@@ -1,4 +1,4 @@
-//! A destination that keeps nothing but how often the clip of each call was stored.
+//! A destination that only counts how often the clip of each call was stored.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::outbound::server::Server;
 
-/// By the path of the URL.
+/// The number of uploads by URL path.
 type Stored = Arc<Mutex<HashMap<String, u32>>>;
 
 pub struct Sink {
@@ -35,12 +35,12 @@ impl Sink {
         self.server.origin()
     }
 
-    /// Where the clip of this call goes.
+    /// The destination URL of this call.
     pub fn url(&self, call: usize) -> String {
         self.origin() + &path(call)
     }
 
-    /// How often the clip of this call was stored.
+    /// The number of times that the clip of this call was stored.
     pub fn stored(&self, call: usize) -> u32 {
         let stored = self.stored.lock().unwrap();
         stored.get(&path(call)).copied().unwrap_or_default()
@@ -53,13 +53,13 @@ fn path(call: usize) -> String {
 
 async fn serve(stream: TcpStream, stored: Stored) {
     let service = service_fn(move |request| store(request, Arc::clone(&stored)));
-    // A client that goes away is no event.
+    // A disconnected client is not an error here.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// What breaks off is not stored; what does not has to be the clip.
+/// Stores a complete body, which must be the clip. An interrupted upload is not stored.
 async fn store(
     request: Request<Incoming>,
     stored: Stored,

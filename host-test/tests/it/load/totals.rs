@@ -1,4 +1,4 @@
-//! What it all comes to.
+//! The totals of a run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,39 +11,39 @@ use crate::simulated::STEP;
 #[derive(Debug, Default)]
 pub struct Totals {
     pub calls: usize,
-    /// How many calls came to what.
+    /// The number of calls by outcome.
     pub outcomes: BTreeMap<&'static str, usize>,
-    /// Requests for the API.
+    /// API requests.
     pub api: usize,
     /// Requests for clips.
     pub media: usize,
-    /// Requests whose reply went wrong.
-    pub mishaps: usize,
-    /// Requests for the API, in the second that saw most of them.
-    pub most_in_a_second: usize,
+    /// Replies with a random fault.
+    pub faults: usize,
+    /// The largest number of API requests within one second.
+    pub max_per_second: usize,
     pub slowest: Duration,
     /// Clips at their destination.
     pub stored: u32,
 }
 
 impl Totals {
-    /// The calls took no longer than this, the API was asked as fast as it may be and no faster, and as many of a
-    /// hundred replies went wrong, which some calls did not get over.
-    pub fn assert_within(&self, limit: RateLimit, mishaps: u8, slowest: Duration) {
+    /// Checks the maximum duration of a call, that the API request rate reaches the limit and does not exceed it, the
+    /// percentage of faults, and that some calls fail because of them.
+    pub fn assert_within(&self, limit: RateLimit, faults: u8, slowest: Duration) {
         assert!(self.slowest < slowest, "{:?}", self.slowest);
         let (rate, burst) = (limit.per_second.get() as usize, limit.burst.get() as usize);
-        let most = self.most_in_a_second;
-        // A fifth of the burst stays unused. Simulated time moves in steps, and a request is up to two late.
+        let most = self.max_per_second;
+        // A fifth of the burst stays unused. Simulated time moves in steps, and a request is up to two steps late.
         let late = (2 * STEP.as_millis() as usize * rate).div_ceil(1_000);
         let allowed = rate + burst - burst.div_ceil(5) + late;
-        assert!(most <= allowed, "too fast: {most} in a second");
+        assert!(most <= allowed, "above the limit: {most} in a second");
         assert!(
             most > rate,
-            "never as fast as it may be: {most} in a second"
+            "the limit is never reached: {most} in a second"
         );
-        let percent = 100 * self.mishaps / (self.api + self.media);
-        let off = percent.abs_diff(mishaps.into());
-        assert!(off <= 5, "{percent} % went wrong");
+        let percent = 100 * self.faults / (self.api + self.media);
+        let off = percent.abs_diff(faults.into());
+        assert!(off <= 5, "{percent} % of replies are faulty");
         let count = |names: &[&str]| {
             names
                 .iter()
@@ -72,8 +72,8 @@ impl fmt::Display for Totals {
             outcomes,
             api,
             media,
-            mishaps,
-            most_in_a_second,
+            faults,
+            max_per_second,
             slowest,
             stored,
         } = self;
@@ -83,8 +83,8 @@ impl fmt::Display for Totals {
         write!(
             f,
             "{calls} calls, the slowest in {slowest:.1?}: {outcomes}\n\
-             {api} API requests, at most {most_in_a_second} in a second; {media} media requests; \
-             {mishaps} replies went wrong; {stored} clips stored"
+             {api} API requests, at most {max_per_second} in a second; {media} media requests; \
+             {faults} faults; {stored} clips stored"
         )
     }
 }

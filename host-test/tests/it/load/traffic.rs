@@ -1,4 +1,4 @@
-//! An hour of one organisation, drawn from a seed: who asks for what, and when.
+//! The traffic of one organisation, drawn from a seed: which calls are made, and when.
 
 use std::time::Duration;
 
@@ -8,48 +8,48 @@ use rand::{Rng, SeedableRng};
 
 const SEED: u64 = 20_260_312;
 
-/// Calls a minute that come one by one.
+/// Independent calls per minute.
 const BACKGROUND: f64 = 100.0;
-/// Events a minute that several cameras see.
+/// Events per minute that several cameras record.
 const EVENTS: f64 = 2.0;
-/// Calls of a rush, such as a fire alarm: more at once than the organisation may ask.
+/// Calls of a rush, such as after a fire alarm: more than the rate limit allows.
 const RUSH: usize = 300;
-const RUSH_LASTS: Duration = Duration::from_secs(10);
-/// A rush comes every so often, beside those that this test needs.
+const RUSH_DURATION: Duration = Duration::from_secs(10);
+/// The interval between rushes, in addition to those at fixed points of the test.
 const BETWEEN_RUSHES: Duration = Duration::from_secs(600);
 
-/// What is asked.
+/// The kind of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// One clip.
     Clip,
     /// One clip around an instant.
     Incident,
-    /// One clip around an instant so recent that its footage has to be waited for.
+    /// One clip around an instant so recent that the call waits for its footage.
     Recent,
     /// One clip, stored.
     Save,
-    /// So many clips that follow each other.
+    /// This number of consecutive clips.
     Range(usize),
-    /// What so many cameras saw.
+    /// The same event from this number of cameras.
     Coverage(usize),
-    /// Of a camera that there is not.
+    /// For an unknown camera.
     Unknown,
-    /// Of a camera that is offline.
+    /// For a camera that is offline.
     Offline,
-    /// With a key that was revoked.
+    /// With a revoked key.
     Revoked,
-    /// A serial that is none.
+    /// With an invalid serial.
     BadSerial,
-    /// A time without an offset.
+    /// With a time without an offset.
     BadTime,
-    /// A window that ends before it starts.
+    /// With a window that ends before it starts.
     BadWindow,
-    /// A destination without encryption.
+    /// With a destination without TLS.
     BadDestination,
 }
 
-/// What comes one by one, by how often.
+/// The kinds of independent calls, and their weights.
 const MIX: [(Kind, u32); 16] = [
     (Kind::Clip, 60),
     (Kind::Incident, 12),
@@ -69,15 +69,15 @@ const MIX: [(Kind, u32); 16] = [
     (Kind::BadDestination, 1),
 ];
 
-/// One call, and how long after the start it is made.
+/// One call, and its time after the start.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
     pub at: Duration,
     pub kind: Kind,
 }
 
-/// The calls of so long a time, in their order. Rushes begin in the first quarter, just before the middle and in
-/// the last quarter.
+/// The calls of this duration, in order. Rushes start in the first quarter, just before the middle and in the last
+/// quarter.
 pub fn draw(length: Duration) -> Vec<Arrival> {
     let draws = &mut StdRng::seed_from_u64(SEED);
     let mut arrivals = Vec::new();
@@ -94,25 +94,25 @@ pub fn draw(length: Duration) -> Vec<Arrival> {
         let within = Duration::from_secs(2);
         arrivals.extend(together(draws, at, within, cameras, &[Kind::Incident]));
     }
-    let needed = [length / 10, length / 2 - RUSH_LASTS / 2, length * 4 / 5];
+    let needed = [length / 10, length / 2 - RUSH_DURATION / 2, length * 4 / 5];
     let usual = (0..)
         .map(|n| BETWEEN_RUSHES * n + BETWEEN_RUSHES / 3)
         .take_while(|at| *at < length);
     for at in usual.chain(needed) {
         let kinds = [Kind::Clip, Kind::Incident];
-        arrivals.extend(together(draws, at, RUSH_LASTS, RUSH, &kinds));
+        arrivals.extend(together(draws, at, RUSH_DURATION, RUSH, &kinds));
     }
     arrivals.retain(|arrival| arrival.at < length);
     arrivals.sort_by_key(|arrival| arrival.at);
     arrivals
 }
 
-/// Moments without memory, so many a minute on average.
-fn moments(draws: &mut StdRng, length: Duration, a_minute: f64) -> Vec<Duration> {
+/// The moments of a Poisson process with this rate per minute.
+fn moments(draws: &mut StdRng, length: Duration, per_minute: f64) -> Vec<Duration> {
     let mut moments = Vec::new();
     let mut at = Duration::ZERO;
     loop {
-        let minutes = -(1.0 - draws.random::<f64>()).ln() / a_minute;
+        let minutes = -(1.0 - draws.random::<f64>()).ln() / per_minute;
         at += Duration::from_secs_f64(60.0 * minutes);
         if at >= length {
             return moments;

@@ -1,9 +1,15 @@
-//! The axes: where, what and when.
+//! The axes of the matrix: place, fault and attempt.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Where it goes wrong, in the order of a call.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+
+pub const MAX_ATTEMPTS: u32 = 3;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Where the fault is, in the order of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Lookup,
@@ -14,9 +20,9 @@ pub enum Place {
     StatusLine,
     Headers,
     Body,
-    /// The clip itself, on its way from the media host.
+    /// The response of the media host.
     Media,
-    /// What takes the clip.
+    /// The response of the destination.
     Destination,
 }
 
@@ -33,50 +39,50 @@ impl Place {
         Self::Destination,
     ];
 
-    /// Whether a clip is saved rather than its URL asked for.
+    /// Whether the call is `save-clip` rather than `request-clip`.
     pub fn is_transfer(self) -> bool {
         matches!(self, Self::Media | Self::Destination)
     }
 
-    /// Whether each attempt needs a connection of its own to get there.
+    /// Whether each attempt needs a new connection to reach this place.
     pub fn is_before_http(self) -> bool {
         matches!(self, Self::Lookup | Self::Connect | Self::Handshake)
     }
 
-    /// Why this cannot happen there.
+    /// Why this fault is impossible here.
     fn excludes(self, what: What) -> Option<&'static str> {
         match (self, what) {
             (Self::Lookup, What::Drip | What::Truncation | What::WrongLength) => {
-                Some("a resolver gives all addresses or none")
+                Some("a resolver returns all addresses or none")
             }
             (Self::Connect, What::Drip | What::Truncation | What::WrongLength) => {
-                Some("connecting has no bytes of its own")
+                Some("connecting transfers no data")
             }
             _ => None,
         }
     }
 }
 
-/// What goes wrong.
+/// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A refusal in good order: the place's own way to say no.
+    /// A proper refusal, in the form that the place has for it.
     Refuse,
     /// The connection is reset (RST).
     Reset,
-    /// The connection is closed in good order.
+    /// The connection is closed cleanly.
     Close,
-    /// Nothing more comes, on a connection that stays open.
+    /// No more data arrives, but the connection stays open.
     Stall,
-    /// It comes, a byte at a time, too slowly.
+    /// The data arrives too slowly, byte by byte.
     Drip,
-    /// Bytes that mean nothing there.
+    /// Bytes that are invalid here.
     Garbage,
-    /// Half of it; then the connection ends without a word.
+    /// Half of the data; then the connection ends without a TLS `close_notify`.
     Truncation,
-    /// A length that is not its own.
+    /// A wrong length.
     WrongLength,
-    /// Far more than anybody needs.
+    /// Far more data than is valid.
     Oversize,
 }
 
@@ -93,19 +99,19 @@ impl What {
         Self::Oversize,
     ];
 
-    /// Whether a time limit ends it.
+    /// Whether the fault lasts until a timeout.
     fn lasts(self) -> bool {
         matches!(self, Self::Stall | Self::Drip)
     }
 }
 
-/// At which attempt. Those before it are answered with a 503; those after it are answered well.
+/// The attempt with the fault. Earlier ones get a 503, later ones succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     First,
     Second,
     Last,
-    /// The first, in the middle of which the call's deadline is.
+    /// The first attempt, which is cut off by the call's deadline.
     AtTheDeadline,
 }
 
@@ -117,14 +123,14 @@ impl When {
         match self {
             Self::First | Self::AtTheDeadline => 1,
             Self::Second => 2,
-            Self::Last => super::ATTEMPTS,
+            Self::Last => MAX_ATTEMPTS,
         }
     }
 
-    /// For how many attempts there is time.
+    /// How many attempts the deadline allows.
     pub fn attempts(self) -> u32 {
         match self {
-            Self::First | Self::Second | Self::Last => super::ATTEMPTS,
+            Self::First | Self::Second | Self::Last => MAX_ATTEMPTS,
             Self::AtTheDeadline => 1,
         }
     }
@@ -132,12 +138,12 @@ impl When {
     /// When the call has to end.
     pub fn deadline(self) -> Duration {
         match self {
-            Self::First | Self::Second | Self::Last => super::DEADLINE,
-            Self::AtTheDeadline => super::ATTEMPT - Duration::from_secs(1),
+            Self::First | Self::Second | Self::Last => DEADLINE,
+            Self::AtTheDeadline => ATTEMPT_TIMEOUT - Duration::from_secs(1),
         }
     }
 
-    /// Nothing else than what lasts is still there at the deadline.
+    /// Only a lasting fault is still active at the deadline.
     fn suits(self, what: What) -> bool {
         self != Self::AtTheDeadline || what.lasts()
     }
@@ -151,7 +157,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// All of them, with the reason why one cannot be.
+    /// All cells, each with the reason if it is impossible.
     pub fn all() -> impl Iterator<Item = (Self, Option<&'static str>)> {
         let faults = Place::ALL
             .into_iter()
@@ -163,7 +169,7 @@ impl Cell {
     }
 }
 
-/// As in `status-line/wrong-length/last`.
+/// For example `status-line/wrong-length/last`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { place, what, when } = self;

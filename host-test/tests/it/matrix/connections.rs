@@ -1,4 +1,4 @@
-//! Which connections a host still holds, by the system's account.
+//! The connections that a host still holds, as the operating system reports them.
 
 #[cfg(target_os = "linux")]
 pub use self::linux::{none, none_but_healthy};
@@ -19,7 +19,7 @@ mod linux {
     const MOMENT: Duration = Duration::from_millis(20);
     const MOMENTS: usize = 150;
 
-    /// Waits until only connections are left that have had no fault: the pool keeps those.
+    /// Waits until only connections without a fault are left, which the pool keeps.
     pub async fn none_but_healthy(site: &Site) -> Result<(), String> {
         settle(site, |site, held| held.len() <= site.healthy()).await
     }
@@ -39,12 +39,12 @@ mod linux {
             held = self::held(site);
         }
         Err(format!(
-            "connections are left: {held:?}, of which {} healthy",
+            "connections are open: {held:?}, {} of them healthy",
             site.healthy()
         ))
     }
 
-    /// The client's connections to the site that it has not closed.
+    /// The client's open connections to the site.
     fn held(site: &Site) -> Vec<TcpState> {
         let all = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
         let all = all.into_iter().flat_map(|file| listed(file).0);
@@ -62,7 +62,7 @@ mod linux {
     }
 
     fn listed(file: &str) -> TcpNetEntries {
-        // Addresses are in the system's byte order; the rest is of no matter here.
+        // Only the byte order of addresses matters here.
         let system = ExplicitSystemInfo {
             boot_time_secs: 0,
             ticks_per_second: 0,
@@ -76,7 +76,7 @@ mod linux {
 #[cfg(not(target_os = "linux"))]
 pub async fn none_but_healthy(site: &super::site::Site) -> Result<(), String> {
     let cell = site.cell();
-    eprintln!("{cell}: skipped here: its connections, which are read from Linux's /proc");
+    eprintln!("{cell}: skipped: the check of connections needs Linux's /proc");
     Ok(())
 }
 

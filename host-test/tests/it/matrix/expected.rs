@@ -1,4 +1,4 @@
-//! What the contract says of each fault.
+//! The specified outcome of each fault.
 
 use mv_clip_host::FailureKind::{
     self, BadResponse, ConnectionFailed, DestinationRefused, RateLimited, Rejected, TimedOut,
@@ -10,30 +10,30 @@ use super::cell::{Cell, Place, What};
 /// How a call ends after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// With a clip: the fault comes too late to matter.
+    /// With a clip: the fault has no effect.
     Success,
-    /// With an error that no other attempt would change.
+    /// With a permanent error.
     Permanent(FailureKind),
-    /// With a transient error that no other attempt of the same call would change.
+    /// With a transient error that the same call does not retry.
     Final(FailureKind),
-    /// With a clip where another attempt is left; else with this error, which is transient.
+    /// With a clip if another attempt is left, otherwise with this transient error.
     Retried(FailureKind),
 }
 
 pub fn expected(cell: Cell) -> Expected {
     use Expected::{Final, Permanent, Retried, Success};
     match (cell.place, cell.what) {
-        // What may be reached is found among what may not.
+        // One of the addresses is allowed.
         (Place::Lookup, What::Oversize) => Success,
-        // 200 is the destination's word that it has the clip.
+        // A 200 says that the destination has the clip.
         (Place::Destination, What::WrongLength) => Success,
         (Place::Destination, What::Refuse) => Permanent(DestinationRefused),
-        // A private address is what the host lets no name lead to; 411 and 431 are the client's fault.
+        // The host never connects to a private address; 411 and 431 are client errors.
         (Place::Lookup, What::Garbage) => Permanent(Rejected),
         (Place::Request, What::WrongLength | What::Oversize) => Permanent(Rejected),
-        // The URL has expired, and only a new call gets another.
+        // The URL has expired, and only a new call gets another one.
         (Place::Media, What::Refuse) => Final(Unavailable),
-        // What moves is waited for.
+        // A stream with progress does not time out before the deadline.
         (Place::Media, What::Drip | What::Oversize) => Final(TimedOut),
         (_, What::Stall | What::Drip) => Retried(TimedOut),
         (Place::Request | Place::StatusLine, What::Refuse) => Retried(Unavailable),

@@ -10,25 +10,25 @@ use tokio_rustls::server::TlsStream;
 
 use super::cell::What;
 
-/// Seventeen bytes, those of a status line, take twice as long as an attempt may.
+/// At this rate the 17 bytes of a status line take twice the timeout of an attempt.
 pub const DRIP: Duration = Duration::from_millis(500);
 
-/// Fast enough to go on for ever, and slow enough to leave the machine to the other cells.
+/// Fast enough to count as progress, and slow enough to leave the CPU to the other cells.
 const FLOOD: Duration = Duration::from_millis(50);
 
 pub enum Sent {
     AtOnce(Vec<u8>),
-    /// These, then a byte of those each [`DRIP`].
+    /// The first bytes at once, then one of the others every [`DRIP`].
     Slowly(Vec<u8>, Vec<u8>),
-    /// These, then those again and again.
+    /// The first bytes at once, then the others repeatedly.
     Endlessly(Vec<u8>, Vec<u8>),
 }
 
 #[derive(Clone, Copy)]
 pub enum End {
-    /// With TLS's `close_notify`, where there is TLS.
+    /// With `close_notify`, if the connection has TLS.
     Close,
-    /// Without it.
+    /// Without `close_notify`.
     Cut,
     Reset,
     /// The connection stays open.
@@ -40,19 +40,19 @@ pub struct Injection {
     pub end: End,
 }
 
-/// What a place sends when all is well, and what only it knows how to send when not.
+/// The parts of a healthy message of one place, and its faulty forms.
 pub struct Forms {
-    /// What came through before the fault.
+    /// The data before the fault.
     pub before: Vec<u8>,
-    /// The part that the fault is in.
+    /// The part with the fault.
     pub part: Vec<u8>,
-    /// What comes after it.
+    /// The data after that part.
     pub after: Vec<u8>,
-    /// In place of it all.
+    /// Replaces the whole message.
     pub refusal: Vec<u8>,
-    /// In place of it all.
+    /// Replaces the whole message.
     pub wrong_length: Vec<u8>,
-    /// In place of it all.
+    /// Replaces the whole message.
     pub oversize: Sent,
 }
 
@@ -84,13 +84,13 @@ impl Forms {
     }
 }
 
-/// Neither TLS, nor HTTP, nor JSON, nor a transport stream.
+/// Bytes that are not valid TLS, HTTP, JSON or MPEG-TS.
 pub fn garbage(length: usize) -> Vec<u8> {
     let bytes = b"\x00\xff\xfe220 mail.example ESMTP\r\n";
     bytes.iter().copied().cycle().take(length).collect()
 }
 
-/// A connection of either kind.
+/// A connection with or without TLS.
 pub trait Connection: AsyncRead + AsyncWrite + Unpin {
     fn tcp(&mut self) -> &mut TcpStream;
 }
@@ -107,8 +107,8 @@ impl Connection for TlsStream<TcpStream> {
     }
 }
 
-/// Injects a fault, and then waits for the client to close its side too, without which the client would keep a
-/// dead connection.
+/// Injects a fault, and then waits for the client to close its side, so that a client that keeps a dead connection is
+/// detected.
 pub async fn inject(mut stream: impl Connection, injection: Injection) -> io::Result<()> {
     match injection.sent {
         Sent::AtOnce(bytes) => stream.write_all(&bytes).await?,
@@ -134,7 +134,7 @@ pub async fn inject(mut stream: impl Connection, injection: Injection) -> io::Re
         End::Close => stream.shutdown().await?,
         End::Cut => stream.tcp().shutdown().await?,
         End::Reset => {
-            // Closing with nothing to linger for is what sends RST.
+            // Closing a socket with a linger time of zero sends RST.
             return stream.tcp().set_zero_linger();
         }
         End::Stay => {}

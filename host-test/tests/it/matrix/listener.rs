@@ -8,13 +8,13 @@ use tokio::task::JoinHandle;
 use super::cell::What;
 use super::injection::{End, Injection, Sent, garbage, inject};
 
-/// Held for its drop, which ends it.
+/// Ends when it is dropped.
 pub enum Listener {
-    /// Nobody listens, and nobody else can.
-    Nobody {
+    /// The port is reserved, but not listening.
+    Closed {
         _reserved: TcpSocket,
     },
-    /// It listens, but its queue is full, so nobody gets in.
+    /// The port is listening, but its accept queue is full.
     Full {
         _listener: TcpListener,
         queue: Vec<TcpStream>,
@@ -23,15 +23,15 @@ pub enum Listener {
 }
 
 impl Listener {
-    /// None where something else has the port.
+    /// Returns `None` if the port is in use.
     pub async fn open(address: SocketAddr, what: Option<What>) -> Option<Self> {
         let socket = TcpSocket::new_v6().unwrap();
         socket.bind(address).ok()?;
         Some(match what {
-            None | Some(What::Refuse) => Self::Nobody { _reserved: socket },
+            None | Some(What::Refuse) => Self::Closed { _reserved: socket },
             Some(What::Stall) => {
                 let listener = socket.listen(0).unwrap();
-                // A backlog of none has room for one.
+                // A backlog of zero has room for one connection.
                 let queue = vec![TcpStream::connect(address).await.unwrap()];
                 Self::Full {
                     _listener: listener,
@@ -52,7 +52,7 @@ impl Listener {
                 .iter()
                 .map(|stream| stream.local_addr().unwrap())
                 .collect(),
-            Self::Nobody { .. } | Self::Accepting(_) => Vec::new(),
+            Self::Closed { .. } | Self::Accepting(_) => Vec::new(),
         }
     }
 }
@@ -73,13 +73,13 @@ async fn accept(listener: TcpListener, what: What) {
             What::Close => (Vec::new(), End::Close),
             What::Garbage => (garbage(64), End::Close),
             What::Oversize => (garbage(1 << 20), End::Close),
-            other => panic!("connecting does not {other:?}"),
+            other => panic!("connecting has no {other:?}"),
         };
         let injection = Injection {
             sent: Sent::AtOnce(sent),
             end,
         };
-        // The client may be gone before it is over.
+        // The client may disconnect early.
         tokio::spawn(async move { drop(inject(stream, injection).await) });
     }
 }

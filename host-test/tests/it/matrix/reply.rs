@@ -1,14 +1,14 @@
-//! What is sent where all is well, and the forms of it where it is not.
+//! Healthy replies, and their faulty forms.
 
 use meraki_mock::CLIP;
 
 use super::cell::Place;
 use super::injection::{Forms, Sent};
 
-/// More than any reader of a status line, of a header section or of the API's replies takes.
+/// Above the client's limits for a status line, a header section and an API response.
 const HUGE: usize = 2 << 20;
 
-/// A reply in its three parts.
+/// A reply, split into three parts.
 pub struct Reply {
     status_line: Vec<u8>,
     headers: Vec<u8>,
@@ -16,7 +16,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// `fields` are whole lines.
+    /// `fields` contains complete header lines.
     pub fn new(status: &str, fields: &str, body: &[u8]) -> Self {
         Self {
             status_line: format!("HTTP/1.1 {status}\r\n").into(),
@@ -43,7 +43,7 @@ impl Reply {
     }
 }
 
-/// What this place answers.
+/// The healthy reply of this place.
 pub fn healthy(place: Place, clip_url: &str) -> Reply {
     match place {
         Place::Media => Reply::new("200 OK", "content-type: video/mp2t\r\n", CLIP),
@@ -56,7 +56,7 @@ pub fn healthy(place: Place, clip_url: &str) -> Reply {
     }
 }
 
-/// What this place answers, and the forms of it for each fault.
+/// The reply of this place, and its form for each fault.
 pub fn forms(place: Place, clip_url: &str) -> Forms {
     let reply = healthy(place, clip_url);
     match place {
@@ -69,9 +69,9 @@ pub fn forms(place: Place, clip_url: &str) -> Forms {
     }
 }
 
-/// `flight` is what the server says first.
+/// `flight` is the server's first flight.
 pub fn handshake(flight: Vec<u8>) -> Forms {
-    // Records begin with a type, a version of two bytes, and a length of two bytes (RFC 8446, 5.1).
+    // A record starts with a type, a version of two bytes, and a length of two bytes (RFC 8446, section 5.1).
     let mut wrong_length = flight.clone();
     wrong_length[4] ^= 1;
     let longest = [22, 3, 3, 0xff, 0xff];

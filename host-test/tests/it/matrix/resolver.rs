@@ -1,4 +1,4 @@
-//! Where the name leads: to the site, to its faulty listener, or nowhere.
+//! Resolves the name to the site, to its faulty listener, or to nothing.
 
 use std::future::{pending, ready};
 use std::io;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mv_clip_host::{Lookup, Resolve};
 
 use super::cell::{Place, What};
-use super::site::{State, Turn};
+use super::state::{Action, State};
 
 /// The healthy server.
 pub const HEALTHY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -18,7 +18,7 @@ pub const FAULTY: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
-/// Far more addresses than any name has.
+/// Far more addresses than a real name has.
 const MANY: usize = 10_000;
 
 pub struct Resolver(pub Arc<State>);
@@ -26,14 +26,14 @@ pub struct Resolver(pub Arc<State>);
 impl Resolve for Resolver {
     fn resolve(&self, _: &str) -> Lookup {
         let cell = self.0.cell;
-        let turn = match cell.place {
+        let action = match cell.place {
             Place::Lookup | Place::Connect => self.0.arrive(),
-            _ => Turn::Healthy,
+            _ => Action::Healthy,
         };
-        match (turn, cell.place) {
-            (Turn::Faulty, Place::Lookup) => lookup(cell.what),
-            (Turn::Faulty, _) => Box::pin(ready(Ok(vec![FAULTY]))),
-            (Turn::Busy | Turn::Healthy, _) => Box::pin(ready(Ok(vec![HEALTHY]))),
+        match (action, cell.place) {
+            (Action::Faulty, Place::Lookup) => lookup(cell.what),
+            (Action::Faulty, _) => Box::pin(ready(Ok(vec![FAULTY]))),
+            (Action::Busy | Action::Healthy, _) => Box::pin(ready(Ok(vec![HEALTHY]))),
         }
     }
 }
@@ -46,7 +46,7 @@ fn lookup(what: What) -> Lookup {
         What::Close => Ok(Vec::new()),
         What::Garbage => Ok(vec![PRIVATE]),
         What::Oversize => Ok([vec![PRIVATE; MANY], vec![HEALTHY]].concat()),
-        What::Drip | What::Truncation | What::WrongLength => panic!("no look-up does this"),
+        What::Drip | What::Truncation | What::WrongLength => panic!("a lookup has no such fault"),
     };
     Box::pin(ready(answer))
 }

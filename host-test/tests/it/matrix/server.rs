@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 use super::cell::{Place, What};
 use super::injection::{DRIP, End, Injection, Sent, garbage, inject};
 use super::reply::{self, Reply};
-use super::site::{State, Turn};
+use super::state::{Action, State};
 use crate::outbound::server::{read_head, read_until};
 
 pub async fn accept(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
@@ -21,13 +21,13 @@ pub async fn accept(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Sta
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
         let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
-        // A client that goes away is no event.
+        // A disconnected client is not an error here.
         tokio::spawn(async move { drop(serve(stream, acceptor, state).await) });
     }
 }
 
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>) -> io::Result<()> {
-    if state.cell.place == Place::Handshake && state.arrive() == Turn::Faulty {
+    if state.cell.place == Place::Handshake && state.arrive() == Action::Faulty {
         return inject_into_handshake(stream, &acceptor, state.cell.what).await;
     }
     let mut stream = acceptor.accept(stream).await?;
@@ -44,7 +44,7 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<State>) -> i
     Ok(())
 }
 
-/// The fault is in what the server sends first: its hello, its certificate, and the rest.
+/// Injects the fault into the server's first flight: its hello, its certificate, and the rest.
 async fn inject_into_handshake(
     mut stream: TcpStream,
     acceptor: &TlsAcceptor,
@@ -65,22 +65,22 @@ async fn inject_into_handshake(
     inject(stream, injection).await
 }
 
-/// What comes after a request.
+/// What the server does after a request.
 enum Next {
-    /// A reply, and the next request on the same connection.
+    /// Sends a reply and keeps the connection open.
     Reply(Reply),
     Injection(Injection),
 }
 
-/// Reads one request and says what comes after it. None where the client has closed the connection.
+/// Reads one request. Returns `None` if the client has closed the connection.
 async fn read(stream: &mut TlsStream<TcpStream>, state: &State) -> io::Result<Option<Next>> {
     let cell = state.cell;
     if cell.place == Place::Request {
-        // Its first byte says that there is one.
+        // The first byte shows that a request has started.
         let Ok(_) = stream.read_u8().await else {
             return Ok(None);
         };
-        if state.arrive() == Turn::Faulty {
+        if state.arrive() == Action::Faulty {
             return inject_into_request(stream, cell.what).await.map(Some);
         }
     }
@@ -88,29 +88,36 @@ async fn read(stream: &mut TlsStream<TcpStream>, state: &State) -> io::Result<Op
         return Ok(None);
     };
     let place = place(&head, cell.place);
-    let turn = match cell.place {
-        Place::Lookup | Place::Connect | Place::Handshake | Place::Request => state.turn_then(),
+    let action = match cell.place {
+        Place::Lookup | Place::Connect | Place::Handshake | Place::Request => {
+            state.current_action()
+        }
         with_fault if with_fault == place => state.arrive(),
-        _ => Turn::Healthy,
+        _ => Action::Healthy,
     };
-    if place == Place::Destination && !(turn == Turn::Faulty && is_early(cell.what)) {
+    if place == Place::Destination && !(action == Action::Faulty && is_early(cell.what)) {
         let clip = read_body(stream, &head).await?;
-        state.store(if turn == Turn::Busy { Vec::new() } else { clip });
+        state.store(if action == Action::Busy {
+            Vec::new()
+        } else {
+            clip
+        });
     }
-    Ok(Some(match turn {
-        Turn::Faulty => Next::Injection(reply::forms(place, &state.clip_url).injection(cell.what)),
-        // So that the next attempt needs another connection.
-        Turn::Busy if cell.place.is_before_http() => Next::Injection(Injection {
+    Ok(Some(match action {
+        Action::Faulty => {
+            Next::Injection(reply::forms(place, &state.clip_url).injection(cell.what))
+        }
+        // Closes, so that the next attempt opens a new connection.
+        Action::Busy if cell.place.is_before_http() => Next::Injection(Injection {
             sent: Sent::AtOnce(Reply::busy().closing().whole()),
             end: End::Close,
         }),
-        Turn::Busy => Next::Reply(Reply::busy()),
-        Turn::Healthy => Next::Reply(reply::healthy(place, &state.clip_url)),
+        Action::Busy => Next::Reply(Reply::busy()),
+        Action::Healthy => Next::Reply(reply::healthy(place, &state.clip_url)),
     }))
 }
 
-/// Whose a request is: the media host's, the destination's, or the API's, with whichever of its places
-/// the cell is about.
+/// The place that a request is for: the media host, the destination, or the API with the place of the cell.
 fn place(head: &str, of_cell: Place) -> Place {
     if head.starts_with("PUT ") {
         Place::Destination
@@ -123,7 +130,7 @@ fn place(head: &str, of_cell: Place) -> Place {
     }
 }
 
-/// Whether it is in the middle of the clip, not at its end.
+/// Whether the fault is in the middle of the clip, not at its end.
 fn is_early(what: What) -> bool {
     matches!(what, What::Reset | What::Close | What::Stall)
 }
@@ -145,7 +152,7 @@ async fn read_body(stream: &mut TlsStream<TcpStream>, head: &str) -> io::Result<
     }
 }
 
-/// The fault is injected while the request is read.
+/// Injects the fault while the request is read.
 async fn inject_into_request(stream: &mut TlsStream<TcpStream>, what: What) -> io::Result<Next> {
     let refusal = |status| Reply::new(status, "", b"").closing().whole();
     let (sent, end) = match what {

@@ -1,9 +1,8 @@
-//! One cell's own server, and the way there.
+//! One cell's server, and the host that uses it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use mv_clip_host::{ClipHost, Policy, Setting, Settings};
 use rcgen::{CertifiedKey, KeyPair};
@@ -11,10 +10,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::cell::{Cell, Place};
+use super::cell::{ATTEMPT_TIMEOUT, Cell, MAX_ATTEMPTS, Place};
 use super::listener::Listener;
 use super::resolver::{FAULTY, HEALTHY, Resolver};
-use super::{ATTEMPT, ATTEMPTS, server};
+use super::server;
+use super::state::State;
 use crate::outbound::tls;
 use crate::support::{HOST, tenant};
 
@@ -22,7 +22,7 @@ const KEY: &str = "k3y-0f-the-matrix";
 const TOKEN: &str = "t0ken-of-the-clip";
 const SIGNATURE: &str = "s1gnature-of-the-destination";
 
-/// What no message may hold.
+/// No message may contain these.
 pub const SECRETS: [&str; 3] = [KEY, TOKEN, SIGNATURE];
 
 static CERTIFIED: LazyLock<CertifiedKey<KeyPair>> = LazyLock::new(|| tls::certificate("localhost"));
@@ -30,66 +30,6 @@ static CERTIFIED: LazyLock<CertifiedKey<KeyPair>> = LazyLock::new(|| tls::certif
 static ACCEPTOR: LazyLock<TlsAcceptor> = LazyLock::new(|| tls::acceptor(&CERTIFIED, &["http/1.1"]));
 
 static ROOT: LazyLock<PathBuf> = LazyLock::new(|| tls::file("matrix", &CERTIFIED.cert.pem()));
-
-/// What is to be done with one arrival at the place of the fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Before the fault's attempt: the answer is a 503.
-    Busy,
-    Faulty,
-    Healthy,
-}
-
-/// What happened so far.
-pub struct State {
-    pub cell: Cell,
-    pub clip_url: String,
-    arrivals: AtomicU32,
-    /// Open connections that have had no fault.
-    healthy: AtomicUsize,
-    stored: Mutex<Vec<u8>>,
-}
-
-impl State {
-    /// Counts an attempt that has come to the place of the fault.
-    pub fn arrive(&self) -> Turn {
-        self.turn_of(self.arrivals.fetch_add(1, Ordering::SeqCst) + 1)
-    }
-
-    /// How a request is answered of the attempt that arrived last, which no fault kept from coming.
-    pub fn turn_then(&self) -> Turn {
-        match self.turn_of(self.arrivals.load(Ordering::SeqCst)) {
-            Turn::Busy => Turn::Busy,
-            Turn::Faulty | Turn::Healthy => Turn::Healthy,
-        }
-    }
-
-    fn turn_of(&self, attempt: u32) -> Turn {
-        match attempt.cmp(&self.cell.when.attempt()) {
-            std::cmp::Ordering::Less => Turn::Busy,
-            std::cmp::Ordering::Equal => Turn::Faulty,
-            std::cmp::Ordering::Greater => Turn::Healthy,
-        }
-    }
-
-    pub fn store(&self, clip: Vec<u8>) {
-        *self.stored.lock().unwrap() = clip;
-    }
-
-    /// Counts a connection until the guard is dropped.
-    pub fn healthy(self: &Arc<Self>) -> Healthy {
-        self.healthy.fetch_add(1, Ordering::SeqCst);
-        Healthy(Arc::clone(self))
-    }
-}
-
-pub struct Healthy(Arc<State>);
-
-impl Drop for Healthy {
-    fn drop(&mut self) {
-        self.0.healthy.fetch_sub(1, Ordering::SeqCst);
-    }
-}
 
 pub struct Site {
     state: Arc<State>,
@@ -107,20 +47,15 @@ impl Drop for Site {
 impl Site {
     pub async fn open(cell: Cell) -> Self {
         let what = (cell.place == Place::Connect).then_some(cell.what);
-        // The two need the same port, which somebody else may have at one of them.
+        // Both listeners need the same port, which may be in use at one of the addresses.
         for _ in 0..100 {
             let listener = TcpListener::bind((HEALTHY, 0)).await.unwrap();
             let port = listener.local_addr().unwrap().port();
             let Some(faulty) = Listener::open(SocketAddr::new(FAULTY, port), what).await else {
                 continue;
             };
-            let state = Arc::new(State {
-                cell,
-                clip_url: format!("https://localhost:{port}/media/{TOKEN}"),
-                arrivals: AtomicU32::new(0),
-                healthy: AtomicUsize::new(0),
-                stored: Mutex::default(),
-            });
+            let clip_url = format!("https://localhost:{port}/media/{TOKEN}");
+            let state = Arc::new(State::new(cell, clip_url));
             let serving = server::accept(listener, ACCEPTOR.clone(), Arc::clone(&state));
             return Self {
                 state,
@@ -129,7 +64,7 @@ impl Site {
                 serving: tokio::spawn(serving),
             };
         }
-        panic!("there is no port that is free on both {HEALTHY} and {FAULTY}");
+        panic!("no port is free on both {HEALTHY} and {FAULTY}");
     }
 
     pub fn cell(&self) -> Cell {
@@ -144,18 +79,18 @@ impl Site {
         self.faulty.fillers()
     }
 
-    /// How many attempts came to the place of the fault.
+    /// How many attempts reached the place of the fault.
     pub fn arrivals(&self) -> u32 {
-        self.state.arrivals.load(Ordering::SeqCst)
+        self.state.arrivals()
     }
 
     pub fn healthy(&self) -> usize {
-        self.state.healthy.load(Ordering::SeqCst)
+        self.state.healthy_connections()
     }
 
-    /// The last clip that came to its destination whole.
+    /// The last clip that the destination received completely.
     pub fn stored(&self) -> Vec<u8> {
-        self.state.stored.lock().unwrap().clone()
+        self.state.stored()
     }
 
     pub fn clip_url(&self) -> &str {
@@ -173,7 +108,7 @@ impl Site {
         format!("https://localhost:{}", self.port)
     }
 
-    /// A host that may send here and nowhere else, with a pool of its own.
+    /// A host that may send only to this server, with its own connection pool.
     pub fn host(&self) -> ClipHost {
         let builder = HOST
             .tenant()
@@ -188,8 +123,8 @@ impl Site {
             .base_url(format!("{}/api/v1", self.origin()))
             .text(Setting::ApiKey, KEY)
             .deadline(self.state.cell.when.deadline())
-            .attempt_timeout(ATTEMPT)
-            .max_attempts(ATTEMPTS)
+            .attempt_timeout(ATTEMPT_TIMEOUT)
+            .max_attempts(MAX_ATTEMPTS)
             .requests_per_second(100)
     }
 }

@@ -1,4 +1,4 @@
-//! What the API gives and what it refuses.
+//! Accepted and rejected API requests.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::{SERIAL, ask, clip_of, errors, get, good, json, media_url, send, star
 use crate::simulated::{STEP, Simulated};
 
 #[tokio::test]
-async fn a_good_request_gets_a_url_that_serves_a_clip() {
+async fn a_valid_request_gets_a_url_that_serves_a_clip() {
     let mock = start(MockConfig::default()).await;
     let reply = ask(&mock, &good()).await;
     assert_eq!(reply.status(), StatusCode::OK);
@@ -43,7 +43,7 @@ async fn a_good_request_gets_a_url_that_serves_a_clip() {
 }
 
 #[tokio::test]
-async fn what_meraki_would_refuse_is_refused() {
+async fn requests_that_meraki_rejects_are_rejected() {
     let mock = unlimited().await;
     let (ago, length) = (TimeDelta::minutes(10), TimeDelta::minutes(2));
     let four_eyes = clip_of("Q2MV-FOUR-EYES", ago, length);
@@ -178,7 +178,7 @@ async fn other_paths_are_not_found_and_other_methods_not_allowed() {
 }
 
 #[tokio::test]
-async fn requests_over_the_limit_are_told_when_to_come_back() {
+async fn requests_over_the_limit_get_retry_after() {
     let _time = Simulated::time();
     let limit = RateLimit {
         per_second: NonZeroU32::MIN,
@@ -206,7 +206,7 @@ async fn requests_over_the_limit_are_told_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn the_key_is_checked_before_the_budget_is_touched() {
+async fn the_key_is_checked_before_the_rate_limit() {
     let limit = RateLimit {
         per_second: NonZeroU32::MIN,
         burst: NonZeroU32::MIN,
@@ -227,7 +227,7 @@ async fn the_key_is_checked_before_the_budget_is_touched() {
 }
 
 #[tokio::test]
-async fn a_redirect_leads_to_a_shard_that_wants_the_key_too() {
+async fn a_redirect_leads_to_a_shard_that_requires_the_key() {
     for (redirect, same_port) in [(Redirect::SamePort, true), (Redirect::OtherPort, false)] {
         let mock = start(MockConfig {
             redirect: Some(redirect),
@@ -267,7 +267,7 @@ async fn a_redirect_leads_to_a_shard_that_wants_the_key_too() {
 }
 
 #[tokio::test]
-async fn every_api_reply_has_a_request_id_of_its_own() {
+async fn each_api_reply_has_its_own_request_id() {
     let mock = unlimited().await;
     mock.script([
         Scripted::error(StatusCode::BAD_GATEWAY, "Bad gateway"),

@@ -38,7 +38,7 @@ async fn a_media_url_expires() {
 }
 
 #[tokio::test]
-async fn a_clip_can_take_some_requests_to_appear() {
+async fn a_clip_can_appear_after_some_requests() {
     let mock = start(MockConfig {
         media_not_ready: 2,
         ..MockConfig::default()
@@ -53,7 +53,7 @@ async fn a_clip_can_take_some_requests_to_appear() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_clip_can_be_had() {
+async fn a_range_of_a_clip_can_be_requested() {
     let mock = start(MockConfig::default()).await;
     let url = media_url(&mock).await;
     let request = Request::get(&url)

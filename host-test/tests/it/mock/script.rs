@@ -17,7 +17,7 @@ use super::{ask, errors, get, good, media_url, start, unlimited};
 use crate::simulated::Simulated;
 
 #[tokio::test]
-async fn a_script_answers_api_requests_in_order_and_then_the_mock_is_itself() {
+async fn scripted_replies_come_in_order_before_normal_replies() {
     let mock = unlimited().await;
     let url = media_url(&mock).await;
     let html = Response::builder().status(503).header(RETRY_AFTER, "3");
@@ -46,7 +46,7 @@ async fn a_script_answers_api_requests_in_order_and_then_the_mock_is_itself() {
 }
 
 #[tokio::test]
-async fn media_requests_have_a_script_of_their_own() {
+async fn media_requests_have_their_own_script() {
     let mock = unlimited().await;
     mock.script_media([Response::builder()
         .status(502)
@@ -59,7 +59,7 @@ async fn media_requests_have_a_script_of_their_own() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_script_is_named() {
+async fn unused_scripted_replies_are_named() {
     let mock = unlimited().await;
     mock.script([Scripted::Pass, Scripted::error(StatusCode::BAD_GATEWAY, "")]);
     mock.script_media([WireFault::Silent]);
@@ -74,13 +74,13 @@ async fn what_is_left_of_a_script_is_named() {
 }
 
 #[tokio::test]
-async fn a_script_cannot_be_left_unused_in_silence() {
+async fn an_unused_script_panics() {
     let mock = unlimited().await;
     mock.script([Scripted::Pass]);
     catch_unwind(AssertUnwindSafe(|| drop(mock))).unwrap_err();
 }
 
-/// Whether the mock gives a clip's URL in good time.
+/// Whether the mock returns a clip's URL in time.
 async fn gets_a_url(mock: &MockMeraki) -> bool {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let mut request = Request::get(format!("{}{}", mock.base_url(), good()));
@@ -96,7 +96,7 @@ async fn gets_a_url(mock: &MockMeraki) -> bool {
 }
 
 #[tokio::test]
-async fn a_script_goes_first_and_what_it_leaves_goes_wrong_by_chance() {
+async fn scripted_replies_come_before_random_faults() {
     let _time = Simulated::time();
     let (percent, seed) = (100, 7);
     let mock = start(MockConfig {

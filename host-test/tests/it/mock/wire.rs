@@ -20,7 +20,7 @@ enum End {
     Reset,
 }
 
-/// Sends a good request on a connection of its own.
+/// Sends a valid request on a new connection.
 async fn raw(mock: &MockMeraki) -> TcpStream {
     let base: Uri = mock.base_url().parse().unwrap();
     let mut stream = TcpStream::connect(base.authority().unwrap().as_str())
@@ -39,13 +39,13 @@ async fn write_request(mock: &MockMeraki, stream: &mut TcpStream) {
     stream.write_all(request.as_bytes()).await.unwrap();
 }
 
-/// Long enough for a busy machine; only a test that fails takes it.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Long enough for a busy machine. Only a failing test takes this long.
+const READ_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// All that comes until the connection ends.
+/// Reads until the connection ends.
 async fn until_end(stream: &mut TcpStream) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
-    let end = match timeout(PATIENCE, stream.read_to_end(&mut bytes))
+    let end = match timeout(READ_TIMEOUT, stream.read_to_end(&mut bytes))
         .await
         .unwrap()
     {
@@ -58,11 +58,11 @@ async fn until_end(stream: &mut TcpStream) -> (Vec<u8>, End) {
     (bytes, end)
 }
 
-/// All that comes until it is `enough`, on a connection that then stays open and quiet.
+/// Reads until `enough`. The connection must then stay open and silent.
 async fn until_quiet(stream: &mut TcpStream, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     while !enough(&bytes) {
-        let read = timeout(PATIENCE, stream.read_buf(&mut bytes))
+        let read = timeout(READ_TIMEOUT, stream.read_buf(&mut bytes))
             .await
             .unwrap()
             .unwrap();
@@ -73,7 +73,7 @@ async fn until_quiet(stream: &mut TcpStream, enough: impl Fn(&[u8]) -> bool) -> 
     bytes
 }
 
-/// The head and the body of what came, if the head is whole.
+/// The head and the body, if the head is complete.
 fn split(bytes: &[u8]) -> Option<(String, &[u8])> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     Some((
@@ -82,17 +82,17 @@ fn split(bytes: &[u8]) -> Option<(String, &[u8])> {
     ))
 }
 
-fn announced(head: &str) -> Option<usize> {
+fn content_length(head: &str) -> Option<usize> {
     let line = head
         .lines()
         .find_map(|line| line.strip_prefix("content-length: "));
     line.map(|length| length.parse().unwrap())
 }
 
-/// Whether `bytes` are a reply's head and this share of its announced body.
+/// Whether `bytes` are the head of a reply and this share of its `Content-Length`.
 fn is_reply(bytes: &[u8], share: impl Fn(usize) -> usize) -> bool {
     let split = split(bytes);
-    split.is_some_and(|(head, body)| body.len() == share(announced(&head).unwrap()))
+    split.is_some_and(|(head, body)| body.len() == share(content_length(&head).unwrap()))
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn faults_that_end_the_connection() {
 }
 
 #[tokio::test]
-async fn faults_that_keep_the_connection_and_say_nothing() {
+async fn faults_that_keep_the_connection_open_and_silent() {
     let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::Silent, WireFault::StallInBody]);
@@ -138,7 +138,7 @@ async fn faults_that_keep_the_connection_and_say_nothing() {
 }
 
 #[tokio::test]
-async fn a_dripping_reply_is_good_and_slow() {
+async fn a_dripping_reply_is_valid_and_slow() {
     let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::Drip {
@@ -158,7 +158,7 @@ async fn a_dripping_reply_is_good_and_slow() {
 }
 
 #[tokio::test]
-async fn endless_headers_have_no_end() {
+async fn endless_headers_never_end() {
     let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([WireFault::EndlessHeaders {
@@ -187,7 +187,7 @@ async fn garbage_is_not_http() {
 }
 
 #[tokio::test]
-async fn a_large_body_is_good_json_all_the_same() {
+async fn a_large_body_is_valid_json() {
     const BYTES: u64 = 50 * 1000 * 1000;
     let mock = unlimited().await;
     for is_announced in [true, false] {
@@ -198,7 +198,10 @@ async fn a_large_body_is_good_json_all_the_same() {
         let (bytes, end) = until_end(&mut raw(&mock).await).await;
         assert_eq!(end, End::Closed);
         let (head, body) = split(&bytes).unwrap();
-        assert_eq!(announced(&head), is_announced.then_some(BYTES as usize));
+        assert_eq!(
+            content_length(&head),
+            is_announced.then_some(BYTES as usize)
+        );
         assert_eq!(body.len() as u64, BYTES);
         let body: serde_json::Value = serde_json::from_slice(body).unwrap();
         assert!(body["url"].is_string());
@@ -207,7 +210,7 @@ async fn a_large_body_is_good_json_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_body_in_tiny_chunks_is_good_json_all_the_same() {
+async fn a_body_in_tiny_chunks_is_valid_json() {
     const BYTES: usize = 10_000;
     let mock = unlimited().await;
     mock.script([WireFault::TinyChunks {
@@ -230,7 +233,7 @@ async fn a_body_in_tiny_chunks_is_good_json_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_fault_strikes_on_a_kept_connection_too() {
+async fn a_fault_applies_on_a_reused_connection_too() {
     let _time = Simulated::time();
     let mock = unlimited().await;
     mock.script([Scripted::Pass, WireFault::Reset(Point::BeforeReply).into()]);
@@ -244,7 +247,7 @@ async fn a_fault_strikes_on_a_kept_connection_too() {
 }
 
 #[tokio::test]
-async fn a_fault_can_cut_a_clip_off() {
+async fn a_fault_can_truncate_a_clip() {
     let mock = unlimited().await;
     mock.script_media([WireFault::Close(Point::InBody)]);
     let url: Uri = media_url(&mock).await.parse().unwrap();
@@ -256,7 +259,7 @@ async fn a_fault_can_cut_a_clip_off() {
     let (bytes, end) = until_end(&mut stream).await;
     assert_eq!(end, End::Closed);
     let (head, body) = split(&bytes).unwrap();
-    assert_eq!(announced(&head), Some(CLIP.len()));
+    assert_eq!(content_length(&head), Some(CLIP.len()));
     assert_eq!(body, &CLIP[..CLIP.len() / 2]);
     mpegts::check(body).unwrap_err();
 }

@@ -1,4 +1,4 @@
-//! Making a connection: which address, and what is said when there is none.
+//! Connecting: the choice of address, and the errors.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::simulated::Simulated;
 use crate::support::{Log, closed_port};
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_refuses() {
+async fn a_closed_port_refuses_the_connection() {
     let (_held, address) = closed_port();
     let origin = format!("http://{address}");
     let outbound = allowing(std::slice::from_ref(&origin)).build().unwrap();
@@ -24,9 +24,9 @@ async fn a_port_where_nobody_listens_refuses() {
     );
 }
 
-/// On one thread, so that all of it is logged to the subscriber of this test.
+/// On one thread, so that all events go to the subscriber of this test.
 #[tokio::test(flavor = "current_thread")]
-async fn the_cause_of_a_failure_is_logged_and_no_path_or_query() {
+async fn the_cause_of_a_failure_is_logged_without_path_or_query() {
     let log = Log::default();
     let _guard = log.collect(Level::DEBUG);
     let (_held, address) = closed_port();
@@ -49,11 +49,11 @@ impl Resolve for Addresses {
     }
 }
 
-/// Linux drops the handshakes of a listener whose queue is full, and has all of 127.0.0.0/8: together
-/// that is a dead address without a network.
+/// Linux drops SYNs to a listener whose accept queue is full, and accepts all of 127.0.0.0/8. Together they give an
+/// unreachable address without a network.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_dead_address_leaves_time_for_the_next() {
+async fn an_unreachable_address_leaves_time_for_the_next() {
     let _time = Simulated::time();
     use tokio::net::{TcpSocket, TcpStream};
 
@@ -77,5 +77,8 @@ async fn a_dead_address_leaves_time_for_the_next() {
         .unwrap();
     let started = Instant::now();
     get(&outbound, &origin).await.unwrap();
-    assert!(started.elapsed() >= limit / 2, "the dead address answered");
+    assert!(
+        started.elapsed() >= limit / 2,
+        "the unreachable address answered"
+    );
 }

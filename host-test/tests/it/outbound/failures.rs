@@ -1,4 +1,4 @@
-//! Which error each failure becomes, and that none takes longer than its limit.
+//! The error for each failure, and the timeouts.
 
 use std::io;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use crate::simulated::{STEP, Simulated};
 
 const SHORT: Duration = Duration::from_millis(300);
 
-/// Longer than a test lasts, so that only the limit under test can end it.
-fn patient() -> Timeouts {
+/// Longer than a test, so that only the timeout under test can end a request.
+fn long_timeouts() -> Timeouts {
     Timeouts::default()
         .connect(Duration::from_secs(600))
         .first_byte(Duration::from_secs(600))
@@ -35,7 +35,7 @@ fn to(server: &Server, timeouts: Timeouts) -> Outbound {
     allowing(&destinations).timeouts(timeouts).build().unwrap()
 }
 
-/// A server that accepts, reports each connection that the client closes, and sends nothing.
+/// A server that accepts connections, sends nothing, and reports each connection that the client closes.
 async fn silent() -> (Server, mpsc::UnboundedReceiver<()>) {
     let (gone, closings) = mpsc::unbounded_channel();
     let server = Server::start(move |mut stream| {
@@ -49,10 +49,10 @@ async fn silent() -> (Server, mpsc::UnboundedReceiver<()>) {
 }
 
 #[tokio::test]
-async fn a_server_that_stays_silent_is_given_up() {
+async fn a_silent_server_times_out() {
     let _time = Simulated::time();
     let (server, mut closings) = silent().await;
-    let outbound = to(&server, patient().first_byte(SHORT));
+    let outbound = to(&server, long_timeouts().first_byte(SHORT));
     let result = get(&outbound, &server.origin()).await;
     assert!(
         matches!(result, Err(Error::HttpResponseTimeout)),
@@ -61,7 +61,7 @@ async fn a_server_that_stays_silent_is_given_up() {
     in_time(closings.recv()).await.unwrap();
 }
 
-/// A body whose pieces come one after another, each a third of `SHORT` after the last.
+/// A body whose frames come at intervals of a third of `SHORT`.
 fn slow_body() -> WasiBody {
     let pieces = stream::iter(0..6).then(async |_| {
         sleep(SHORT / 3).await;
@@ -71,9 +71,9 @@ fn slow_body() -> WasiBody {
 }
 
 #[tokio::test]
-async fn time_in_which_the_body_is_sent_is_not_counted() {
+async fn the_timeout_starts_after_the_request_body() {
     let _time = Simulated::time();
-    let timeouts = patient().first_byte(SHORT);
+    let timeouts = long_timeouts().first_byte(SHORT);
     let put = |server: &Server| Request::put(server.origin()).body(slow_body()).unwrap();
 
     let server = Server::start(|mut stream| async move {
@@ -92,17 +92,17 @@ async fn time_in_which_the_body_is_sent_is_not_counted() {
         "{result:?}"
     );
     let took = started.elapsed();
-    // Six thirds for the body, and then the limit.
+    // Six thirds for the body, and then the timeout.
     let allowed = SHORT * 3..SHORT * 3 + 50 * STEP;
     assert!(allowed.contains(&took), "{took:?}");
     in_time(closings.recv()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_tls_handshake_that_stays_silent_is_given_up() {
+async fn a_silent_tls_handshake_times_out() {
     let _time = Simulated::time();
     let (server, mut closings) = silent().await;
-    let outbound = to(&server, patient().connect(SHORT));
+    let outbound = to(&server, long_timeouts().connect(SHORT));
     let result = get(&outbound, &server.origin().replace("http:", "https:")).await;
     assert!(
         matches!(result, Err(Error::ConnectionTimeout)),
@@ -112,7 +112,7 @@ async fn a_tls_handshake_that_stays_silent_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_guest_may_wait_less_than_the_host_allows() {
+async fn a_guest_may_set_a_shorter_timeout() {
     let _time = Simulated::time();
     let (server, _closings) = silent().await;
     let options = |limit| RequestOptions {
@@ -120,7 +120,7 @@ async fn a_guest_may_wait_less_than_the_host_allows() {
         first_byte_timeout: Some(limit),
         between_bytes_timeout: Some(limit),
     };
-    let outbound = to(&server, patient());
+    let outbound = to(&server, long_timeouts());
     let short = in_time(outbound.send(request(&server.origin()), Some(options(SHORT)))).await;
     assert!(
         matches!(short, Err(Error::HttpResponseTimeout)),
@@ -131,7 +131,7 @@ async fn a_guest_may_wait_less_than_the_host_allows() {
     let short = in_time(outbound.send(request(&tls), Some(options(SHORT)))).await;
     assert!(matches!(short, Err(Error::ConnectionTimeout)), "{short:?}");
 
-    // Zero once was a panic.
+    // Regression test: zero caused a panic.
     let zero =
         in_time(outbound.send(request(&server.origin()), Some(options(Duration::ZERO)))).await;
     assert!(
@@ -144,10 +144,10 @@ async fn a_guest_may_wait_less_than_the_host_allows() {
 }
 
 #[tokio::test]
-async fn a_guest_may_not_wait_longer_than_the_host_allows() {
+async fn a_guest_cannot_set_a_longer_timeout() {
     let _time = Simulated::time();
     let (server, _closings) = silent().await;
-    let outbound = to(&server, patient().first_byte(SHORT));
+    let outbound = to(&server, long_timeouts().first_byte(SHORT));
     let wish = RequestOptions {
         first_byte_timeout: Some(Duration::MAX),
         ..Default::default()
@@ -160,7 +160,7 @@ async fn a_guest_may_not_wait_longer_than_the_host_allows() {
 }
 
 #[tokio::test]
-async fn a_header_section_that_never_ends_is_given_up() {
+async fn an_endless_header_section_times_out() {
     let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         read_head(&mut stream).await;
@@ -171,7 +171,7 @@ async fn a_header_section_that_never_ends_is_given_up() {
         }
     })
     .await;
-    let outbound = to(&server, patient().first_byte(SHORT));
+    let outbound = to(&server, long_timeouts().first_byte(SHORT));
     let result = get(&outbound, &server.origin()).await;
     assert!(
         matches!(result, Err(Error::HttpResponseTimeout)),
@@ -180,7 +180,7 @@ async fn a_header_section_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_is_given_up() {
+async fn a_stalled_body_times_out() {
     let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         read_head(&mut stream).await;
@@ -191,7 +191,7 @@ async fn a_body_that_stalls_is_given_up() {
         closed(&mut stream).await;
     })
     .await;
-    let outbound = to(&server, patient().between_bytes(SHORT));
+    let outbound = to(&server, long_timeouts().between_bytes(SHORT));
     let mut body = get(&outbound, &server.origin()).await.unwrap().into_body();
     let part = in_time(body.frame())
         .await
@@ -208,7 +208,7 @@ async fn a_body_that_stalls_is_given_up() {
 }
 
 #[tokio::test]
-async fn time_in_which_the_guest_does_not_read_is_not_counted() {
+async fn time_without_a_read_by_the_guest_does_not_count() {
     let _time = Simulated::time();
     let limit = Duration::from_secs(1);
     let go = Arc::new(Notify::new());
@@ -227,10 +227,10 @@ async fn time_in_which_the_guest_does_not_read_is_not_counted() {
         }
     });
     let server = server.await;
-    let outbound = to(&server, patient().between_bytes(limit));
+    let outbound = to(&server, long_timeouts().between_bytes(limit));
     let mut body = get(&outbound, &server.origin()).await.unwrap().into_body();
     for part in ["ab", "cd"] {
-        // The reader's own time is what this is about.
+        // The guest does not read during this time.
         sleep(limit + SHORT).await;
         go.notify_one();
         let frame = in_time(body.frame()).await.unwrap().unwrap();
@@ -239,7 +239,7 @@ async fn time_in_which_the_guest_does_not_read_is_not_counted() {
 }
 
 #[tokio::test]
-async fn a_broken_reply_is_told_apart() {
+async fn each_invalid_response_has_its_error() {
     let _time = Simulated::time();
     let huge = "x: y\r\n".repeat(200);
     let huge: &'static str = Box::leak(format!("HTTP/1.1 200 OK\r\n{huge}\r\n").into_boxed_str());
@@ -249,7 +249,7 @@ async fn a_broken_reply_is_told_apart() {
     let cases = [
         ("nothing", "", "ConnectionTerminated"),
         (
-            "half a header section",
+            "an incomplete header section",
             "HTTP/1.1 200 OK\r\ncontent-",
             "ConnectionTerminated",
         ),
@@ -259,7 +259,7 @@ async fn a_broken_reply_is_told_apart() {
             "HttpProtocolError",
         ),
         (
-            "a broken header",
+            "an invalid header",
             "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
             "HttpProtocolError",
         ),
@@ -276,7 +276,7 @@ async fn a_broken_reply_is_told_apart() {
     ];
     for (case, reply, expected) in cases {
         let server = Server::replying(reply).await;
-        let error = get(&to(&server, patient()), &server.origin())
+        let error = get(&to(&server, long_timeouts()), &server.origin())
             .await
             .unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{case}");
@@ -284,12 +284,12 @@ async fn a_broken_reply_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_broken_body_is_told_apart() {
+async fn each_invalid_body_has_its_error() {
     let _time = Simulated::time();
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nabcd\r\nzz\r\n";
     let cases = [
         (
-            "shorter than announced",
+            "shorter than content-length",
             "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabcd",
             "HttpResponseIncomplete",
         ),
@@ -302,7 +302,7 @@ async fn a_broken_body_is_told_apart() {
     ];
     for (case, reply, expected) in cases {
         let server = Server::replying(reply).await;
-        let response = get(&to(&server, patient()), &server.origin())
+        let response = get(&to(&server, long_timeouts()), &server.origin())
             .await
             .unwrap();
         let error = in_time(response.into_body().collect()).await.unwrap_err();
@@ -318,7 +318,7 @@ async fn a_reset_ends_the_request() {
         stream.set_zero_linger().unwrap();
     })
     .await;
-    let result = get(&to(&server, patient()), &server.origin()).await;
+    let result = get(&to(&server, long_timeouts()), &server.origin()).await;
     assert!(
         matches!(result, Err(Error::ConnectionTerminated)),
         "{result:?}"
@@ -343,7 +343,7 @@ async fn a_reset_ends_the_body() {
         }
     });
     let server = server.await;
-    let mut body = get(&to(&server, patient()), &server.origin())
+    let mut body = get(&to(&server, long_timeouts()), &server.origin())
         .await
         .unwrap()
         .into_body();
@@ -356,15 +356,15 @@ async fn a_reset_ends_the_body() {
     );
 }
 
-/// How a look-up goes wrong.
+/// A resolver with a fault.
 #[derive(Clone, Copy)]
-enum Broken {
+enum FaultyResolver {
     Fails,
     FindsNothing,
     Hangs,
 }
 
-impl Resolve for Broken {
+impl Resolve for FaultyResolver {
     fn resolve(&self, _: &str) -> Lookup {
         match self {
             Self::Fails => Box::pin(async { Err(io::Error::other("no such name")) }),
@@ -375,18 +375,21 @@ impl Resolve for Broken {
 }
 
 #[tokio::test]
-async fn a_look_up_that_goes_wrong_is_a_dns_error_or_a_timeout() {
+async fn a_failed_lookup_is_a_dns_error_or_a_timeout() {
     let _time = Simulated::time();
     let uri = "https://camera.example.com".to_owned();
     let dns = "DnsError { rcode: None, info_code: None }";
     let cases = [
-        ("fails", Broken::Fails, dns),
-        ("finds nothing", Broken::FindsNothing, dns),
-        ("hangs", Broken::Hangs, "ConnectionTimeout"),
+        ("fails", FaultyResolver::Fails, dns),
+        ("finds nothing", FaultyResolver::FindsNothing, dns),
+        ("hangs", FaultyResolver::Hangs, "ConnectionTimeout"),
     ];
     for (case, resolver, expected) in cases {
         let outbound = allowing(std::slice::from_ref(&uri)).resolver(resolver);
-        let outbound = outbound.timeouts(patient().connect(SHORT)).build().unwrap();
+        let outbound = outbound
+            .timeouts(long_timeouts().connect(SHORT))
+            .build()
+            .unwrap();
         let error = get(&outbound, &uri).await.unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{case}");
     }

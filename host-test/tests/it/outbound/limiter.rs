@@ -1,4 +1,4 @@
-//! Which requests wait for their turn.
+//! The requests that the rate limiter applies to.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::simulated::{STEP, Simulated};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// One request a second, and a tenth of that to connect.
+/// One request per second, with a connect timeout of a tenth of that.
 fn slow(destination: String) -> Outbound {
     let one = NonZeroU32::MIN;
     let limit = RateLimit {
@@ -41,7 +41,7 @@ fn with_key(uri: &str) -> Request<WasiBody> {
 }
 
 #[tokio::test]
-async fn who_brings_a_key_waits_and_no_timeout_counts_the_wait() {
+async fn requests_with_a_key_wait_and_timeouts_exclude_the_wait() {
     let _time = Simulated::time();
     let server = Server::well_behaved().await;
     let outbound = slow(server.origin());
@@ -56,7 +56,7 @@ async fn who_brings_a_key_waits_and_no_timeout_counts_the_wait() {
 }
 
 #[tokio::test]
-async fn who_brings_none_does_not_wait() {
+async fn requests_without_a_key_do_not_wait() {
     let _time = Simulated::time();
     let server = Server::well_behaved().await;
     let outbound = slow(server.origin());
@@ -68,7 +68,7 @@ async fn who_brings_none_does_not_wait() {
 }
 
 #[tokio::test]
-async fn what_the_policy_denies_uses_up_nothing() {
+async fn a_denied_request_does_not_count() {
     let _time = Simulated::time();
     let server = Server::well_behaved().await;
     let outbound = slow(server.origin());

@@ -1,4 +1,4 @@
-//! When connections are used again, and when not.
+//! Reuse of connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use super::server::{OK, Server, closed, read_head};
 use super::{allowing, fetch, get, in_time};
 
 #[tokio::test]
-async fn one_connection_serves_requests_in_a_row() {
+async fn consecutive_requests_share_a_connection() {
     let server = Server::well_behaved().await;
     let outbound = allowing(&[server.origin()]).build().unwrap();
     for _ in 0..5 {
@@ -35,7 +35,7 @@ async fn spellings_of_one_origin_share_a_connection() {
 }
 
 #[tokio::test]
-async fn two_policies_share_no_connection() {
+async fn policies_do_not_share_connections() {
     let server = Server::well_behaved().await;
     for _ in 0..2 {
         let outbound = allowing(&[server.origin()]).build().unwrap();
@@ -45,7 +45,7 @@ async fn two_policies_share_no_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_server_closed_while_idle_is_replaced() {
+async fn an_idle_connection_closed_by_the_server_is_replaced() {
     let (gone, mut client_noticed) = mpsc::unbounded_channel();
     let server = Server::start(move |mut stream| {
         let gone = gone.clone();
@@ -66,7 +66,7 @@ async fn a_connection_that_the_server_closed_while_idle_is_replaced() {
     assert_eq!(server.accepted(), 3);
 }
 
-/// A server that starts a reply only on the path `/part`, and reports what it sees.
+/// A server that sends part of a response on the path `/part`, nothing on others, and reports what happens.
 async fn stalling() -> (Server, mpsc::UnboundedReceiver<&'static str>) {
     let (events, seen) = mpsc::unbounded_channel();
     let server = Server::start(move |mut stream| {
@@ -86,7 +86,7 @@ async fn stalling() -> (Server, mpsc::UnboundedReceiver<&'static str>) {
 }
 
 #[tokio::test]
-async fn a_request_that_is_dropped_closes_its_connection() {
+async fn a_dropped_request_closes_its_connection() {
     let (server, mut seen) = stalling().await;
     let outbound = allowing(&[server.origin()]).build().unwrap();
     let origin = server.origin();
@@ -97,7 +97,7 @@ async fn a_request_that_is_dropped_closes_its_connection() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_dropped_closes_its_connection() {
+async fn a_dropped_body_closes_its_connection() {
     let (server, mut seen) = stalling().await;
     let outbound = allowing(&[server.origin()]).build().unwrap();
     let mut body = get(&outbound, &format!("{}/part", server.origin()))
@@ -112,8 +112,8 @@ async fn a_body_that_is_dropped_closes_its_connection() {
 }
 
 #[tokio::test]
-async fn requests_at_the_same_time_get_connections_of_their_own() {
-    // Answers only once both requests are there.
+async fn concurrent_requests_use_separate_connections() {
+    // Answers only after both requests have arrived.
     let both = Arc::new(tokio::sync::Barrier::new(2));
     let late = Arc::new(AtomicBool::new(false));
     let server = Server::start(move |mut stream| {

@@ -1,4 +1,4 @@
-//! Where requests may go, and what they carry there.
+//! The allowed destinations, and the headers of requests.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use wasmtime_wasi_http::{Error, WasiHttpHooks};
 use super::server::{OK, Server, read_head};
 use super::{allowing, fetch, get, in_time, request};
 
-/// Leads every name to the same addresses.
+/// Resolves every name to the same addresses.
 pub(crate) struct Fixed(pub(crate) Vec<IpAddr>);
 
 impl Resolve for Fixed {
@@ -23,12 +23,12 @@ impl Resolve for Fixed {
     }
 }
 
-fn leading_to(address: &str) -> Fixed {
+fn resolving_to(address: &str) -> Fixed {
     Fixed(vec![address.parse().unwrap()])
 }
 
 #[tokio::test]
-async fn what_the_policy_does_not_list_gets_no_connection() {
+async fn an_origin_outside_the_policy_gets_no_connection() {
     let server = Server::well_behaved().await;
     let neighbour = Server::well_behaved().await;
     let outbound = allowing(&[server.origin()]).build().unwrap();
@@ -80,11 +80,14 @@ async fn a_tunnel_is_denied() {
 }
 
 #[tokio::test]
-async fn an_allowed_name_does_not_lead_to_this_machine() {
+async fn an_allowed_name_cannot_resolve_to_loopback() {
     let server = Server::well_behaved().await;
     let uri = format!("http://camera.example.com:{}", server.port());
     let outbound = allowing(std::slice::from_ref(&uri));
-    let outbound = outbound.resolver(leading_to("127.0.0.1")).build().unwrap();
+    let outbound = outbound
+        .resolver(resolving_to("127.0.0.1"))
+        .build()
+        .unwrap();
     let result = get(&outbound, &uri).await;
     assert!(
         matches!(result, Err(Error::DestinationIpProhibited)),
@@ -94,7 +97,7 @@ async fn an_allowed_name_does_not_lead_to_this_machine() {
 }
 
 #[tokio::test]
-async fn localhost_leads_to_this_machine_and_nowhere_else() {
+async fn localhost_resolves_to_loopback_only() {
     let server = Server::well_behaved().await;
     let uri = format!("http://localhost:{}", server.port());
 
@@ -102,7 +105,10 @@ async fn localhost_leads_to_this_machine_and_nowhere_else() {
     assert_eq!(fetch(&outbound, &uri).await, "ok");
 
     let outbound = allowing(std::slice::from_ref(&uri));
-    let outbound = outbound.resolver(leading_to("192.0.2.1")).build().unwrap();
+    let outbound = outbound
+        .resolver(resolving_to("192.0.2.1"))
+        .build()
+        .unwrap();
     let result = get(&outbound, &uri).await;
     assert!(
         matches!(result, Err(Error::DestinationIpProhibited)),
@@ -128,7 +134,7 @@ async fn link_local_and_metadata_are_never_reached() {
     }
 }
 
-/// A server that passes on each header section that it reads.
+/// A server that forwards each request head to the test.
 pub(crate) async fn recording() -> (Server, mpsc::UnboundedReceiver<String>) {
     let (heads, received) = mpsc::unbounded_channel();
     let server = Server::start(move |mut stream| {
@@ -144,7 +150,7 @@ pub(crate) async fn recording() -> (Server, mpsc::UnboundedReceiver<String>) {
 }
 
 #[tokio::test]
-async fn the_host_field_is_that_of_the_checked_uri() {
+async fn the_host_header_comes_from_the_checked_uri() {
     let (server, mut heads) = recording().await;
     let port = server.port();
     let outbound = allowing(&[format!("http://localhost:{port}")])
@@ -165,7 +171,7 @@ async fn the_host_field_is_that_of_the_checked_uri() {
 }
 
 #[tokio::test]
-async fn hooks_send_and_leave_the_host_field_to_the_client() {
+async fn hooks_send_and_leave_the_host_header_to_the_client() {
     let (server, mut heads) = recording().await;
     let outbound = allowing(&[server.origin()]).build().unwrap();
     let mut hooks = OutboundHooks::of(&outbound);
@@ -188,7 +194,7 @@ async fn hooks_send_and_leave_the_host_field_to_the_client() {
     );
 }
 
-/// What a subscriber would write.
+/// The output of a subscriber.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -204,7 +210,7 @@ impl std::io::Write for Log {
 }
 
 #[tokio::test]
-async fn logs_tell_the_origin_and_the_outcome_but_no_secret() {
+async fn logs_contain_origin_and_outcome_but_no_secret() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -238,7 +244,7 @@ async fn logs_tell_the_origin_and_the_outcome_but_no_secret() {
         .filter(|line| line.contains("mv_clip_host::outbound"))
         .collect();
     let [sent, denied] = ours[..] else {
-        panic!("two lines are expected: {ours:#?}")
+        panic!("expected two lines: {ours:#?}")
     };
     let port = format!("server.port={}", server.port());
     let facts = [
@@ -261,7 +267,7 @@ async fn logs_tell_the_origin_and_the_outcome_but_no_secret() {
 }
 
 #[tokio::test]
-async fn a_uri_that_no_policy_could_allow_is_invalid() {
+async fn a_uri_that_no_policy_can_allow_is_invalid() {
     let outbound = allowing(&["http://127.0.0.1".to_owned()]).build().unwrap();
     for uri in ["/relative", "http://127.1/", "http://127.0.0.1:65616/"] {
         let uri: Uri = uri.parse().unwrap();

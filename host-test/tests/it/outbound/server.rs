@@ -1,4 +1,4 @@
-//! A server whose every connection is in the hands of a test.
+//! A server whose connections a test handles itself.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,12 +12,12 @@ pub const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 /// Listens on a free port of 127.0.0.1 until the test's runtime ends.
 pub struct Server {
     pub address: SocketAddr,
-    /// Where the connections came from.
+    /// The client addresses of the connections.
     accepted: Arc<Mutex<Vec<SocketAddr>>>,
 }
 
 impl Server {
-    /// Hands each connection to `handler`.
+    /// Calls `handler` with each connection.
     pub async fn start<F, Fut>(handler: F) -> Self
     where
         F: Fn(TcpStream) -> Fut + Send + 'static,
@@ -38,7 +38,7 @@ impl Server {
         Self { address, accepted }
     }
 
-    /// Answers every request, on connections that it keeps open.
+    /// Answers every request and keeps connections open.
     pub async fn well_behaved() -> Self {
         Self::start(|mut stream| async move {
             while read_head(&mut stream).await.is_some() {
@@ -65,14 +65,14 @@ impl Server {
         self.address.port()
     }
 
-    /// How many connections have come in. Who was answered is among them.
+    /// The number of accepted connections. It includes each connection that got a response.
     pub fn accepted(&self) -> usize {
         self.accepted.lock().unwrap().len()
     }
 
-    /// The same, with those that nobody has looked at yet: what should be none is none only then.
+    /// The number of connections, including those that are not accepted yet. Use it to check that there is none.
     pub async fn connected(&self) -> usize {
-        // Connections are accepted in the order in which they were made.
+        // Connections are accepted in order.
         let last = TcpStream::connect(self.address).await.unwrap();
         let last = last.local_addr().unwrap();
         loop {
@@ -88,13 +88,13 @@ impl Server {
     }
 }
 
-/// Reads the header section of a request; `None` if the client has closed the connection.
+/// Reads the head of a request, or returns `None` if the client has closed the connection.
 pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let head = read_until(stream, b"\r\n\r\n").await?;
     Some(String::from_utf8(head).unwrap())
 }
 
-/// Reads up to these bytes; `None` if the client has closed the connection.
+/// Reads up to and including these bytes, or returns `None` if the client has closed the connection.
 pub async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(end) {

@@ -1,5 +1,5 @@
-//! The policy from end to end, as a table: what is allowed, where names lead, what is asked for, and
-//! what comes of it. A server on loopback counts who gets through.
+//! The policy end to end, as a table: the allowed origin, the addresses of a name, the URI, and the outcome. A server on
+//! loopback counts the connections.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,16 +16,16 @@ use super::{allowing, fetch, get, in_time};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Reached,
-    /// The policy says no.
+    /// The policy denies the origin.
     Denied,
-    /// No policy could say yes.
+    /// The URI is invalid, whatever the policy.
     Invalid,
-    /// It leads to an address that may not be connected to.
+    /// The address is prohibited.
     Prohibited,
 }
 use Outcome::{Denied, Invalid, Prohibited, Reached};
 
-/// What is allowed, what is asked for, what comes of it. `PORT` is the server's.
+/// The allowed origin, the URI and the outcome. `PORT` stands for the server's port.
 const SPELLINGS: &[(&str, &str, Outcome)] = &[
     // Scheme.
     ("http://127.0.0.1:PORT", "http://127.0.0.1:PORT/", Reached),
@@ -69,7 +69,7 @@ const SPELLINGS: &[(&str, &str, Outcome)] = &[
         "http://evil.localhost:PORT/",
         Denied,
     ),
-    // Wildcards: where they cover, the name leads to loopback, which no name but one may.
+    // Wildcards: a match resolves to loopback, which only localhost may.
     (
         "http://*.lab.test:PORT",
         "http://a.lab.test:PORT/",
@@ -95,7 +95,7 @@ const SPELLINGS: &[(&str, &str, Outcome)] = &[
     ("http://*.lab.test:PORT", "http://.lab.test:PORT/", Invalid),
     ("http://*.lab.test:PORT", "http://*.lab.test:PORT/", Invalid),
     ("http://*.lab.test:PORT", "http://127.0.0.1:PORT/", Denied),
-    // IPv4 in other words.
+    // Other notations of IPv4.
     ("http://127.0.0.1:PORT", "http://2130706433:PORT/", Invalid),
     ("http://127.0.0.1:PORT", "http://0x7f000001:PORT/", Invalid),
     ("http://127.0.0.1:PORT", "http://0x7F.0.0.1:PORT/", Invalid),
@@ -148,7 +148,7 @@ const SPELLINGS: &[(&str, &str, Outcome)] = &[
     ),
     ("http://127.0.0.1:PORT", "http://[::1]:PORT/", Denied),
     ("http://[::1]:PORT", "http://127.0.0.1:PORT/", Denied),
-    // What may be connected to by no name at all, not even its own.
+    // Addresses that are prohibited even if the policy allows them.
     ("http://0.0.0.0:PORT", "http://0.0.0.0:PORT/", Prohibited),
     ("http://[::]:PORT", "http://[::]:PORT/", Prohibited),
     (
@@ -180,7 +180,7 @@ const SPELLINGS: &[(&str, &str, Outcome)] = &[
     ),
 ];
 
-/// What an allowed name leads to, and what comes of it.
+/// An allowed name, its addresses, and the outcome.
 const NAMES: &[(&str, &[&str], Outcome)] = &[
     ("camera.example.com", &["127.0.0.1"], Prohibited),
     ("camera.example.com", &["::1"], Prohibited),
@@ -208,7 +208,7 @@ const NAMES: &[(&str, &[&str], Outcome)] = &[
     ("camera.example.com", &["64:ff9b::127.0.0.1"], Prohibited),
     ("camera.example.com", &["64:ff9b::10.0.0.1"], Prohibited),
     ("camera.example.com", &["64:ff9b:1::8.8.8.8"], Prohibited),
-    // Mixed answers: what is prohibited is left out, and only that.
+    // Mixed answers: only the prohibited addresses are skipped.
     (
         "camera.example.com",
         &["10.0.0.1", "127.0.0.1", "169.254.169.254"],
@@ -249,7 +249,7 @@ async fn outcome(server: &Server, allowed: &str, names: &[&str], uri: &str) -> O
 }
 
 #[tokio::test]
-async fn each_case_comes_out_as_the_table_says() {
+async fn each_case_has_the_outcome_in_the_table() {
     let server = Server::well_behaved().await;
     for (allowed, uri, expected) in SPELLINGS {
         let found = outcome(&server, allowed, &["127.0.0.1"], uri).await;
@@ -265,7 +265,7 @@ async fn each_case_comes_out_as_the_table_says() {
     assert!(cases >= 50);
 }
 
-/// Answers one thing at first and another thing ever after.
+/// Returns one answer first and another one from then on.
 struct Rebinding {
     answers: Mutex<Vec<IpAddr>>,
     asked: Arc<AtomicUsize>,
@@ -285,8 +285,8 @@ impl Resolve for Rebinding {
 }
 
 #[tokio::test]
-async fn what_is_checked_is_what_is_connected_to() {
-    // Closes, so that each request needs a connection of its own.
+async fn the_checked_address_is_the_connected_address() {
+    // Closes, so that each request needs a new connection.
     let reply = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
     let server = Server::replying(reply).await;
     let uri = format!("http://localhost:{}", server.port());
@@ -302,7 +302,7 @@ async fn what_is_checked_is_what_is_connected_to() {
         .resolver(rebinding)
         .build()
         .unwrap();
-    // One look-up for check and connection: a second one would have led into a private network.
+    // One lookup serves the check and the connection: a second one would return a private address.
     assert_eq!(fetch(&outbound, &uri).await, "ok");
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     // The next connection is checked again.
@@ -328,7 +328,7 @@ async fn a_redirect_to_a_private_address_is_not_followed_and_not_allowed() {
         let outbound = allowing(&[server.origin()]).build().unwrap();
         let response = get(&outbound, &server.origin()).await.unwrap();
         assert_eq!((response.status().as_u16(), server.accepted()), (302, 1));
-        // As a guest would go on.
+        // Follows the redirect as a guest would.
         let next = response.headers()[LOCATION].to_str().unwrap();
         let result = get(&outbound, next).await;
         assert!(
@@ -339,7 +339,7 @@ async fn a_redirect_to_a_private_address_is_not_followed_and_not_allowed() {
 }
 
 #[tokio::test]
-async fn an_open_connection_is_no_way_around_another_policy() {
+async fn an_open_connection_does_not_bypass_another_policy() {
     let server = Server::well_behaved().await;
     let uri = format!("http://localhost:{}", server.port());
     let open = allowing(std::slice::from_ref(&uri)).build().unwrap();

@@ -1,4 +1,4 @@
-//! TLS: whom it trusts, and HTTP/2 on top of it.
+//! TLS: trusted certificates, and HTTP/2.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,26 +31,26 @@ pub(crate) fn certificate(name: &str) -> CertifiedKey<KeyPair> {
     rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
 }
 
-/// Writes a file that only the named test uses.
+/// Writes a file for the named test.
 pub(crate) fn file(test: &str, content: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("outbound-{test}.pem"));
     std::fs::write(&path, content).unwrap();
     path
 }
 
-/// Answers `ok` over whichever protocol TLS negotiates, except on `/hang` and `/fail`.
+/// Answers `ok` with the protocol that ALPN selects, except on `/hang` and `/fail`.
 pub(crate) async fn serve(certified: &CertifiedKey<KeyPair>, protocols: &[&str]) -> Server {
     let acceptor = acceptor(certified, protocols);
     Server::start(move |stream| {
         let acceptor = acceptor.clone();
         async move {
-            // A client that does not trust the certificate ends the handshake.
+            // A client that does not trust the certificate aborts the handshake.
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let (stream, service) = (TokioIo::new(stream), service_fn(answer));
-            // These fail when the client goes away.
+            // These fail when the client disconnects.
             if http2 {
                 let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
                 let _gone = server.serve_connection(stream, service).await;
@@ -80,12 +80,12 @@ pub(crate) fn acceptor(certified: &CertifiedKey<KeyPair>, protocols: &[&str]) ->
 }
 
 async fn answer(request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
-    // HTTP/2 names the host in a pseudo-header, which a second name might contradict.
+    // HTTP/2 has the host in `:authority`, which a `host` header might contradict.
     let http2 = request.version() == Version::HTTP_2;
     assert_eq!(request.headers().contains_key(HOST), !http2);
     match request.uri().path() {
         "/hang" => std::future::pending().await,
-        "/fail" => Err(io::Error::other("the service gives up")),
+        "/fail" => Err(io::Error::other("the service fails")),
         _ => Ok(Response::new(Full::from("ok"))),
     }
 }
@@ -124,7 +124,7 @@ async fn an_extra_root_is_trusted_and_connections_are_reused() {
 }
 
 #[tokio::test]
-async fn http2_requests_at_the_same_time_share_a_connection() {
+async fn concurrent_http2_requests_share_a_connection() {
     let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
@@ -140,7 +140,7 @@ async fn http2_requests_at_the_same_time_share_a_connection() {
 }
 
 #[tokio::test]
-async fn an_http2_connection_that_kept_a_request_waiting_is_not_used_again() {
+async fn a_stalled_http2_connection_is_not_reused() {
     let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["h2"]).await;
@@ -170,10 +170,10 @@ async fn an_http2_stream_that_the_server_resets_is_terminated() {
     );
 }
 
-/// The second request starts to connect, then gets the connection of the first one. The pool
-/// goes on with the new connection all the same, and nobody waits for it any more.
+/// The second request starts to connect, then reuses the connection of the first one. The pool continues to connect,
+/// although no request waits for that connection.
 #[tokio::test]
-async fn a_connection_that_nobody_waits_for_is_given_up() {
+async fn an_unused_connection_attempt_times_out() {
     let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let acceptor = acceptor(&certified, &["http/1.1"]);
@@ -212,7 +212,7 @@ async fn a_connection_that_nobody_waits_for_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_an_error_of_its_own() {
+async fn an_untrusted_certificate_has_its_own_error() {
     let _time = Simulated::time();
     let certified = certificate("127.0.0.1");
     let server = serve(&certified, &["http/1.1"]).await;
@@ -225,7 +225,7 @@ async fn a_certificate_that_is_not_trusted_is_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_host_is_refused() {
+async fn a_certificate_for_another_host_is_rejected() {
     let _time = Simulated::time();
     let certified = certificate("camera.example.com");
     let server = serve(&certified, &["http/1.1"]).await;
@@ -252,7 +252,7 @@ async fn a_server_without_tls_is_a_protocol_error() {
 }
 
 #[tokio::test]
-async fn a_server_that_closes_within_the_handshake_terminates() {
+async fn a_close_during_the_handshake_is_connection_terminated() {
     let _time = Simulated::time();
     let server = Server::start(|mut stream| async move {
         stream.read_u8().await.unwrap();

@@ -1,4 +1,4 @@
-//! A destination that does what it is told, and remembers what it was sent.
+//! A destination with scripted behaviour that records what it receives.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -19,29 +19,29 @@ use tokio::time::sleep;
 
 use crate::outbound::server::Server;
 
-/// What happens to one PUT.
+/// The behaviour for one PUT.
 #[derive(Clone)]
 pub enum Act {
-    /// As much of it as there is at once is read, after this pause each time; then it is stored.
+    /// Stores the body, with this pause before each read.
     StoreSlowly(Duration),
-    /// All of it is read, and this answered.
+    /// Reads the whole body, then sends this response.
     Answer(Response<&'static str>),
-    /// This is answered before any of it is read.
+    /// Sends this response before it reads the body.
     AnswerEarly(Response<&'static str>),
-    /// So many bytes are read; then the connection is closed.
+    /// Closes the connection after this number of bytes.
     CloseAfter(usize),
-    /// So many bytes are read; then nothing more.
+    /// Stops reading after this number of bytes.
     StallAfter(usize),
 }
 
-/// One PUT, as far as it was read.
+/// One PUT and the part of its body that was read.
 #[derive(Clone, Debug)]
 pub struct Put {
     pub method: Method,
     pub target: String,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
-    /// Whether the body came to its end.
+    /// Whether the body is complete.
     pub whole: bool,
 }
 
@@ -57,7 +57,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Does these things to the PUTs that come, one for each, and stores what comes after them.
+    /// Applies one act to each PUT in order, and stores the later ones.
     pub async fn new(acts: impl IntoIterator<Item = Act>) -> Self {
         let state = Arc::new(Mutex::new(State {
             acts: acts.into_iter().collect(),
@@ -72,12 +72,12 @@ impl Bucket {
         self.server.origin()
     }
 
-    /// A URL with something secret in it.
+    /// A URL that contains a secret.
     pub fn url(&self) -> String {
         format!("{}/incident.ts?X-Amz-Signature={SIGNATURE}", self.origin())
     }
 
-    /// What came so far, once nothing of it is under way any more.
+    /// The PUTs so far.
     pub fn puts(&self) -> Vec<Put> {
         self.state.lock().unwrap().puts.clone()
     }
@@ -86,16 +86,19 @@ impl Bucket {
 pub const SIGNATURE: &str = "0123456789abcdef0123456789abcdef";
 
 impl Drop for Bucket {
-    /// What was to be done to a PUT that did not come would pass unnoticed.
+    /// Detects acts whose PUT never arrived.
     fn drop(&mut self) {
         let left = self.state.lock().unwrap().acts.len();
-        assert!(left == 0 || std::thread::panicking(), "{left} PUTs too few");
+        assert!(
+            left == 0 || std::thread::panicking(),
+            "{left} PUTs are missing"
+        );
     }
 }
 
 async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
     let service = service_fn(move |request| put(request, Arc::clone(&state)));
-    // A client that goes away is no event.
+    // A disconnected client is not an error here.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
@@ -118,14 +121,14 @@ async fn put(
         });
         state.puts.len() - 1
     };
-    let (most, pause) = match &act {
-        Some(Act::CloseAfter(most) | Act::StallAfter(most)) => (*most, Duration::ZERO),
+    let (limit, pause) = match &act {
+        Some(Act::CloseAfter(limit) | Act::StallAfter(limit)) => (*limit, Duration::ZERO),
         Some(Act::AnswerEarly(_)) => (0, Duration::ZERO),
         Some(Act::StoreSlowly(pause)) => (usize::MAX, *pause),
         Some(Act::Answer(_)) | None => (usize::MAX, Duration::ZERO),
     };
     let mut read = 0;
-    while read < most {
+    while read < limit {
         sleep(pause).await;
         match body.frame().await {
             Some(frame) => {

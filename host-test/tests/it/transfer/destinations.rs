@@ -1,4 +1,4 @@
-//! What a destination may do, and what the caller is told.
+//! The behaviour of destinations, and the resulting errors.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn response(status: u16, body: &'static str) -> Response<&'static str> {
     Response::builder().status(status).body(body).unwrap()
 }
 
-/// As S3 does, in more than one line, and with the signature in it.
+/// An error as from S3: several lines, with the signature.
 pub fn forbidden() -> Response<&'static str> {
     response(
         403,
@@ -32,7 +32,7 @@ fn hides_the_secret(failure: &Failure) {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_the_words_of_the_destination() {
+async fn a_refusal_quotes_the_destination() {
     let _time = Simulated::time();
     for act in [Act::Answer(forbidden()), Act::AnswerEarly(forbidden())] {
         let bucket = Bucket::new([act]).await;
@@ -60,7 +60,7 @@ async fn a_refusal_is_told_in_the_words_of_the_destination() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_heard_while_the_media_host_is_silent() {
+async fn the_destination_may_refuse_while_the_media_host_stalls() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::AnswerEarly(forbidden())]).await;
     let world = world(MockConfig::default(), &bucket).await;
@@ -69,9 +69,9 @@ async fn a_refusal_is_heard_while_the_media_host_is_silent() {
     permanent(result, FailureKind::DestinationRefused);
 }
 
-/// Without a length, nothing but its end tells a destination that the clip is whole.
+/// Without `Content-Length`, only the end of the body tells a destination that the clip is complete.
 #[tokio::test]
-async fn a_call_that_is_dropped_brings_nothing_to_an_end() {
+async fn a_dropped_call_does_not_complete_its_upload() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
     let config = MockConfig {
@@ -90,7 +90,7 @@ async fn a_call_that_is_dropped_brings_nothing_to_an_end() {
     let puts = bucket.puts();
     assert!(
         puts.iter().any(|put| !put.body.is_empty()),
-        "nothing was under way"
+        "no upload was in progress"
     );
     assert!(puts.iter().all(|put| !put.whole));
 }
@@ -113,9 +113,9 @@ async fn a_redirect_is_a_refusal() {
     );
 }
 
-/// S3 does so: its server of the tests here does not.
+/// S3 requires it, but the S3 server in these tests does not.
 #[tokio::test]
-async fn a_destination_may_want_the_length() {
+async fn a_destination_may_require_content_length() {
     let _time = Simulated::time();
     let refusal = response(411, "<Error><Code>MissingContentLength</Code></Error>");
     let bucket = Bucket::new([Act::Answer(refusal)]).await;
@@ -134,7 +134,7 @@ async fn a_destination_may_want_the_length() {
 }
 
 #[tokio::test]
-async fn a_busy_destination_is_asked_again() {
+async fn a_busy_destination_is_retried() {
     let _time = Simulated::time();
     for status in [408, 429, 500, 502, 503, 504] {
         let bucket = Bucket::new([Act::Answer(response(status, "SlowDown"))]).await;
@@ -166,7 +166,7 @@ async fn a_destination_that_stays_busy_is_transient() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_made_again() {
+async fn a_broken_connection_is_retried() {
     let _time = Simulated::time();
     let clip = long_clip(100);
     let bucket = Bucket::new([Act::CloseAfter(0), Act::CloseAfter(1_000_000)]).await;
@@ -184,7 +184,7 @@ async fn a_connection_that_breaks_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_destination_that_stops_moving_is_left() {
+async fn a_stalled_destination_is_given_up() {
     let _time = Simulated::time();
     let clip = long_clip(200);
     for (after, at) in [(0, "start"), (1_000_000, "middle"), (usize::MAX, "end")] {
@@ -197,8 +197,8 @@ async fn a_destination_that_stops_moving_is_left() {
         let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
         let started = Instant::now();
         let failure = transient(save(&world, &bucket.url()).await, FailureKind::TimedOut);
-        // The clock counts from the last byte that the system took. How many it takes, and how soon, is the system's:
-        // its timers run in real time. The deadline is two minutes.
+        // The timeout starts at the last byte that the socket accepted. How much it accepts, and when, depends on the
+        // operating system, whose timers use real time. The deadline is two minutes.
         let took = started.elapsed();
         let allowed = PROGRESS_TIMEOUT..20 * PROGRESS_TIMEOUT;
         assert!(allowed.contains(&took), "{at}: {took:?}");
@@ -208,7 +208,7 @@ async fn a_destination_that_stops_moving_is_left() {
 }
 
 #[tokio::test]
-async fn a_slow_destination_that_moves_is_waited_for() {
+async fn a_slow_destination_with_progress_is_not_given_up() {
     let _time = Simulated::time();
     let clip = long_clip(150);
     let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
@@ -228,7 +228,7 @@ async fn a_slow_destination_that_moves_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_destination_that_has_not_read_the_clip_is_not_believed() {
+async fn an_early_success_response_is_not_trusted() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::AnswerEarly(response(200, ""))]).await;
     let config = MockConfig {
@@ -247,7 +247,7 @@ async fn a_destination_that_has_not_read_the_clip_is_not_believed() {
 }
 
 #[tokio::test]
-async fn nobody_listens_there() {
+async fn a_closed_port_at_the_destination_is_reported() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;
@@ -286,7 +286,7 @@ async fn a_destination_that_is_not_allowed_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_no_destination_is_refused_before_any_request() {
+async fn an_invalid_destination_is_rejected_before_any_request() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;

@@ -1,4 +1,4 @@
-//! What the media host may do, and what the destination then sees.
+//! The behaviour of media hosts, and what the destination then receives.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn scripted(status: u16, body: impl Into<Vec<u8>>) -> Scripted {
 }
 
 #[tokio::test]
-async fn a_clip_is_stored_as_it_is_and_described() {
+async fn a_clip_is_stored_unchanged_with_its_metadata() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;
@@ -83,7 +83,7 @@ async fn a_clip_of_unknown_length_is_sent_in_chunks() {
 }
 
 #[tokio::test]
-async fn a_clip_that_is_not_ready_is_waited_for() {
+async fn a_clip_that_is_not_ready_is_retried() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let config = MockConfig {
@@ -104,7 +104,7 @@ async fn a_clip_that_is_not_ready_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_clip_that_stays_away_is_told_with_its_status() {
+async fn a_clip_that_never_arrives_is_reported_with_its_status() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let mut world = world(MockConfig::default(), &bucket).await;
@@ -123,7 +123,7 @@ async fn a_clip_that_stays_away_is_told_with_its_status() {
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_off_starts_again_with_a_put_of_its_own() {
+async fn a_broken_stream_is_retried_with_a_new_put() {
     let _time = Simulated::time();
     let clip = long_clip(20);
     for fault in [
@@ -144,13 +144,13 @@ async fn a_stream_that_breaks_off_starts_again_with_a_put_of_its_own() {
         let whole: Vec<_> = puts.iter().map(|put| put.whole).collect();
         assert_eq!(whole, [false, true], "{fault:?}");
         assert_eq!(puts[1].body, clip, "{fault:?}");
-        // From the first try on: the URL is good for both.
+        // Both attempts use the same URL.
         assert_eq!(world.statuses().len(), 3, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_clip_does_not_reach_the_destination() {
+async fn an_invalid_clip_does_not_reach_the_destination() {
     let _time = Simulated::time();
     let cut_off = &CLIP[..CLIP.len() - 1];
     for (body, words) in [
@@ -172,9 +172,9 @@ async fn what_is_no_clip_does_not_reach_the_destination() {
     }
 }
 
-/// Without a length there is no telling beforehand; with one, only the damage is.
+/// Damage, and truncation of a clip without `Content-Length`, are detected only during the upload.
 #[tokio::test]
-async fn what_turns_out_to_be_no_clip_is_not_brought_to_an_end() {
+async fn an_upload_of_an_invalid_clip_is_not_completed() {
     let _time = Simulated::time();
     let mut damaged = long_clip(20).to_vec();
     damaged[188 * 5_000] = 0;
@@ -209,7 +209,7 @@ async fn what_turns_out_to_be_no_clip_is_not_brought_to_an_end() {
 }
 
 #[tokio::test]
-async fn a_clip_may_be_elsewhere() {
+async fn a_media_redirect_is_followed() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;
@@ -235,7 +235,7 @@ async fn a_clip_may_be_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_media_host_that_drips_is_left_by_the_deadline() {
+async fn a_slow_media_host_is_given_up_at_the_deadline() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
     let world = world(MockConfig::default(), &bucket).await;
@@ -257,10 +257,9 @@ async fn a_media_host_that_drips_is_left_by_the_deadline() {
     assert!(bucket.puts().iter().all(|put| !put.whole));
 }
 
-/// In HTTP/2 the end of a body may come in a frame of its own. By then a destination that was told the length has
-/// the clip, and has said so.
+/// In HTTP/2 the end of a body may come in its own frame. A destination that knows the length may have answered before.
 #[tokio::test]
-async fn a_destination_may_have_the_clip_before_the_media_host_ends_it() {
+async fn a_destination_may_answer_before_the_media_stream_ends() {
     let _time = Simulated::time();
     let certified = tls::certificate("127.0.0.1");
     let acceptor = tls::acceptor(&certified, &["h2"]);
@@ -269,7 +268,7 @@ async fn a_destination_may_have_the_clip_before_the_media_host_ends_it() {
         async move {
             let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
             let server = http2::Builder::new(TokioExecutor::new());
-            // Fails when the client goes away.
+            // Fails when the client disconnects.
             drop(
                 server
                     .serve_connection(stream, service_fn(ended_late))

@@ -21,7 +21,7 @@ use crate::support::{SERIAL, World, footage, memory_at_rest, permanent};
 const KEY_ID: &str = "AKIAMVCLIPEXAMPLE";
 const SECRET: &str = "s3cret-0f-the-test";
 
-/// An S3 server on this machine that keeps its objects in files, and checks signatures.
+/// A local S3 server that stores objects in files and checks signatures.
 struct S3 {
     folder: TempDir,
     address: SocketAddr,
@@ -51,7 +51,7 @@ impl S3 {
         format!("http://{}", self.address)
     }
 
-    /// A URL for one PUT of one object.
+    /// A presigned URL for one PUT of one object.
     fn presign(&self, object: &str, secret: &str) -> String {
         let endpoint = self.origin().parse().unwrap();
         let bucket = S3Bucket::new(endpoint, UrlStyle::Path, "footage", "us-east-1").unwrap();
@@ -68,7 +68,7 @@ impl S3 {
 
 async fn world(s3: &S3, config: MockConfig) -> World {
     let world = World::with(config).await.also(&s3.origin());
-    // Its server reads and writes files, so time is real here.
+    // The server does file I/O, so this test uses real time.
     world.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600")
 }
 

@@ -6,7 +6,7 @@ use mv_clip_core::time::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
-use super::server::pick;
+use super::draw::pick;
 use crate::simulation::STARTED;
 
 /// The limits of calendars and counters, and leap days.

@@ -7,8 +7,8 @@ use mv_clip_core::transport::TransportError;
 use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
+use super::draw::pick;
 use super::rules::{RuleResult, rule};
-use super::server::pick;
 
 pub struct Media {
     pub rng: TestRng,
@@ -39,7 +39,7 @@ impl Media {
             false => rng.random_range(0..300),
         });
         if get.url.expose().starts_with("http://") {
-            self.broken_rule = Err(format!("in plain text: {:?}", get.url));
+            self.broken_rule = Err(format!("without TLS: {:?}", get.url));
         }
         let mut head = Head {
             status: pick(
@@ -91,12 +91,12 @@ impl Media {
         let outcome = self.deliver(put, &mut arrived, &mut ended);
         if !ends_as_footage(&arrived) {
             self.broken_rule = Err(format!(
-                "{} bytes that are no footage went on",
+                "forwarded {} bytes of an invalid stream",
                 arrived.len()
             ));
         }
         if ended && !self.whole {
-            self.broken_rule = Err("the end of a clip that is not whole went on".into());
+            self.broken_rule = Err("completed the upload of an incomplete clip".into());
         }
         if self.verbose {
             println!("{now:?}: {} bytes, ended: {ended}", arrived.len());
@@ -148,11 +148,11 @@ impl Media {
             let sha256 = hex::encode(sha2::Sha256::digest(bytes));
             rule!(
                 *ended && sha256 == reported.sha256,
-                "hash: another than of what was stored"
+                "hash: not that of the stored clip"
             );
             rule!(
                 reported.bytes == bytes.len() as u64,
-                "size: another than of what was stored"
+                "size: not that of the stored clip"
             );
         }
         Ok(())

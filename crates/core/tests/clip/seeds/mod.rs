@@ -10,7 +10,9 @@
 )]
 
 mod clock;
+mod draw;
 mod media;
+mod origin;
 mod rules;
 mod server;
 
@@ -31,9 +33,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use self::clock::Lateness;
+use self::draw::pick;
 use self::media::Media;
 use self::rules::rule;
-use self::server::{Server, pick};
+use self::server::Server;
 use crate::simulation::KEY;
 use crate::transfer::DESTINATION;
 use crate::{batch, transfer};
@@ -66,7 +69,7 @@ fn every_call_keeps_the_rules() {
                 let verbose = alone.is_some();
                 let call = sender.send((seed, None)).is_ok().then(|| {
                     catch_unwind(AssertUnwindSafe(|| simulate(seed, verbose)))
-                        .unwrap_or_else(|_| Err("it panicked, as is said above".to_owned()))
+                        .unwrap_or_else(|_| Err("it panicked, see above".to_owned()))
                 });
                 if call.is_none() || sender.send((seed, call)).is_err() {
                     return;
@@ -94,7 +97,7 @@ fn every_call_keeps_the_rules() {
             Ok((seed, Some(Err(broken)))) => (seed, broken),
             Err(RecvTimeoutError::Timeout) => match under_way.pop_first() {
                 Some(seed) => (seed, "it does not end".to_owned()),
-                None => panic!("no call began"),
+                None => panic!("no call started"),
             },
             Err(RecvTimeoutError::Disconnected) => break,
         };
@@ -208,13 +211,13 @@ fn save(
     rules::in_time(settings, call.took, call.late)?;
     rule!(
         call.puts <= most && call.asked.len() <= most * 4,
-        "too many tries to save"
+        "too many attempts to save"
     );
     rules::hides_secrets(&call.result)?;
     if let Err(ClipError::Permanent(failure)) = &call.result {
         rule!(
             failure.retry_after_seconds.is_none(),
-            "permanent, and yet a wait"
+            "permanent with a wait"
         );
     }
     if let Err(error) = &call.result {
@@ -226,7 +229,7 @@ fn save(
         );
         rule!(
             failure.retry_after_seconds != Some(0),
-            "to be tried again at once"
+            "transient without a wait"
         );
     }
     media

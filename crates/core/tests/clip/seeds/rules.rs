@@ -10,6 +10,7 @@ use mv_clip_core::request::ClipRequest;
 use mv_clip_core::settings::Settings;
 use mv_clip_core::time::Timestamp;
 
+use super::origin::{is_meraki, origin};
 use super::server::{Meaning, Seen};
 use crate::simulation::KEY;
 
@@ -46,7 +47,7 @@ pub fn requests(
     for (place, one) in seen.iter().enumerate() {
         rule!(
             one.meaning != Meaning::Awaited,
-            "a request that nobody awaits"
+            "a request without an outcome"
         );
         rule!(one.sent < settings.deadline, "sent past the deadline");
         // A late wake-up may exceed a deadline by that time, but by no more.
@@ -60,22 +61,22 @@ pub fn requests(
             "a request past its timeout"
         );
         let window = requests[one.index].as_ref().map(|request| request.window);
-        let window = window.ok_or("sent for what is no request")?;
+        let window = window.ok_or("sent for an invalid request")?;
         let at = started + one.sent;
         rule!(
             at >= window.end() + settings.lag,
-            "sent at {at}, before there is footage up to {}",
+            "sent at {at}, before footage is available up to {}",
             window.end()
         );
         let retention = settings.retention.unwrap_or(Duration::MAX);
         rule!(
             started.since(window.start()) <= retention,
-            "sent at {at} for footage from {} that is gone",
+            "sent at {at} for deleted footage from {}",
             window.start()
         );
         rule!(
             one.has_key == settings.api_key.is_some() && key_may_go(settings, &one.url),
-            "key: it goes to {}",
+            "key: wrong in a request to {}",
             one.url
         );
         let wait = one.asked_for.unwrap_or_default();
@@ -87,7 +88,7 @@ pub fn requests(
         let waits = matches!(one.meaning, Meaning::Soon);
         rule!(
             !(waits && early.is_some()),
-            "Retry-After: asked for {wait:?} at {:?}, and yet {early:?}",
+            "Retry-After: {wait:?} at {:?} was ignored: {early:?}",
             one.back
         );
         let again = seen[place + 1..]
@@ -99,33 +100,10 @@ pub fn requests(
     Ok(())
 }
 
-/// Compares strings, to share no code with the rule that it checks.
+/// Whether a URL may get the API key. This compares strings and shares no code with the implementation.
 fn key_may_go(settings: &Settings, url: &str) -> bool {
     let base = settings.base_url.expose();
     origin(url) == origin(base) || (is_meraki(base) && is_meraki(url))
-}
-
-/// Whether this is https at one of Meraki's five domains or a name under it.
-pub fn is_meraki(url: &str) -> bool {
-    const DOMAINS: [&str; 5] = [
-        "meraki.com",
-        "meraki.ca",
-        "meraki.cn",
-        "meraki.in",
-        "gov-meraki.com",
-    ];
-    let origin = origin(url);
-    let host = origin.strip_prefix("https://").unwrap_or_default();
-    DOMAINS
-        .iter()
-        .any(|domain| host == *domain || host.ends_with(&format!(".{domain}")))
-        && !host.contains(['@', ':'])
-}
-
-fn origin(url: &str) -> String {
-    let origin = url.split('/').take(3).collect::<Vec<_>>().join("/");
-    let origin = origin.split('?').next().unwrap_or_default();
-    origin.to_ascii_lowercase()
 }
 
 /// Rules for the results: one for each request, in order, that says what happened.
@@ -162,7 +140,7 @@ pub fn outcomes(
                 let expected = Meaning::Clip(clip.url.expose().to_owned());
                 rule!(
                     url == Some(&expected),
-                    "clip {index}: another URL than was given"
+                    "clip {index}: not the URL of the server"
                 );
                 rule!(
                     request.as_ref() == Some(&clip.request),
@@ -173,7 +151,7 @@ pub fn outcomes(
             (Err(error), Some(last)) => {
                 rule!(
                     !matches!(last.meaning, Meaning::Clip(_)),
-                    "clip {index}: its URL is lost"
+                    "clip {index}: its URL is missing"
                 );
                 error
             }
@@ -183,17 +161,14 @@ pub fn outcomes(
         let said = failure.attempts as usize;
         rule!(
             said == attempts,
-            "clip {index}: {attempts} attempts, and it says {said}"
+            "clip {index}: {attempts} attempts, but the result says {said}"
         );
         let seconds = failure.retry_after_seconds;
-        rule!(
-            seconds != Some(0),
-            "clip {index}: to be tried again at once"
-        );
+        rule!(seconds != Some(0), "clip {index}: transient without a wait");
         let permanent = matches!(error, ClipError::Permanent(_));
         rule!(
             !(permanent && seconds.is_some()),
-            "clip {index}: permanent, and yet a wait"
+            "clip {index}: permanent with a wait"
         );
         let meaning = last.map(|last| &last.meaning);
         match meaning {
@@ -201,17 +176,14 @@ pub fn outcomes(
             Some(Meaning::Soon | Meaning::Later | Meaning::Redirect) => {
                 rule!(
                     !permanent,
-                    "clip {index}: permanent, but to be tried again: {last:?}"
+                    "clip {index}: permanent after a transient error: {last:?}"
                 );
             }
             _ => {}
         }
         // Without a lag, it is not known how long footage takes.
         if failure.kind == FailureKind::TooEarly && !settings.lag.is_zero() {
-            rule!(
-                seconds.is_some(),
-                "clip {index}: too early, until nobody knows when"
-            );
+            rule!(seconds.is_some(), "clip {index}: too early without a wait");
         }
         // The only clip, and out of attempts: the wait is that of the last response.
         if let Some(last) = last
@@ -225,7 +197,7 @@ pub fn outcomes(
                 left.is_none_or(|left| Duration::from_secs(seconds.unwrap_or(0).into()) >= left);
             rule!(
                 enough,
-                "retry-after-seconds: {seconds:?}, but the server asks for {asked:?}"
+                "retry-after-seconds: {seconds:?}, but the server sent {asked:?}"
             );
             let most =
                 asked.unwrap_or_default().mul_f64(1.1) + settings.lag.max(Duration::from_secs(31));
@@ -249,7 +221,7 @@ pub fn outcomes(
 pub fn in_time(settings: &Settings, took: Duration, late: Duration) -> RuleResult {
     rule!(
         took - late <= settings.deadline,
-        "deadline: {took:?} of {:?}, of which {late:?} late",
+        "deadline: {took:?} of {:?}, woke up {late:?} late",
         settings.deadline
     );
     Ok(())

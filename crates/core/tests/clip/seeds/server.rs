@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRng;
 
 use super::clock::Lateness;
-use super::rules::is_meraki;
+use super::draw::pick;
+use super::origin::is_meraki;
 use crate::batch::World;
 use crate::properties::{BODIES, LOCATIONS};
 use crate::simulation::*;
@@ -94,10 +95,6 @@ pub struct Server<'a> {
     /// The modes, each until a time.
     modes: Vec<(Duration, Mode)>,
     pub seen: Vec<Seen>,
-}
-
-pub fn pick<T: Clone>(rng: &mut TestRng, from: &[T]) -> T {
-    from[rng.random_range(0..from.len())].clone()
 }
 
 impl<'a> Server<'a> {
@@ -292,7 +289,7 @@ impl World for Server<'_> {
             asked_for: None,
         };
         if self.verbose {
-            println!("{now:?}: clip {index} asks {}, mode {mode:?}", seen.url);
+            println!("{now:?}: clip {index} requests {}, mode {mode:?}", seen.url);
             println!("    {:?}: {:?}", exchange.takes, exchange.outcome);
         }
         self.seen.push(seen);
@@ -318,7 +315,7 @@ impl World for Server<'_> {
         let mut seen = self.seen.iter_mut().rev();
         let seen = seen.find(|seen| seen.index == index).unwrap();
         if self.verbose {
-            println!("{now:?}, {late:?} late: clip {index} is back: {meaning:?}");
+            println!("{now:?}, {late:?} late: clip {index} has its outcome: {meaning:?}");
         }
         (seen.back, seen.late, seen.meaning) = (now, late, meaning);
         if let Ok(reply) = outcome {

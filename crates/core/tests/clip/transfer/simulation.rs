@@ -96,7 +96,7 @@ impl Simulation {
     /// Runs one transfer. It must use all events and no more.
     pub(super) fn run(&self, events: impl IntoIterator<Item = Event>) -> Call {
         let mut events = events.into_iter();
-        let call = self.run_against(|| events.next().expect("an event too few"));
+        let call = self.run_against(|| events.next().expect("too few events"));
         assert_eq!(events.count(), 0, "events that were not used: {call:?}");
         call
     }
@@ -167,11 +167,11 @@ pub(crate) fn drive(
                 let until = until.max(now);
                 wake(&mut now, until);
                 let next = transfer.resume(now);
-                assert!(!matches!(next, Step::Wait(_)), "no end of waits");
+                assert!(!matches!(next, Step::Wait(_)), "endless waits");
                 next
             }
             Step::Get(get) => {
-                assert!(asked.len() < 1_000, "no end of requests");
+                assert!(asked.len() < 1_000, "endless requests");
                 assert!(get.attempt_deadline > now, "no time for the request");
                 asked.push((now, get.url.expose().to_owned()));
                 let (takes, mut head) = fetch(now, &get);
@@ -184,7 +184,7 @@ pub(crate) fn drive(
             }
             Step::Put(put) => {
                 puts += 1;
-                assert!(puts < 1_000, "no end of tries");
+                assert!(puts < 1_000, "endless attempts");
                 let (takes, mut outcome) = store(now, &put);
                 let until = now.saturating_add(takes).min(put.attempt_deadline);
                 wake(&mut now, until);
