@@ -50,17 +50,29 @@ pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     message
 }
 
-/// Whether a character is text and not a command: `false` for control characters (C0, DEL and C1), line and
-/// paragraph separators, and the characters that set the direction of text.
+/// Whether a character is visible text: `false` for control characters (C0, DEL and C1), line and paragraph
+/// separators, the characters that set the direction of text, and other invisible ones, with which two names look
+/// alike. The joiners U+200C and U+200D and the variation selectors are kept, because languages and emoji need them.
 pub fn is_printable(c: char) -> bool {
     !matches!(
         c,
         '\0'..='\u{1f}'
             | '\u{7f}'..='\u{9f}'
+            | '\u{ad}'
             | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{180e}'
+            | '\u{200b}'
             | '\u{200e}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{206f}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{fffe}'..='\u{ffff}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
     )
 }
 

@@ -66,7 +66,8 @@ pub(crate) fn page(manifest: &Manifest) -> String {
 }
 
 fn totals(manifest: &Manifest, timeline: Option<&Timeline<'_>>) -> Markup {
-    let bytes = manifest.files.iter().map(|file| file.size).sum();
+    let bytes = manifest.files.iter().map(|file| file.size);
+    let bytes = bytes.fold(0, u64::saturating_add);
     let missing = manifest.failures.len();
     let cameras = timeline.map_or(0, |timeline| timeline.rows.len());
     html! {

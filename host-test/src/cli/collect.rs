@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use mv_clip_core::text::{is_printable, printable};
 use mv_clip_footage::{Collected, Collector};
 use mv_clip_host::{CallError, ClipHost, ClipOutcome, Settings};
 
@@ -113,15 +114,27 @@ fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
     };
     print(&format!(
         "{clips} in {}: {fetched} downloaded, {kept} already there, {} failed",
-        folder.display(),
+        shown(folder),
         failures.len(),
     ))?;
-    print(&format!("Report: {}", folder.join("report.html").display()))?;
+    print(&format!("Report: {}", shown(&folder.join("report.html"))))?;
     print(&format!("Verify: mv-clip verify {}", quoted(folder)))
+}
+
+/// A path in one line.
+fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy()).into_owned()
 }
 
 /// A path as an argument for a shell.
 fn quoted(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if !path
+        .to_str()
+        .is_some_and(|text| text.chars().all(is_printable))
+    {
+        return in_ascii(bytes);
+    }
     let text = path.to_string_lossy();
     // Not an option.
     let text = match text.starts_with('-') {
@@ -129,6 +142,16 @@ fn quoted(path: &Path) -> String {
         false => text.into_owned(),
     };
     shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| quoted.into_owned())
+}
+
+/// Bytes in the quotes `$'…'` of POSIX shells, with escapes for all that is not printable ASCII.
+fn in_ascii(bytes: &[u8]) -> String {
+    let escaped = bytes.iter().map(|byte| match byte {
+        b'\\' | b'\'' => format!("\\{}", char::from(*byte)),
+        b' '..=b'~' => char::from(*byte).to_string(),
+        byte => format!("\\{byte:03o}"),
+    });
+    format!("$'{}'", escaped.collect::<String>())
 }
 
 fn code(collected: &Collected) -> ExitCode {

@@ -23,6 +23,7 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mv_clip_core::text::printable;
 
 /// Get recorded video from Cisco Meraki MV cameras
 ///
@@ -55,7 +56,7 @@ enum Command {
 pub(crate) async fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return help_or_usage(&error),
+        Err(error) => return help_or_usage(&in_one_line_each(error)),
     };
     log::init(cli.verbose);
     match cli.command {
@@ -80,6 +81,14 @@ fn help_or_usage(error: &clap::Error) -> ExitCode {
     }
     let printed = output::print(&text).map_err(anyhow::Error::from);
     outcome::end(printed, false)
+}
+
+/// The same error with the arguments in one line each: in a message that repeats it, an argument with line breaks could
+/// pass for messages of its own.
+fn in_one_line_each(error: clap::Error) -> clap::Error {
+    let arguments = std::env::args_os();
+    let arguments = arguments.map(|argument| printable(&argument.to_string_lossy()).into_owned());
+    Cli::try_parse_from(arguments).err().unwrap_or(error)
 }
 
 #[cfg(test)]

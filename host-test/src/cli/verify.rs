@@ -47,7 +47,7 @@ fn show(verified: &Verified, json: bool) -> Result<(), OutputError> {
         return print_json(&as_json(verified));
     }
     for (name, difference) in &verified.differences {
-        print_message(name, &difference.to_string());
+        print_message("difference", &format!("{name}: {difference}"));
     }
     print(&match (verified.differences.len(), verified.files) {
         (0, 1) => "1 file verified: no differences".to_owned(),

@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use tokio::process::Command;
 
 use super::{World, command, error, get_command};
-use crate::support::SERIAL;
+use crate::support::{SERIAL, footage};
 
 fn full() -> Stdio {
     OpenOptions::new()
@@ -178,4 +178,73 @@ async fn lines_of_a_message_do_not_look_like_messages() {
     let output = command(&world, &["inspect", "--component", name]).output();
     let error = error(&output.await.unwrap());
     assert!(error.contains("x\n  error: forged"), "{error}");
+}
+
+#[tokio::test]
+async fn arguments_and_names_do_not_look_like_messages() {
+    let world = World::new().await;
+    let parent = tempfile::tempdir().unwrap();
+    let forged = "x\u{1b}[m\nerror: forged";
+    let run = async |arguments: &[&str]| command(&world, arguments).output().await.unwrap();
+    let no_line_is_forged = |output: &Output| {
+        for bytes in [&output.stdout, &output.stderr] {
+            let text = str::from_utf8(bytes).unwrap();
+            assert!(!text.contains("\nerror: forged"), "{text}");
+        }
+    };
+    // What clap repeats of the arguments.
+    for arguments in [
+        &[forged][..],
+        &["get", SERIAL, "--key-mode", forged],
+        &["mock", &format!("--listen={forged}")],
+    ] {
+        let output = run(arguments).await;
+        assert_eq!(output.status.code(), Some(2));
+        assert!(error(&output).contains("error: forged"));
+        no_line_is_forged(&output);
+    }
+    // The summary of a command.
+    let folder = parent.path().join(forged);
+    let folder = folder.to_str().unwrap();
+    let at = footage(SERIAL).start;
+    let output = run(&["incident", SERIAL, "--at", &at, "--out", folder]).await;
+    let summary = str::from_utf8(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+    no_line_is_forged(&output);
+    // The printed command finds the folder.
+    let (_, verify) = summary.split_once("Verify: mv-clip ").unwrap();
+    let program = env!("CARGO_BIN_EXE_mv-clip");
+    let script = format!("{program} {verify}");
+    let output = Command::new("bash").args(["-c", &script]).output();
+    assert_eq!(output.await.unwrap().status.code(), Some(0), "{script}");
+    // A file that the manifest does not have.
+    std::fs::write(format!("{folder}/error: forged"), "").unwrap();
+    let output = run(&["verify", folder]).await;
+    assert!(error(&output).starts_with("difference: "), "{output:?}");
+}
+
+#[tokio::test]
+async fn sizes_that_no_file_has_do_not_end_in_a_panic() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let at = footage(SERIAL).start;
+    let out = folder.path().to_str().unwrap();
+    let incident = ["incident", SERIAL, "--at", &at, "--out", out];
+    let run = async |arguments: &[&str]| command(&world, arguments).output().await.unwrap();
+    assert_eq!(run(&incident).await.status.code(), Some(0));
+    let file = folder.path().join("manifest.json");
+    let manifest = std::fs::read_to_string(&file).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let mut other = manifest["files"][0].clone();
+    other["serial"] = "Q2XX-ABCD-9999".into();
+    for entry in [&mut manifest["files"][0], &mut other] {
+        entry["size"] = u64::MAX.into();
+    }
+    manifest["files"].as_array_mut().unwrap().push(other);
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    for arguments in [&incident[..], &["verify", out]] {
+        let output = run(arguments).await;
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 1)), "{code:?}: {}", error(&output));
+    }
 }
