@@ -104,27 +104,22 @@ fn compile(workspace: &Workspace, compiler: &Compiler, world: World) -> Result<P
 /// Compiler flags that remove this machine's folders, and the name of its registry, from the panic messages in the
 /// component. If several prefixes match, rustc takes the last.
 fn remap(workspace: &Workspace) -> Vec<String> {
-    let cargo_home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let registries = cargo_home
-        .iter()
-        .filter_map(|home| fs::read_dir(home.join("registry/src")).ok())
-        .flat_map(|folders| folders.flatten().map(|folder| (folder.path(), "/deps")));
-    let workspace = (workspace.root.clone(), "/mv-clip");
-    let folders = cargo_home.iter().map(|home| (home.clone(), "/cargo"));
-    folders
-        .chain(registries)
-        .chain([workspace])
+    let own = std::env::home_dir().map(|home| home.join(".cargo"));
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(own);
+    let cargo = cargo.unwrap_or_else(|| "/cargo".into());
+    let registries = fs::read_dir(cargo.join("registry/src"));
+    let registries = registries.into_iter().flatten().flatten();
+    std::iter::once((cargo, "/cargo"))
+        .chain(registries.map(|folder| (folder.path(), "/deps")))
+        .chain([(workspace.root.clone(), "/mv-clip")])
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
         .collect()
 }
 
 /// Cargo's list of the sources (`TARGET: SOURCE SOURCE…`, as make reads it), for another target.
 fn dep_info(cargo: &str, target: &Path) -> Result<String> {
-    let (_, sources) = cargo
-        .split_once(".wasm: ")
-        .context("cargo listed no sources")?;
+    let sources = cargo.split_once(".wasm: ");
+    let (_, sources) = sources.context("cargo listed no sources")?;
     let target = target.display().to_string().replace(' ', "\\ ");
     Ok(format!("{target}: {sources}"))
 }

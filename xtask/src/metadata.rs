@@ -8,7 +8,6 @@ use xshell::cmd;
 use crate::steps;
 use crate::workspace::{GUEST, Workspace};
 
-#[derive(Debug)]
 pub(crate) struct Metadata {
     description: String,
     /// The commit, if no file differs from it.

@@ -15,7 +15,6 @@ use crate::workspace::{CLI, Workspace, json_string, without_own_variables};
 const KEY: &str = "key-of-the-mock";
 
 /// A mock that listens until this value is dropped.
-#[derive(Debug)]
 pub(crate) struct Mock {
     process: Child,
     program: PathBuf,

@@ -26,7 +26,6 @@ const INSTALL: &str =
 const DEBIANS_RUSTC: &str = "/usr/bin/rustc";
 
 /// The compiler of the component.
-#[derive(Debug)]
 pub(crate) enum Compiler {
     /// The workspace's toolchain.
     Own,

@@ -8,30 +8,16 @@ use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
 use meraki_mock::MockConfig;
 use mv_clip_host::Limits;
-use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 
 use super::arms;
 use super::peers::Peers;
-use super::report::Report;
+use super::report::{ConcurrentCalls, Report};
 use super::site::{MockThread, SERIAL, Site, window};
 use super::stats::Spread;
 
 const CALLS_AT_ONCE: [u32; 4] = [1, 10, 100, 1_000];
 const LATENCY: Duration = Duration::from_secs(1);
-
-/// The time and memory of calls at once.
-#[derive(Serialize, Deserialize)]
-pub struct ConcurrentCalls {
-    pub calls: u32,
-    /// From the first call to the last URL, in seconds.
-    pub elapsed: f64,
-    /// The median time of a call, in seconds.
-    pub p50: f64,
-    /// The most memory that the process had in RAM, in bytes, and what it had before the calls.
-    pub peak: u64,
-    pub before: u64,
-}
 
 pub fn measure(_: &Site, _: &Peers, report: &mut Report) -> Result<()> {
     let mock = MockThread::start(MockConfig {

@@ -4,12 +4,24 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::arms::{COMPONENT, NATIVE};
-use super::concurrency::ConcurrentCalls;
 use super::peers::Peers;
 use super::stats::Spread;
+
+/// The time and memory of calls at once.
+#[derive(Serialize, Deserialize)]
+pub struct ConcurrentCalls {
+    pub calls: u32,
+    /// From the first call to the last URL, in seconds.
+    pub elapsed: f64,
+    /// The median time of a call, in seconds.
+    pub p50: f64,
+    /// The most memory that the process had in RAM, in bytes, and what it had before the calls.
+    pub peak: u64,
+    pub before: u64,
+}
 
 #[derive(Default, Serialize)]
 pub struct Report {
