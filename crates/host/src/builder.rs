@@ -12,7 +12,7 @@ use crate::error::{LoadError, TlsError};
 use crate::host::ClipHost;
 use crate::limits::Limits;
 use crate::metrics::CallMetrics;
-use crate::outbound::{KeyMode, OutboundBuilder, Policy, RateLimiter, Resolve, Timeouts};
+use crate::outbound::{Budget, KeyMode, OutboundBuilder, Policy, RateLimiter, Resolve, Timeouts};
 
 /// Makes a [`ClipHost`]: see [`ClipHost::builder`] and [`ClipHost::tenant`].
 ///
@@ -49,7 +49,8 @@ impl ClipHost {
 
     /// Makes a host with the same compiled component for another organisation. It starts with the policy, the
     /// timeouts, the resolver and the root certificates of this one, and **without its key and its rate limiter**.
-    /// It has connections of its own, and shares [`Limits::concurrent_calls`] and [`ClipHost::shut_down`].
+    /// It has connections of its own, and shares [`Limits::concurrent_calls`], [`Limits::sockets`] and
+    /// [`ClipHost::shut_down`].
     ///
     /// ```
     /// # fn example(host: mv_clip_host::ClipHost) -> Result<(), Box<dyn std::error::Error>> {
@@ -183,7 +184,9 @@ impl ClipHostBuilder {
         self,
     ) -> Result<impl FnOnce(&[u8]) -> Result<ClipHost, LoadError> + Send, LoadError> {
         let NewHost { limits, cache } = self.made_for;
-        let (outbound, metrics) = (self.outbound.build()?, CallMetrics::new());
+        let budget = Budget::new(limits.concurrent_calls, limits.sockets)?;
+        let outbound = self.outbound.budget(budget).build()?;
+        let metrics = CallMetrics::new();
         Ok(move |component: &[u8]| {
             ClipHost::compile(component, outbound, limits, cache.as_ref(), metrics)
         })

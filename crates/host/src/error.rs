@@ -285,6 +285,25 @@ pub enum LoadError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The process may not open as many files as [`Limits::sockets`](crate::Limits::sockets) needs.
+    #[error(transparent)]
+    OpenFiles(#[from] OpenFiles),
+}
+
+/// More sockets than the process may open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{sockets} sockets (Limits::sockets) need a limit of {needed} open files, and this process has {limit}: raise it \
+     (`ulimit -n {needed}`, or LimitNOFILE={needed} in systemd), or ask for fewer sockets"
+)]
+#[non_exhaustive]
+pub struct OpenFiles {
+    /// As many as were asked for.
+    pub sockets: usize,
+    /// The limit on open files that they need, with what is open already.
+    pub needed: usize,
+    /// The limit that the process has.
+    pub limit: usize,
 }
 
 /// Why a folder cannot hold compiled components.

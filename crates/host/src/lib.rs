@@ -111,7 +111,8 @@ pub use call::Call;
 pub use calls::Shutdown;
 pub use clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
 pub use error::{
-    CacheError, CallError, ClipError, EngineError, Failure, FailureKind, LoadError, Phase, TlsError,
+    CacheError, CallError, ClipError, EngineError, Failure, FailureKind, LoadError, OpenFiles,
+    Phase, TlsError,
 };
 pub use host::ClipHost;
 #[doc(hidden)]

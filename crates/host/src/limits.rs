@@ -59,6 +59,17 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Maximum calls that run at once; more wait. 100.
     pub concurrent_calls: NonZeroU32,
+    /// Maximum requests in flight, and maximum open connections, of all calls, tenants and media clients of the
+    /// host together. None: as many as the process may open files for (`ulimit -n`), and at most 2048, or four for
+    /// each of the concurrent calls if that is more.
+    ///
+    /// Half of them are reserved, in equal parts for the calls that may run at once. The calls share the other half: one
+    /// gets at most half of it, two get at most a third each, and so on. A request above that waits for its connect
+    /// timeout, and then fails with `connection-limit-reached`. Take at least two for each concurrent call: with
+    /// fewer, calls may wait for each other.
+    ///
+    /// Each request in flight holds at most 256 KiB of its reply until the guest reads it: 512 MiB for 2048.
+    pub sockets: Option<NonZeroU32>,
 }
 
 impl Default for Limits {
@@ -75,6 +86,7 @@ impl Default for Limits {
             hostcall_bytes: 2 << 20,
             wall_time: Duration::from_secs(180),
             concurrent_calls: HUNDRED,
+            sockets: None,
         }
     }
 }
@@ -104,6 +116,16 @@ impl Limits {
     pub fn batch() -> Self {
         const TWENTY: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
         Self::default().wall_time(LONG).concurrent_calls(TWENTY)
+    }
+}
+
+impl Limits {
+    /// Sets [`sockets`](Limits#structfield.sockets). A host is not made if the process may not open so many files:
+    /// see [`LoadError::OpenFiles`](crate::LoadError::OpenFiles).
+    #[must_use]
+    pub fn sockets(mut self, sockets: NonZeroU32) -> Self {
+        self.sockets = Some(sockets);
+        self
     }
 }
 

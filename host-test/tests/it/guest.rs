@@ -18,6 +18,15 @@ use wit_parser::Resolve;
 /// - `r`equest that authority, with `end` as `Authorization`; `k`: with its first setting as a bearer token. It returns
 ///   `Y` after a response, or [`failed`] with an error code.
 ///
+/// - `x`: that request with a method and a body of its own. The second letter is the number of the method in `wasi:http`
+///   (0 GET, 1 HEAD, 3 PUT, 4 DELETE, 5 CONNECT, 6 OPTIONS, 7 TRACE), the third says what goes with it: `n`othing, a
+///   `b`ody, which is `end`, a body that is `u`nfinished, or `end` as the `l`ength of a body that is not there. It
+///   returns as `r` does
+/// - `y`: as many requests as `end` has bytes, whose replies it does not read; then wait forever
+/// - `z`: drop one request after another, endlessly
+/// - `p`ut bodies that never end, endlessly, and drop the replies
+/// - 1: set timers endlessly; 2: request with a header field of the name in `end`
+///
 /// Otherwise, and if it continues, it returns `u`.
 pub fn obedient() -> Vec<u8> {
     component("")
@@ -45,6 +54,9 @@ pub fn failed(code: u8) -> String {
 
 /// The index of `HTTP-request-denied` in `wasi:http`.
 pub const DENIED: u8 = 15;
+
+/// The index of `connection-timeout`.
+pub const TIMED_OUT: u8 = 8;
 
 fn component(start: &str) -> Vec<u8> {
     with(start, 1, 1)
@@ -79,6 +91,9 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
   (import "wasi:http/types@0.2.12" "[method]future-incoming-response.subscribe"
     (func $subscribe (param i32) (result i32)))
   (import "wasi:http/types@0.2.12" "[method]future-incoming-response.get" (func $get (param i32 i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]future-incoming-response"
+    (func $drop-future (param i32)))
+  (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop-pollable (param i32)))
   (import "wasi:http/outgoing-handler@0.2.12" "handle" (func $handle (param i32 i32 i32 i32)))
 
   (memory (export "memory") {pages})
@@ -97,6 +112,7 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
   (data (i32.const 64) "authorization")
   (data (i32.const 96) "Bearer ")
   (data (i32.const 104) "/")
+  (data (i32.const 112) "content-length")
 
   ;; A request on its way.
   (func $send (param $fields i32) (param $at i32) (param $length i32) (result i32)
@@ -112,18 +128,92 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
 
   ;; Leaves what became of it as the answer.
   (func $ask (param $at i32) (param $length i32) (param $value i32) (param $value-length i32)
-    (local $fields i32) (local $future i32)
+    (local $fields i32)
     (local.set $fields (call $fields))
     (if (local.get $value-length) (then
       (call $append (local.get $fields) (i32.const 64) (i32.const 13)
         (local.get $value) (local.get $value-length) (i32.const 128))
       (if (i32.load8_u (i32.const 128)) (then (unreachable)))))
-    (local.set $future (call $send (local.get $fields) (local.get $at) (local.get $length)))
-    (call $block (call $subscribe (local.get $future)))
+    (call $settle (call $send (local.get $fields) (local.get $at) (local.get $length))))
+
+  ;; Waits for the response, and leaves what became of it as the answer.
+  (func $settle (param $future i32)
+    (call $wait (local.get $future))
     (call $get (local.get $future) (i32.const 256))
     (i32.store8 (i32.const 32) (i32.const {yes}))
     (if (i32.load8_u (i32.const 272)) (then
       (i32.store8 (i32.const 32) (i32.add (i32.const {a}) (i32.load8_u (i32.const 280)))))))
+
+  (func $wait (param $future i32) (local $pollable i32)
+    (local.set $pollable (call $subscribe (local.get $future)))
+    (call $block (local.get $pollable))
+    (call $drop-pollable (local.get $pollable)))
+
+  (func $with-body (param $mode i32) (result i32)
+    (i32.or
+      (i32.eq (local.get $mode) (i32.const {with_body}))
+      (i32.eq (local.get $mode) (i32.const {unfinished}))))
+
+  ;; A request on its way, with a method and a body.
+  (func $shape (param $number i32) (param $mode i32) (param $at i32) (param $length i32)
+    (param $value i32) (param $value-length i32) (result i32)
+    (local $fields i32) (local $request i32) (local $body i32) (local $stream i32)
+    (local $future i32)
+    (local.set $fields (call $fields))
+    (if (i32.eq (local.get $mode) (i32.const {announced})) (then
+      (call $append (local.get $fields) (i32.const 112) (i32.const 14)
+        (local.get $value) (local.get $value-length) (i32.const 128))
+      (if (i32.load8_u (i32.const 128)) (then (unreachable)))))
+    (local.set $request (call $request (local.get $fields)))
+    (drop (call $method (local.get $request) (local.get $number) (i32.const 0) (i32.const 0)))
+    (drop (call $scheme (local.get $request) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+    (drop (call $authority (local.get $request) (i32.const 1) (local.get $at) (local.get $length)))
+    (drop (call $path (local.get $request) (i32.const 1) (i32.const 104) (i32.const 1)))
+    (if (call $with-body (local.get $mode)) (then
+      (call $body (local.get $request) (i32.const 128))
+      (local.set $body (call $expect))))
+    (call $handle (local.get $request) (i32.const 0) (i32.const 0) (i32.const 128))
+    (if (i32.load8_u (i32.const 128)) (then (unreachable)))
+    (local.set $future (i32.load (i32.const 136)))
+    (if (call $with-body (local.get $mode)) (then
+      (call $stream (local.get $body) (i32.const 128))
+      (local.set $stream (call $expect))
+      (if (local.get $value-length) (then
+        (call $write-chunk (local.get $stream) (local.get $value) (local.get $value-length)
+          (i32.const 128))))
+      (call $drop-stream (local.get $stream))))
+    (if (i32.eq (local.get $mode) (i32.const {with_body})) (then
+      (call $finish (local.get $body) (i32.const 0) (i32.const 0) (i32.const 128))))
+    (local.get $future))
+
+  (func $hold (param $at i32) (param $length i32) (param $left i32)
+    (loop $again
+      (drop (call $send (call $fields) (local.get $at) (local.get $length)))
+      (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+    (call $block (call $after (i64.const -1))))
+
+  (func $churn (param $at i32) (param $length i32)
+    (loop $again
+      (call $drop-future (call $send (call $fields) (local.get $at) (local.get $length)))
+      (br $again)))
+
+  (func $put-endlessly (param $at i32) (param $length i32) (local $future i32)
+    (loop $again
+      (local.set $future (call $shape (i32.const 3) (i32.const {unfinished})
+        (local.get $at) (local.get $length) (i32.const 0) (i32.const 0)))
+      (call $wait (local.get $future))
+      (call $drop-future (local.get $future))
+      (br $again)))
+
+  (func $set-timers (loop $again (drop (call $after (i64.const -1))) (br $again)))
+
+  (func $with-field (param $at i32) (param $length i32) (param $name i32) (param $name-length i32)
+    (local $fields i32)
+    (local.set $fields (call $fields))
+    (call $append (local.get $fields) (local.get $name) (local.get $name-length)
+      (i32.const 104) (i32.const 1) (i32.const 128))
+    (if (i32.load8_u (i32.const 128)) (then (unreachable)))
+    (call $settle (call $send (local.get $fields) (local.get $at) (local.get $length))))
 
   (func $open (param $at i32) (param $length i32)
     (loop $again
@@ -254,6 +344,21 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
       (call $ask (local.get $at) (local.get $length) (local.get $value) (local.get $value-length))))
     (if (i32.eq (local.get $order) (i32.const {setting})) (then
       (call $with-setting (local.get $at) (local.get $length))))
+    (if (i32.eq (local.get $order) (i32.const {shaped})) (then
+      (call $settle (call $shape
+        (i32.sub (i32.load8_u offset=1 (local.get $serial)) (i32.const {zero}))
+        (i32.load8_u offset=2 (local.get $serial))
+        (local.get $at) (local.get $length) (local.get $value) (local.get $value-length)))))
+    (if (i32.eq (local.get $order) (i32.const {hold})) (then
+      (call $hold (local.get $at) (local.get $length) (local.get $value-length))))
+    (if (i32.eq (local.get $order) (i32.const {churn})) (then
+      (call $churn (local.get $at) (local.get $length))))
+    (if (i32.eq (local.get $order) (i32.const {puts})) (then
+      (call $put-endlessly (local.get $at) (local.get $length))))
+    (if (i32.eq (local.get $order) (i32.const {timers})) (then (call $set-timers)))
+    (if (i32.eq (local.get $order) (i32.const {field})) (then
+      (call $with-field (local.get $at) (local.get $length)
+        (local.get $value) (local.get $value-length))))
     (i32.const 16))
 
   (func (export "meraki-mv:clips/clips@0.1.0#request-clip")
@@ -293,6 +398,16 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
         memory = b'm',
         request = b'r',
         setting = b'k',
+        shaped = b'x',
+        with_body = b'b',
+        unfinished = b'u',
+        announced = b'l',
+        zero = b'0',
+        hold = b'y',
+        churn = b'z',
+        puts = b'p',
+        timers = b'1',
+        field = b'2',
         yes = b'Y',
         a = b'a',
     );

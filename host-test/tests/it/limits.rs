@@ -1,6 +1,8 @@
 //! The limits of a call, whatever the guest does.
 
 mod enough;
+mod hostile;
+mod process;
 mod requests;
 mod size;
 mod time;
@@ -25,8 +27,17 @@ async fn call(host: &ClipHost, order: &str) -> Result<String, CallError> {
 }
 
 async fn call_with(host: &ClipHost, order: &str, start: &str) -> Result<String, CallError> {
+    call_to(host, order, start, "").await
+}
+
+async fn call_to(
+    host: &ClipHost,
+    order: &str,
+    start: &str,
+    end: &str,
+) -> Result<String, CallError> {
     let url = host
-        .get_clip(&Settings::default(), order, start, "")
+        .get_clip(&Settings::default(), order, start, end)
         .await?;
     Ok(url.expose().to_owned())
 }
@@ -57,11 +68,24 @@ pub fn watched(threads: usize, test: impl Future<Output = ()> + Send + 'static) 
 
 /// The error of a hostile call. Concurrent calls and a later call must succeed as usual.
 async fn hostile(host: &ClipHost, order: &str, start: &str) -> CallError {
-    let (other, order, start) = (host.clone(), order.to_owned(), start.to_owned());
-    let ended = tokio::spawn(async move { call_with(&other, &order, &start).await });
+    let result = beside(host, [order, start, ""], ["quiet", "", ""], "u").await;
+    result.unwrap_err()
+}
+
+/// The result of a hostile call. Calls of the `quiet` kind, concurrent ones and a later one, must return `expected`.
+async fn beside(
+    host: &ClipHost,
+    hostile: [&str; 3],
+    quiet: [&str; 3],
+    expected: &str,
+) -> Result<String, CallError> {
+    let [order, start, end] = hostile.map(str::to_owned);
+    let other = host.clone();
+    let ended = tokio::spawn(async move { call_to(&other, &order, &start, &end).await });
     let mut concurrent = 0;
+    let [order, start, end] = quiet;
     let result = loop {
-        assert_eq!(call(host, "quiet").await.unwrap(), "u");
+        assert_eq!(call_to(host, order, start, end).await.unwrap(), expected);
         // Not a timer: a thread that is busy with a guest rarely polls it.
         tokio::task::yield_now().await;
         if ended.is_finished() {
@@ -69,10 +93,13 @@ async fn hostile(host: &ClipHost, order: &str, start: &str) -> CallError {
         }
         concurrent += 1;
     };
-    assert_eq!(call(host, "quiet").await.unwrap(), "u");
-    let error = result.unwrap_err();
-    eprintln!("{error}; {concurrent} concurrent calls");
-    error
+    assert_eq!(call_to(host, order, start, end).await.unwrap(), expected);
+    let what = match &result {
+        Ok(answer) => format!("{:?} ends with {answer:?}", hostile[0]),
+        Err(error) => format!("{:?}: {error}", hostile[0]),
+    };
+    eprintln!("{what}; {concurrent} calls beside it");
+    result
 }
 
 #[track_caller]

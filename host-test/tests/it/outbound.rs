@@ -1,5 +1,6 @@
 //! Outbound requests of the host, to real servers on loopback.
 
+mod beside;
 mod connect;
 mod failures;
 mod limiter;

@@ -12,9 +12,9 @@ use super::policy::{Denied, Policy};
 
 /// Checks the request against the policy, and gives its origin.
 pub(super) fn admit<B>(policy: &Policy, request: &Request<B>) -> Result<Origin, Error> {
-    // The policy cannot check what is sent through a tunnel.
-    if request.method() == Method::CONNECT {
-        debug!("http.request.method" = "CONNECT", "request denied");
+    // The policy cannot check what is sent through a tunnel. And TRACE shows what a proxy adds to a request.
+    if [Method::CONNECT, Method::TRACE].contains(request.method()) {
+        debug!("http.request.method" = %request.method(), "request denied");
         return Err(Error::HttpRequestDenied);
     }
     policy.allows(request.uri()).map_err(|denied| {
@@ -85,6 +85,7 @@ mod tests {
         let cases = [
             ("a tunnel", Method::CONNECT, "api.meraki.com:443", true),
             ("a tunnel with a path", Method::CONNECT, CLIP, true),
+            ("a trace", Method::TRACE, CLIP, true),
             ("elsewhere", Method::GET, "https://example.net/", true),
             ("in plain text", Method::GET, "http://api.meraki.com/", true),
             (

@@ -9,13 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::CaptureConnection;
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::Span;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use super::client::Held;
+use super::error;
 use super::traffic::Traffic;
-use super::{client, error};
 
 /// When a request last made progress: it got a connection, or the connection took a piece of its body.
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ impl Body for OwnedBody {
 /// is not a slow server.
 pub(super) struct TimedBody {
     incoming: Incoming,
-    connection: CaptureConnection,
+    connection: Held,
     limit: Duration,
     timer: Pin<Box<Sleep>>,
     waiting: bool,
@@ -147,7 +147,7 @@ impl TimedBody {
     /// Belongs to the current span.
     pub(super) fn new(
         incoming: Incoming,
-        connection: CaptureConnection,
+        connection: Held,
         limit: Duration,
         traffic: Arc<Traffic>,
     ) -> Self {
@@ -188,7 +188,7 @@ impl Body for TimedBody {
             self.waiting = true;
         }
         ready!(self.timer.as_mut().poll(context));
-        client::retire(&self.connection);
+        self.connection.retire();
         Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
     }
 

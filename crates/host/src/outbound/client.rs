@@ -1,105 +1,308 @@
-//! The pooled HTTP client: HTTP/1.1 and, where TLS negotiates it, HTTP/2.
+//! The HTTP client: HTTP/1.1 and, where TLS negotiates it, HTTP/2, on connections that are within the budget.
 
-use std::future::{Future, ready};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ClientConfig;
-use tokio::net::TcpStream;
-use tower_service::Service;
-use wasmtime_wasi_http::WasiBody;
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use tokio::task::yield_now;
+use tokio::time::{Instant, timeout, timeout_at};
+use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::resolve::{BoxError, CheckedResolver, ConnectFailure, check_literal};
+use super::body::Progress;
+use super::budget::{Budget, Shares};
+use super::connect::{Connection, Connector};
+use super::error;
+use super::fair::Permit;
+use super::framing::Framing;
+use super::origin::Origin;
+use super::pool::{Http1, Http2, Pool, Ready, Stream};
+use super::socket::Socket;
+use super::timeouts::Timeouts;
 
-/// Shorter than the 60 s or more that common servers and load balancers keep idle connections,
-/// so that it is this side that closes them, and a request seldom meets one closed just then.
-const IDLE: Duration = Duration::from_secs(50);
-
-const MAX_IDLE_PER_HOST: usize = 32;
-
-/// An HTTP/2 connection in use whose other end vanished is noticed within the sum of these. For
-/// HTTP/1.1 no such thing is needed: there a request that gives up closes its connection.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The read buffer for an HTTP/1.1 response, in bytes; up to twice as much is held while nobody reads it. A longer
-/// header section is refused.
-const BUFFER: usize = 64 << 10;
-
-pub(super) type PooledClient = Client<Connector, WasiBody>;
-
-/// Makes a client with a pool of its own. It belongs to one policy, because a request that
-/// finds an open connection in the pool passes no check of addresses.
+/// A client with a pool of its own. It belongs to one policy, because a request that finds an open connection in the
+/// pool passes no check of addresses.
 ///
-/// The client sends a request again, on a new connection, only if a pooled connection turned out
-/// to be closed before any of the request was written. If the request may have reached the server, only
-/// the guest repeats it: its rules know what is safe, and its attempts are counted.
-pub(super) fn pooled(
-    tls: ClientConfig,
-    resolver: CheckedResolver,
-    max_connect: Duration,
-) -> PooledClient {
-    let mut tcp = HttpConnector::new_with_resolver(resolver);
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    // Divided among the addresses of a name, so that an unreachable one leaves time for the next.
-    tcp.set_connect_timeout(Some(max_connect));
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .enable_http2()
-        .wrap_connector(tcp);
-    Client::builder(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
-        .http1_max_buf_size(BUFFER)
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_TIMEOUT)
-        .retry_canceled_requests(true)
-        .build(Connector { https, max_connect })
+/// The client sends a request again, on another connection, only if a pooled connection turned out to be closed before
+/// any of the request was written. If the request may have reached the server, only the guest repeats it: its rules know
+/// what is safe, and its attempts are counted.
+pub(super) struct Client {
+    connector: Connector,
+    pool: Arc<Pool>,
+    budget: Arc<Budget>,
 }
 
-/// Connects to permitted addresses only, TLS included, within the host's time limit.
-///
-/// The limit is needed here beside that of each request, because the pool goes on with a
-/// connection whose request found another one in the meantime.
-#[derive(Clone)]
-pub(super) struct Connector {
-    https: HttpsConnector<HttpConnector<CheckedResolver>>,
-    max_connect: Duration,
+/// A request on its way: what the client needs to know of it beside the message.
+pub(super) struct Sending<'a> {
+    pub(super) origin: &'a Origin,
+    pub(super) framing: Framing,
+    pub(super) limits: Timeouts,
+    pub(super) progress: &'a Progress,
 }
 
-impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.https.poll_ready(context)
-    }
-
-    fn call(&mut self, destination: Uri) -> Self::Future {
-        if let Err(error) = check_literal(&destination) {
-            return Box::pin(ready(Err(error)));
+impl Client {
+    pub(super) fn new(connector: Connector, budget: Arc<Budget>) -> Self {
+        let pool = Arc::default();
+        budget.add(&pool);
+        Self {
+            connector,
+            pool,
+            budget,
         }
-        let connecting = tokio::time::timeout(self.max_connect, self.https.call(destination));
-        Box::pin(async move { connecting.await.map_err(|_| ConnectFailure::TimedOut)? })
+    }
+
+    /// Sends one request, and gives the response once its header section is there.
+    pub(super) async fn send(
+        &self,
+        mut request: Request<WasiBody>,
+        shares: &Shares,
+        sending: Sending<'_>,
+    ) -> Result<(Response<Incoming>, Held), Error> {
+        let (mut permit, started) = place(shares, sending.limits.connect).await?;
+        let uri = request.uri().clone();
+        loop {
+            let found = self.connection(&uri, shares, &sending);
+            let (lease, is_reused) = timeout_at(started + sending.limits.connect, found)
+                .await
+                .map_err(|_| Error::ConnectionTimeout)??;
+            sending.progress.moved();
+            *request.uri_mut() = uri.clone();
+            let sent = self.exchange(lease, request, permit, &sending).await?;
+            match sent {
+                Ok(done) => return Ok(done),
+                Err(Unsent { message, of }) if is_reused => (request, permit) = (*message, of),
+                Err(_) => return Err(Error::ConnectionTerminated),
+            }
+        }
+    }
+
+    async fn connection(
+        &self,
+        uri: &Uri,
+        shares: &Shares,
+        sending: &Sending<'_>,
+    ) -> Result<(Ready, bool), Error> {
+        let origin = sending.origin;
+        if sending.framing == Framing::Own {
+            return Ok((self.connect(uri, shares, sending).await?, false));
+        }
+        if let Some(ready) = self.pool.take(origin) {
+            return Ok((ready, true));
+        }
+        // The connection of a reply that was read just now is about to be returned.
+        yield_now().await;
+        tokio::select! {
+            biased;
+            ready = self.pool.wait(origin) => Ok((ready, true)),
+            made = self.connect(uri, shares, sending) => Ok((made?, false)),
+        }
+    }
+
+    /// In a box: most requests find a connection, and their futures are smaller without this one.
+    fn connect<'a>(
+        &'a self,
+        uri: &'a Uri,
+        shares: &'a Shares,
+        sending: &'a Sending<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<Ready, Error>> + Send + 'a>> {
+        Box::pin(self.make(uri, shares, sending))
+    }
+
+    async fn make(
+        &self,
+        uri: &Uri,
+        shares: &Shares,
+        sending: &Sending<'_>,
+    ) -> Result<Ready, Error> {
+        let socket = self.budget.sockets.open(|| self.budget.evict()).await;
+        let made = self
+            .connector
+            .connect(uri, socket, &shares.lookups, sending.limits.connect)
+            .await?;
+        match made {
+            Connection::Http1(one) => Ok(Ready::Http1(one)),
+            Connection::Http2(one) => {
+                let stream = one.stream().ok_or(Error::ConnectionTerminated)?;
+                if sending.framing == Framing::Bodyless {
+                    self.pool.share(sending.origin.clone(), one.clone());
+                }
+                Ok(Ready::Http2(one, stream))
+            }
+        }
+    }
+
+    /// Sends the request on this connection. An inner error is that of a connection that took nothing of it.
+    async fn exchange(
+        &self,
+        lease: Ready,
+        request: Request<WasiBody>,
+        permit: Permit,
+        sending: &Sending<'_>,
+    ) -> Result<Result<(Response<Incoming>, Held), Unsent>, Error> {
+        match lease {
+            Ready::Http1(one) => self.over_http1(one, request, permit, sending).await,
+            Ready::Http2(one, stream) => over_http2(one, stream, request, permit, sending).await,
+        }
+    }
+
+    async fn over_http1(
+        &self,
+        mut one: Http1,
+        request: Request<WasiBody>,
+        permit: Permit,
+        sending: &Sending<'_>,
+    ) -> Result<Result<(Response<Incoming>, Held), Unsent>, Error> {
+        let request = origin_form(request, sending.origin)?;
+        one.socket.lend(permit);
+        let response = one.sender.try_send_request(request);
+        let response = sending.first_byte(response).await?;
+        let response = match response {
+            Ok(response) => response,
+            Err(failed) => {
+                let of = one.socket.take_back();
+                return unsent(failed, of);
+            }
+        };
+        let held = Held::Http1 {
+            _socket: Arc::clone(&one.socket),
+        };
+        if sending.framing == Framing::Bodyless {
+            self.keep(one, sending.origin.clone());
+        }
+        Ok(Ok((response, held)))
+    }
+
+    /// Returns a connection to the pool when it is idle.
+    fn keep(&self, mut one: Http1, origin: Origin) {
+        let pool = Arc::downgrade(&self.pool);
+        tokio::spawn(async move {
+            // If the reply is not read to its end, or is longer than it says, the connection closes instead.
+            if one.sender.ready().await.is_err() {
+                return;
+            }
+            let Some(pool) = pool.upgrade() else { return };
+            let socket = Arc::clone(&one.socket);
+            pool.put(origin, one);
+            // Whoever waits for the permit finds the connection.
+            drop(socket.take_back());
+        });
     }
 }
 
-/// Closes a connection to new requests after one timed out on it. HTTP/2 would go on sharing it, and every retry
-/// would wait on a dead connection.
-pub(super) fn retire(connection: &CaptureConnection) {
-    if let Some(connection) = connection.connection_metadata().as_ref() {
-        connection.poison();
+/// Waits until the call may have one more request in flight. The time for its connection starts when it is the call's
+/// turn: before that, it waits for other requests of its own call.
+async fn place(shares: &Shares, limit: Duration) -> Result<(Permit, Instant), Error> {
+    let turn = shares.requests.turn().await;
+    let started = Instant::now();
+    let permit = timeout(limit, turn.acquire()).await;
+    Ok((permit.map_err(|_| Error::ConnectionLimitReached)?, started))
+}
+
+async fn over_http2(
+    mut one: Http2,
+    stream: Stream,
+    mut request: Request<WasiBody>,
+    permit: Permit,
+    sending: &Sending<'_>,
+) -> Result<Result<(Response<Incoming>, Held), Unsent>, Error> {
+    *request.version_mut() = Version::HTTP_2;
+    // A body may still be sent when the guest has dropped the reply.
+    let permit = match sending.framing {
+        Framing::Bodyless => Some(permit),
+        Framing::Own => {
+            one.socket.lend(permit);
+            None
+        }
+    };
+    let response = one.sender.try_send_request(request);
+    let response = sending.first_byte(response).await.inspect_err(|_| {
+        // Otherwise every other request would wait on a dead connection too.
+        one.socket.retire();
+    })?;
+    match response {
+        Ok(response) => {
+            let held = Held::Http2 {
+                socket: one.socket,
+                _stream: stream,
+                _permit: permit,
+            };
+            Ok(Ok((response, held)))
+        }
+        Err(failed) => {
+            one.socket.retire();
+            let of = permit.or_else(|| one.socket.take_back());
+            unsent(failed, of)
+        }
+    }
+}
+
+/// A request that its connection gave back.
+struct Unsent {
+    message: Box<Request<WasiBody>>,
+    of: Permit,
+}
+
+fn unsent<T>(
+    mut failed: TrySendError<Request<WasiBody>>,
+    of: Option<Permit>,
+) -> Result<Result<T, Unsent>, Error> {
+    match (failed.take_message(), of) {
+        (Some(message), Some(of)) => Ok(Err(Unsent {
+            message: Box::new(message),
+            of,
+        })),
+        _ => Err(error::of_exchange(&failed.into_error())),
+    }
+}
+
+impl Sending<'_> {
+    /// Waits for a response while the request is being sent, and for the limit after that.
+    async fn first_byte<T>(&self, response: impl Future<Output = T>) -> Result<T, Error> {
+        let mut response = pin!(response);
+        loop {
+            let left = self.limits.first_byte.checked_sub(self.progress.rest());
+            let left = left.ok_or(Error::HttpResponseTimeout)?;
+            if let Ok(response) = timeout(left, response.as_mut()).await {
+                return Ok(response);
+            }
+        }
+    }
+}
+
+/// Over HTTP/1.1 the host stands in a field.
+fn origin_form(
+    mut request: Request<WasiBody>,
+    origin: &Origin,
+) -> Result<Request<WasiBody>, Error> {
+    let host = HeaderValue::try_from(origin.authority());
+    let host = host.map_err(|_| Error::HttpRequestUriInvalid)?;
+    request.headers_mut().insert(HOST, host);
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
+    *request.version_mut() = Version::HTTP_11;
+    Ok(request)
+}
+
+/// What a response holds until its body is dropped.
+pub(super) enum Held {
+    Http1 {
+        _socket: Arc<Socket>,
+    },
+    Http2 {
+        socket: Arc<Socket>,
+        _stream: Stream,
+        _permit: Option<Permit>,
+    },
+}
+
+impl Held {
+    /// Closes the connection to new requests after one timed out on it. HTTP/2 would go on sharing it.
+    pub(super) fn retire(&self) {
+        if let Self::Http2 { socket, .. } = self {
+            socket.retire();
+        }
     }
 }

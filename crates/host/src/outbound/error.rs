@@ -5,14 +5,14 @@
 use std::error::Error as StdError;
 use std::io;
 
-use hyper_util::client::legacy;
 use tracing::{debug, warn};
 use wasmtime_wasi_http::Error;
 
-use super::resolve::ConnectFailure;
+use super::resolve::{BoxError, ConnectFailure};
 
-/// For a request that got no response.
-pub(super) fn of_request(error: &legacy::Error) -> Error {
+/// For a connection that could not be made.
+pub(super) fn of_connect(error: &BoxError) -> Error {
+    let error = &**error;
     debug!(cause = innermost(error), "request failed");
     if let Some(ConnectFailure::Prohibited(prohibited)) =
         causes(error).find_map(<dyn StdError>::downcast_ref)
@@ -22,11 +22,13 @@ pub(super) fn of_request(error: &legacy::Error) -> Error {
             "{prohibited}. If the host is a public one, check the DNS server, the VPN and the proxy of this machine"
         );
     }
-    match classify(error) {
-        Some(known) => known,
-        None if error.is_connect() => Error::DestinationUnavailable,
-        None => Error::HttpProtocolError,
-    }
+    classify(error).unwrap_or(Error::DestinationUnavailable)
+}
+
+/// For a request that got no response on its connection.
+pub(super) fn of_exchange(error: &hyper::Error) -> Error {
+    debug!(cause = innermost(error), "request failed");
+    classify(error).unwrap_or(Error::HttpProtocolError)
 }
 
 /// For a response whose body broke off.
@@ -48,7 +50,7 @@ pub(super) fn of_body(error: &hyper::Error) -> Error {
 /// These messages contain no part of a request or a response. The errors of the system, of rustls and of hyper say
 /// what happened and at most the host; a resolver knows only a name. HTTP/2 is the exception: its errors repeat
 /// the debug data of the server's GOAWAY frame, so only the reason is used.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     let cause = causes(error).last().unwrap_or(error);
     match cause.downcast_ref::<h2::Error>() {
         Some(error) => match error.reason() {
@@ -74,7 +76,6 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Error> {
                 rcode: None,
                 info_code: None,
             },
-            ConnectFailure::TimedOut => Error::ConnectionTimeout,
         });
     }
     if let Some(error) = cause.downcast_ref::<rustls::Error>() {
@@ -164,7 +165,6 @@ mod tests {
         let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
         let alert = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
         let message = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
-        let timed_out = ConnectFailure::TimedOut;
         let lookup = ConnectFailure::Lookup(io::ErrorKind::TimedOut.into());
         let cases: Vec<(&str, io::Error, &str)> = vec![
             ("certificate", tls(expired), "TlsCertificateError"),
@@ -179,11 +179,6 @@ mod tests {
                 "TlsAlertReceived { alert_id: Some(40), alert_message: Some(\"HandshakeFailure\") }",
             ),
             ("other TLS", tls(message), "TlsProtocolError"),
-            (
-                "time limit",
-                io::Error::other(timed_out),
-                "ConnectionTimeout",
-            ),
             (
                 "look-up",
                 io::Error::other(lookup),

@@ -44,7 +44,7 @@ impl OutboundHooks {
             outbound: outbound.clone(),
             key: key.map(|key| Arc::new(CallKey::new(key))),
             in_flight,
-            sender: Arc::new(CallSender::new(traffic)),
+            sender: Arc::new(outbound.call(traffic)),
             gone: Arc::default(),
         }
     }

@@ -29,10 +29,10 @@ use tokio::time::{Instant, sleep};
 ///
 /// # What waits
 ///
-/// Requests with an `Authorization` header, because Meraki counts those: the API key is sent only to the API and its
-/// shards. Requests to a media host or to the destination of `save_clip` have no such header, and never wait. (If
-/// something behind this host adds the key, such as a proxy, it has to enforce the limit.) A request that the policy
-/// denies does not count.
+/// Every request of a guest to an origin of the API in the policy ([`Policy::new`](crate::Policy::new),
+/// [`Policy::meraki`](crate::Policy::meraki)), whatever its fields, its method and its path: a guest cannot leave
+/// anything out to get past the limit. Requests to other origins, such as the destination of `save_clip`, never wait, and
+/// neither do those of a [`MediaClient`](crate::MediaClient). A request that the policy denies does not count.
 ///
 /// # How they wait
 ///

@@ -4,7 +4,7 @@ use std::future::{Future, ready};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use http::Uri;
@@ -13,13 +13,15 @@ use mv_clip_core::host::{Host, HostError};
 use tower_service::Service;
 
 use super::address::{Prohibited, Reach};
+use super::fair::{Permit, Share};
 use super::network::Network;
 use super::policy::Policy;
 
 /// The addresses of one name, once they are known.
 pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Resolves host names. The default is [`SystemResolver`]. To use another resolver, implement this trait and pass it
+/// Resolves host names. The default is
+/// [`SystemResolver`](crate::SystemResolver). To use another resolver, implement this trait and pass it
 /// to [`ClipHostBuilder::resolver`](crate::ClipHostBuilder::resolver).
 ///
 /// Its answers are still checked: see [`Policy`](crate::Policy).
@@ -27,32 +29,19 @@ pub trait Resolve: Send + Sync + 'static {
     /// Looks up all addresses of `name`, which is in lower case and has no trailing dot, in the
     /// order in which they should be tried. An error or an empty answer ends the request with
     /// `DNS-error`.
+    ///
+    /// The host drops the future when its request ends: with the call, or after the connect timeout. Work that goes on
+    /// after that is outside of the limits.
     fn resolve(&self, name: &str) -> Lookup;
 }
 
-/// Asks the operating system, hosts file included.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemResolver;
-
-impl Resolve for SystemResolver {
-    fn resolve(&self, name: &str) -> Lookup {
-        let name = name.to_owned();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name, 0)).await?;
-            Ok(found.map(|socket| socket.ip()).collect())
-        })
-    }
-}
-
-/// Why there is no connection: the lookup failed, every address is prohibited, or the time ran out.
+/// Why there is no connection: the lookup failed, or every address is prohibited.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectFailure {
     #[error(transparent)]
     Prohibited(#[from] Prohibited),
     #[error("the host's name could not be resolved")]
     Lookup(#[source] io::Error),
-    #[error("the connection was not established in time")]
-    TimedOut,
 }
 
 /// The resolver of hyper's connector, which connects only to the addresses that this returns.
@@ -62,11 +51,28 @@ pub(super) enum ConnectFailure {
 pub(super) struct CheckedResolver {
     resolve: Arc<dyn Resolve>,
     policy: Arc<Policy>,
+    lookups: Option<Share>,
+    /// Until the connection is made: there may be one socket for each kind of addresses.
+    permit: Arc<OnceLock<Permit>>,
 }
 
 impl CheckedResolver {
     pub(super) fn new(resolve: Arc<dyn Resolve>, policy: Arc<Policy>) -> Self {
-        Self { resolve, policy }
+        Self {
+            resolve,
+            policy,
+            lookups: None,
+            permit: Arc::default(),
+        }
+    }
+
+    /// For one connection of this call.
+    pub(super) fn of(&self, lookups: &Share) -> Self {
+        Self {
+            lookups: Some(lookups.clone()),
+            permit: Arc::default(),
+            ..self.clone()
+        }
     }
 }
 
@@ -87,10 +93,21 @@ impl Service<Name> for CheckedResolver {
                 return Box::pin(ready(Err(ConnectFailure::Lookup(error))));
             }
         };
-        let lookup = self.resolve.resolve(name.as_str());
-        let policy = Arc::clone(&self.policy);
+        let Self {
+            resolve,
+            policy,
+            lookups,
+            permit,
+        } = self.clone();
         Box::pin(async move {
-            let found = lookup.await.map_err(ConnectFailure::Lookup)?;
+            if let Some(lookups) = lookups {
+                // The resolver is there until the connection is made, and no longer.
+                let _ = permit.set(lookups.turn().await.acquire().await);
+            }
+            let found = resolve
+                .resolve(name.as_str())
+                .await
+                .map_err(ConnectFailure::Lookup)?;
             // The connector replaces port 0 with the port of the request.
             let permitted = permitted(&found, Reach::of(&host), policy.networks(&host))?
                 .into_iter()

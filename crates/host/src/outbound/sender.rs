@@ -1,34 +1,36 @@
 //! [`Outbound`]: sends requests where the policy allows it.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use hyper_util::client::legacy::connect::capture_connection;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 use tracing::{Instrument, debug, debug_span};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::admission;
-use super::body::{Progress, SentBody, TimedBody};
-use super::client::{self, retire};
-use super::error;
+use super::body::{SentBody, TimedBody};
+use super::budget::{Budget, Shares};
+use super::client::{Client, Sending};
+use super::connect::Connector;
+use super::framing::{self, Framing};
 use super::key::{CallKey, KeptKey, KeyMode};
 use super::limiter::RateLimiter;
+use super::origin::Origin;
 use super::policy::Policy;
 use super::redact;
-use super::resolve::{CheckedResolver, Resolve, SystemResolver};
+use super::resolve::{CheckedResolver, Resolve};
+use super::system::SystemResolver;
 use super::timeouts::Timeouts;
 use super::tls::{self, Roots};
 use super::traffic::Traffic;
 use crate::api_key::ApiKey;
-use crate::error::TlsError;
+use crate::error::{OpenFiles, TlsError};
 use crate::metrics::RequestMetrics;
 
 /// A policy with its pool of connections. Cloning is cheap and shares both: one value serves all stores of an
@@ -45,7 +47,10 @@ struct Inner {
     timeouts: Timeouts,
     limiter: Option<RateLimiter>,
     key: Option<KeptKey>,
-    client: client::PooledClient,
+    client: Client,
+    budget: Arc<Budget>,
+    /// For requests of the host itself.
+    own: CallSender,
     metrics: RequestMetrics,
     roots: Vec<Roots>,
     resolver: Arc<dyn Resolve>,
@@ -58,14 +63,15 @@ impl Outbound {
         OutboundBuilder::default()
     }
 
-    /// Starts with the policy, the timeouts, the root certificates and the resolver of this one, and without key
-    /// and limiter.
+    /// Starts with the policy, the timeouts, the root certificates, the resolver and the budget of this one, and
+    /// without key and limiter.
     pub(crate) fn like(&self) -> OutboundBuilder {
         OutboundBuilder {
             policy: (*self.inner.policy).clone(),
             timeouts: self.inner.timeouts,
             roots: self.inner.roots.clone(),
             resolver: Some(Arc::clone(&self.inner.resolver)),
+            budget: Some(Arc::clone(&self.inner.budget)),
             ..OutboundBuilder::default()
         }
     }
@@ -74,6 +80,11 @@ impl Outbound {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.inner.policy
+    }
+
+    /// What one call sends its requests with.
+    pub(super) fn call(&self, traffic: Arc<Traffic>) -> CallSender {
+        CallSender::new(traffic, self.inner.budget.call())
     }
 
     pub(super) fn kept_key(&self) -> Option<&KeptKey> {
@@ -91,10 +102,11 @@ impl Outbound {
     ///
     /// | error | meaning |
     /// | --- | --- |
-    /// | `HttpRequestDenied` | the policy does not allow the origin, or the method is CONNECT |
+    /// | `HttpRequestDenied` | the policy does not allow the origin, or the method is CONNECT or TRACE, or a body goes with a method that has none |
     /// | `HttpRequestUriInvalid` | the URI has no usable host or port |
     /// | `DestinationIpProhibited` | the host resolves only to prohibited addresses |
     /// | `DnsError` | the lookup failed or found nothing |
+    /// | `ConnectionLimitReached` | other requests have all the connections that the host may open for this call |
     /// | `ConnectionRefused` | the server does not listen on this port |
     /// | `DestinationIpUnroutable`, `DestinationUnavailable` | there is no route to the server |
     /// | `ConnectionTimeout` | no connection, TLS included, within the connect timeout |
@@ -116,8 +128,8 @@ impl Outbound {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<Response<WasiBody>, Error> {
-        let sender = CallSender::default();
-        self.dispatch(request, options, None, &sender).await
+        let own = &self.inner.own;
+        self.dispatch(request, options, None, own).await
     }
 
     /// Checks, sends and logs one request.
@@ -143,14 +155,16 @@ impl Outbound {
             "server.port" = origin.port(),
         );
         let exchange = async {
-            if request.headers().contains_key(AUTHORIZATION) {
+            let limits = self.inner.timeouts.limit(options);
+            let (request, framing) = framing::own(request, limits.connect).await?;
+            // Whatever its fields, method and path: the server counts them all.
+            if self.inner.policy.is_api(&origin) {
                 self.wait_for_limit(call).await;
             }
             call.traffic.request();
-            let limits = self.inner.timeouts.limit(options);
             let request = admission::canonical(request, &origin)?;
             let started = Instant::now();
-            let result = self.exchange(request, limits, &call.traffic).await;
+            let result = self.exchange(request, &origin, framing, limits, call).await;
             let elapsed = started.elapsed();
             self.inner
                 .metrics
@@ -189,38 +203,25 @@ impl Outbound {
     async fn exchange(
         &self,
         request: Request<WasiBody>,
+        origin: &Origin,
+        framing: Framing,
         limits: Timeouts,
-        traffic: &Arc<Traffic>,
+        call: &CallSender,
     ) -> Result<Response<WasiBody>, Error> {
         let (parts, body) = request.into_parts();
-        let (body, progress) = SentBody::watch(body, Arc::clone(traffic));
-        let mut request = Request::from_parts(parts, body.boxed_unsync());
-        let connection = capture_connection(&mut request);
-        let mut response = pin!(self.inner.client.request(request));
-        let mut connected = connection.clone();
-        let connected = async move { drop(connected.wait_for_connection_metadata().await) };
-        let early = tokio::select! {
-            biased;
-            response = &mut response => Some(response),
-            () = connected => None,
-            () = sleep(limits.connect) => return Err(Error::ConnectionTimeout),
+        let (body, progress) = SentBody::watch(body, Arc::clone(&call.traffic));
+        let request = Request::from_parts(parts, body.boxed_unsync());
+        let sending = Sending {
+            origin,
+            framing,
+            limits,
+            progress: &progress,
         };
-        let response = match early {
-            Some(response) => response,
-            None => {
-                progress.moved();
-                let response = first_byte(response, &progress, limits.first_byte).await;
-                response.ok_or_else(|| {
-                    retire(&connection);
-                    Error::HttpResponseTimeout
-                })?
-            }
-        };
-        let response = response.map_err(|error| error::of_request(&error))?;
-        let traffic = Arc::clone(traffic);
-        Ok(response.map(|body| {
-            TimedBody::new(body, connection, limits.between_bytes, traffic).boxed_unsync()
-        }))
+        let sent = self.inner.client.send(request, &call.shares, sending);
+        let (response, held) = sent.await?;
+        let traffic = Arc::clone(&call.traffic);
+        Ok(response
+            .map(|body| TimedBody::new(body, held, limits.between_bytes, traffic).boxed_unsync()))
     }
 }
 
@@ -228,32 +229,20 @@ impl Outbound {
 const NOTABLE_WAIT: Duration = Duration::from_millis(1);
 
 /// What the requests of one call share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CallSender {
     pub(super) traffic: Arc<Traffic>,
+    shares: Shares,
     /// Held by the one request of the call that is in the queue of the limiter.
     next: Mutex<()>,
 }
 
 impl CallSender {
-    pub(super) fn new(traffic: Arc<Traffic>) -> Self {
+    fn new(traffic: Arc<Traffic>, shares: Shares) -> Self {
         Self {
             traffic,
-            ..Self::default()
-        }
-    }
-}
-
-/// Waits for a response while the request is being sent, and for `limit` after that. None if it does not arrive.
-async fn first_byte<T>(
-    mut response: Pin<&mut impl Future<Output = T>>,
-    progress: &Progress,
-    limit: Duration,
-) -> Option<T> {
-    loop {
-        let left = limit.checked_sub(progress.rest())?;
-        if let Ok(response) = timeout(left, response.as_mut()).await {
-            return Some(response);
+            shares,
+            next: Mutex::default(),
         }
     }
 }
@@ -280,6 +269,7 @@ pub struct OutboundBuilder {
     key: Option<(ApiKey, KeyMode)>,
     roots: Vec<Roots>,
     resolver: Option<Arc<dyn Resolve>>,
+    budget: Option<Arc<Budget>>,
 }
 
 impl OutboundBuilder {
@@ -325,6 +315,21 @@ impl OutboundBuilder {
         self
     }
 
+    /// Shares this budget with others, in place of one of its own.
+    pub(crate) fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(Arc::new(budget));
+        self
+    }
+
+    /// Takes a budget of this many sockets, for so many calls at once.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenFiles`] if the process may not open so many.
+    pub fn sockets(self, calls: NonZeroU32, sockets: NonZeroU32) -> Result<Self, OpenFiles> {
+        Ok(self.budget(Budget::new(calls, Some(sockets))?))
+    }
+
     /// Reads the root certificates and makes the client, whose pool is empty.
     ///
     /// # Errors
@@ -332,16 +337,20 @@ impl OutboundBuilder {
     /// [`TlsError`] if a file of root certificates cannot be used.
     pub fn build(self) -> Result<Outbound, TlsError> {
         let tls = tls::client_config(&self.roots)?;
-        let resolver = self.resolver.unwrap_or_else(|| Arc::new(SystemResolver));
+        let resolver = self
+            .resolver
+            .unwrap_or_else(|| Arc::new(SystemResolver::default()));
         let policy = Arc::new(self.policy);
         let checked = CheckedResolver::new(Arc::clone(&resolver), Arc::clone(&policy));
-        let max_connect = self.timeouts.limit(None).connect;
+        let budget = self.budget.unwrap_or_default();
         let kept = |(key, mode)| KeptKey::new(key, mode, Arc::clone(&policy));
         let inner = Inner {
             timeouts: self.timeouts,
             limiter: self.limiter,
             key: self.key.and_then(kept),
-            client: client::pooled(tls, checked, max_connect),
+            client: Client::new(Connector::new(tls, checked), Arc::clone(&budget)),
+            own: CallSender::new(Arc::default(), budget.own()),
+            budget,
             metrics: RequestMetrics::new(),
             roots: self.roots,
             resolver,

@@ -1,8 +1,9 @@
 //! The real component needs less than the limits.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use meraki_mock::MockConfig;
+use meraki_mock::{Camera, MockConfig};
 use mv_clip_host::{ClipRequest, Limits, Policy};
 
 use crate::simulated::Simulated;
@@ -59,6 +60,40 @@ async fn the_largest_range_stays_within_the_limits() {
         "some requests were retried"
     );
     assert_eq!(world.mock.max_concurrency(), 288);
+}
+
+/// The cameras share the few connections that the call gets, and none of the requests is refused.
+#[tokio::test]
+async fn coverage_of_a_hundred_cameras_works_with_few_sockets() {
+    let _time = Simulated::time();
+    let serials: Vec<_> = (0..100)
+        .map(|index| format!("Q2MV-MOCK-{index:04}"))
+        .collect();
+    let config = MockConfig {
+        cameras: serials.iter().map(Camera::new).collect(),
+        rate_limit: None,
+        ..MockConfig::default()
+    };
+    let world = World::with(config).await;
+    let world = world.set("MV_CLIP_REQUESTS_PER_SECOND", "100");
+    let limits = Limits::batch().sockets(NonZeroU32::new(42).unwrap());
+    let component = std::fs::read(component_file()).unwrap();
+    let policy = Policy::new([world.origin().parse().unwrap()]);
+    let host = try_load(&component, policy, limits).unwrap();
+    let at = &footage(SERIAL).start;
+    let outcomes = host
+        .get_coverage(world.settings(), &serials, at, None)
+        .await;
+    let failed = outcomes
+        .unwrap()
+        .into_iter()
+        .find(|outcome| outcome.outcome.is_err());
+    assert!(failed.is_none(), "{failed:?}");
+    assert_eq!(
+        world.mock.requests().len(),
+        100,
+        "some requests were retried"
+    );
 }
 
 /// The table in the documentation of `Limits`.
