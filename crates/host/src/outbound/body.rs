@@ -176,6 +176,9 @@ impl Body for TimedBody {
             self.waiting = false;
             let of_body = |error| self.span.in_scope(|| error::of_body(&error));
             let frame = frame.map(|frame| frame.map_err(of_body));
+            if !matches!(frame, Some(Ok(_))) {
+                self.connection.ended();
+            }
             if let Some(data) = frame.as_ref().and_then(data) {
                 self.traffic.received(data.len());
             }
@@ -198,5 +201,14 @@ impl Body for TimedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for TimedBody {
+    fn drop(&mut self) {
+        // The reader need not ask for the end of a body if it knows the length.
+        if self.incoming.is_end_stream() {
+            self.connection.ended();
+        }
     }
 }

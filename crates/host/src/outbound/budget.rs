@@ -10,6 +10,7 @@
 //! There is no budget of threads, because no request needs one of its own.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tracing::warn;
@@ -100,6 +101,7 @@ impl Budget {
         Shares {
             requests: self.requests.share(kind),
             lookups: self.lookups.share(kind),
+            dropped: Arc::default(),
         }
     }
 
@@ -134,7 +136,20 @@ impl Default for Budget {
 pub(super) struct Shares {
     pub(super) requests: Share,
     pub(super) lookups: Share,
+    /// How many of its requests the call has dropped on a connection over HTTP/2.
+    pub(super) dropped: Arc<AtomicUsize>,
 }
+
+impl Shares {
+    /// Whether the call's requests get connections of their own. Each request that is dropped resets its stream, and a
+    /// server that sees many resets closes the connection for all calls.
+    pub(super) fn is_careless(&self) -> bool {
+        self.dropped.load(Ordering::Relaxed) >= DROPPED
+    }
+}
+
+/// As many as a call drops that gives up slow attempts.
+const DROPPED: usize = 4;
 
 /// How many files a host with so many sockets opens.
 fn files(sockets: usize) -> usize {

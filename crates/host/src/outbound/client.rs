@@ -2,6 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::header::HOST;
@@ -59,8 +60,11 @@ impl Client {
         &self,
         mut request: Request<WasiBody>,
         shares: &Shares,
-        sending: Sending<'_>,
+        mut sending: Sending<'_>,
     ) -> Result<(Response<Incoming>, Held), Error> {
+        if shares.is_careless() {
+            sending.framing = Framing::Own;
+        }
         let (mut permit, started) = place(shares, sending.limits.connect).await?;
         let uri = request.uri().clone();
         loop {
@@ -70,8 +74,8 @@ impl Client {
                 .map_err(|_| Error::ConnectionTimeout)??;
             sending.progress.moved();
             *request.uri_mut() = uri.clone();
-            let sent = self.exchange(lease, request, permit, &sending).await?;
-            match sent {
+            let sent = self.exchange(lease, request, permit, shares, &sending);
+            match sent.await? {
                 Ok(done) => return Ok(done),
                 Err(Unsent { message, of }) if is_reused => (request, permit) = (*message, of),
                 Err(_) => return Err(Error::ConnectionTerminated),
@@ -140,11 +144,15 @@ impl Client {
         lease: Ready,
         request: Request<WasiBody>,
         permit: Permit,
+        shares: &Shares,
         sending: &Sending<'_>,
     ) -> Result<Result<(Response<Incoming>, Held), Unsent>, Error> {
         match lease {
             Ready::Http1(one) => self.over_http1(one, request, permit, sending).await,
-            Ready::Http2(one, stream) => over_http2(one, stream, request, permit, sending).await,
+            Ready::Http2(one, stream) => {
+                let dropped = Dropped(Some(Arc::clone(&shares.dropped)));
+                over_http2(one, (stream, dropped), request, permit, sending).await
+            }
         }
     }
 
@@ -203,7 +211,7 @@ async fn place(shares: &Shares, limit: Duration) -> Result<(Permit, Instant), Er
 
 async fn over_http2(
     mut one: Http2,
-    stream: Stream,
+    (stream, mut dropped): (Stream, Dropped),
     mut request: Request<WasiBody>,
     permit: Permit,
     sending: &Sending<'_>,
@@ -226,6 +234,7 @@ async fn over_http2(
         Ok(response) => {
             let held = Held::Http2 {
                 socket: one.socket,
+                dropped,
                 _stream: stream,
                 _permit: permit,
             };
@@ -233,6 +242,7 @@ async fn over_http2(
         }
         Err(failed) => {
             one.socket.retire();
+            dropped.not();
             let of = permit.or_else(|| one.socket.take_back());
             unsent(failed, of)
         }
@@ -293,6 +303,7 @@ pub(super) enum Held {
     },
     Http2 {
         socket: Arc<Socket>,
+        dropped: Dropped,
         _stream: Stream,
         _permit: Option<Permit>,
     },
@@ -303,6 +314,30 @@ impl Held {
     pub(super) fn retire(&self) {
         if let Self::Http2 { socket, .. } = self {
             socket.retire();
+        }
+    }
+
+    /// The body has ended, or the server broke it off.
+    pub(super) fn ended(&mut self) {
+        if let Self::Http2 { dropped, .. } = self {
+            dropped.not();
+        }
+    }
+}
+
+/// Counts a request that its call drops before the end of the reply.
+pub(super) struct Dropped(Option<Arc<AtomicUsize>>);
+
+impl Dropped {
+    fn not(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        if let Some(count) = &self.0 {
+            count.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

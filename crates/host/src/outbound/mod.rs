@@ -11,20 +11,22 @@
 //!    `HTTP-request-denied`: no name is looked up, and no socket is opened.
 //! 3. If the host keeps the API key (`key.rs`), it is put into a request for a clip to the
 //!    API. A guest that sends its own key where the host adds one, or its placeholder elsewhere, is denied.
-//! 4. A request with a key waits for the [`RateLimiter`], if there is one: first behind earlier requests of the
-//!    same call, then in a queue with one request of each call.
-//! 5. The guest's timeouts are limited to the host's [`Timeouts`].
-//! 6. The request gets the canonical form of the origin that was checked, in its URI and so in its
-//!    `Host` field, which a guest cannot set.
-//! 7. The pool may have a connection to that origin. If not, the name is looked up ([`Resolve`]),
-//!    the addresses are checked, and a connection is made to one of those that pass;
-//!    if none does, the request ends as `destination-IP-prohibited`. TLS verifies the certificate
+//! 4. A body where the method has none ends here too, as `HTTP-request-denied`. The fields that frame a message are
+//!    the client's, not the guest's (`framing.rs`).
+//! 5. A request to an origin of the API waits for the [`RateLimiter`], if there is one: first behind earlier requests
+//!    of the same call, then in a queue with one request of each call.
+//! 6. The guest's timeouts are limited to the host's [`Timeouts`]. The request gets the canonical form of the origin
+//!    that was checked, in its URI and so in its `Host` field, which a guest cannot set.
+//! 7. The request waits for a place in the host's budget (`budget.rs`), if its call has taken its share; without one
+//!    it ends as `connection-limit-reached`. The pool may have a connection to that origin. If not, or if the request
+//!    may have a body, the name is looked up ([`Resolve`]), the addresses are checked, and a connection is made to one
+//!    of those that pass; if none does, the request ends as `destination-IP-prohibited`. TLS verifies the certificate
 //!    and negotiates HTTP/2 or HTTP/1.1. All this is within the connect timeout.
 //! 8. The request is sent, and the header section of the response awaited within the first-byte
-//!    timeout. Redirects are the guest's to follow, so each hop passes steps 2 to 4.
+//!    timeout. Redirects are the guest's to follow, so each hop passes steps 2 to 5.
 //! 9. The guest reads the body frame by frame, each within the between-bytes timeout. At its end
-//!    the connection returns to the pool.
-//! 10. An event at debug level has the status and the duration from step 5 on, in a span with method, scheme,
+//!    the connection returns to the pool, unless a body went over it.
+//! 10. An event at debug level has the status and the duration from step 6 on, in a span with method, scheme,
 //!     host and port. Paths, queries, header fields and bodies are never logged: the URL of a clip is a secret.
 //!
 //! An error becomes the most specific `wasi:http` error code: see [`Outbound::send`].

@@ -46,7 +46,7 @@ fn calls_cannot_take_every_descriptor_of_the_process() {
         let address = server.address.to_string();
         let mut most = 0;
         let mut beside = 0;
-        while hostile.len() > 0 {
+        while !hostile.is_empty() {
             let answer = call_to(&host, "r", &address, "").await;
             assert_eq!(answer.unwrap(), "Y");
             std::fs::read("/proc/self/stat").unwrap();

@@ -492,6 +492,29 @@ async fn a_call_that_uses_all_that_a_server_takes_on_a_connection_holds_up_no_ot
     assert!(server.accepted() >= 13, "{}", server.accepted());
 }
 
+/// hyper's server, as others do, closes a connection on which many requests are reset before it takes them.
+#[tokio::test]
+async fn a_call_that_drops_request_after_request_costs_no_other_call_its_connection() {
+    let _time = Simulated::time();
+    let (server, outbound) = over_http2(1_000).await;
+    let origin = tls::origin(&server);
+    let mut other = Call::new(&outbound);
+    let reply = other.send(request(&origin)).await.unwrap();
+    let mut hostile = Call::new(&outbound);
+    for _ in 0..200 {
+        let mut dropped = std::pin::pin!(hostile.send(request(&origin)));
+        let context = &mut Context::from_waker(std::task::Waker::noop());
+        for _ in 0..3 {
+            let _ = dropped.as_mut().poll(context);
+            tokio::task::yield_now().await;
+        }
+    }
+    settle().await;
+    let body = reply.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body.len(), 1 << 20);
+    other.fetch_at_once(&origin).await;
+}
+
 /// Nothing that the guest chooses takes a request to the API past the limiter.
 #[tokio::test]
 async fn every_request_to_the_api_is_paced_and_other_calls_take_turns() {
