@@ -31,7 +31,7 @@
 //! | [`ClipHostBuilder`] | policy, key, limits, cache, rate limiter, timeouts, roots, resolver |
 //! | [`Policy`] | what the guest may reach |
 //! | [`Settings`] | the settings of a call |
-//! | [`Limits`] | what a call may use, with presets |
+//! | [`Limits`] | what a call may use, and what all calls of a host share, with presets |
 //! | [`CallError`] | why a call has no result, and whether to retry |
 //! | [`CallReport`] | what a call used |
 //! | [`MediaClient`] | fetches the clip behind a URL |

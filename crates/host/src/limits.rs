@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// What one call may use of the host, and how many calls run at once.
+/// What one call may use of the host, how many calls run at once, and what they share.
 ///
 /// The values of [`Limits::default`] suit every function of the component, which needs a fraction of them.
 /// Start from that or from a preset, and change what you need:

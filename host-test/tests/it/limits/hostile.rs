@@ -159,9 +159,17 @@ fn a_guest_that_takes_every_connection_it_can_is_stopped() {
     });
 }
 
+/// A request ends a moment after the guest drops it, so there may be too many at once.
 #[test]
 fn a_guest_that_drops_its_requests_endlessly_is_stopped() {
-    watched(2, async { assert_out_of_time(run("z", "").await) });
+    watched(2, async {
+        let error = run("z", "").await.unwrap_err();
+        let is_stopped = matches!(
+            error,
+            CallError::WallTime { .. } | CallError::Limit(Limit::Requests(512))
+        );
+        assert!(is_stopped, "{error:?}");
+    });
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::guest;
 use crate::outbound::server::Server;
 use crate::support::in_own_process;
 
-/// Three calls, each within all default limits, could open 1,536 connections.
+/// Three calls of three tenants, each within all default limits, could open 1,536 connections.
 #[cfg(target_os = "linux")]
 #[test]
 fn calls_cannot_take_every_descriptor_of_the_process() {
@@ -40,7 +40,7 @@ fn calls_cannot_take_every_descriptor_of_the_process() {
         let host = builder.load_bytes_blocking(&guest::obedient()).unwrap();
         let mut hostile = JoinSet::new();
         for _ in 0..3 {
-            let (host, silent) = (host.clone(), silent.clone());
+            let (host, silent) = (host.tenant().build().unwrap(), silent.clone());
             hostile.spawn(async move { call_to(&host, "y", &silent, &"x".repeat(500)).await });
         }
         let address = server.address.to_string();

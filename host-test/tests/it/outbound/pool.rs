@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 
 use super::server::{OK, Server, closed, read_head};
 use super::{allowing, fetch, get, in_time};
+use crate::simulated::Simulated;
 
 #[tokio::test]
 async fn consecutive_requests_share_a_connection() {
@@ -64,6 +67,33 @@ async fn an_idle_connection_closed_by_the_server_is_replaced() {
         in_time(client_noticed.recv()).await.unwrap();
     }
     assert_eq!(server.accepted(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_when_it_was_idle_for_too_long() {
+    let _time = Simulated::in_steps_of(Duration::from_millis(100));
+    let (gone, mut closings) = mpsc::unbounded_channel();
+    let server = Server::start(move |mut stream| {
+        let gone = gone.clone();
+        async move {
+            while read_head(&mut stream).await.is_some() {
+                stream.write_all(OK.as_bytes()).await.unwrap();
+            }
+            gone.send(Instant::now()).unwrap();
+        }
+    })
+    .await;
+    let outbound = allowing(&[server.origin()]).build().unwrap();
+    for _ in 0..2 {
+        fetch(&outbound, &server.origin()).await;
+        sleep(Duration::from_secs(40)).await;
+        let used = Instant::now();
+        fetch(&outbound, &server.origin()).await;
+        let idle = in_time(closings.recv()).await.unwrap() - used;
+        let expected = Duration::from_secs(50)..Duration::from_secs(52);
+        assert!(expected.contains(&idle), "{idle:?}");
+    }
+    assert_eq!(server.accepted(), 2);
 }
 
 /// A server that sends part of a response on the path `/part`, nothing on others, and reports what happens.
