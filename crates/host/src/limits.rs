@@ -65,8 +65,8 @@ pub struct Limits {
     ///
     /// Half of them are reserved, in equal parts for the calls that may run at once. The calls share the other half: one
     /// gets at most half of it, two get at most a third each, and so on. A request above that waits for its connect
-    /// timeout, and then fails with `connection-limit-reached`. Take at least two for each concurrent call: with
-    /// fewer, calls may wait for each other.
+    /// timeout, and then fails with `connection-limit-reached`. Take at least four for each concurrent call: a transfer
+    /// needs two at once, and half of all are shared. With fewer, calls may wait for each other.
     ///
     /// Each request in flight holds at most 256 KiB of its reply until the guest reads it: 512 MiB for 2048.
     pub sockets: Option<NonZeroU32>,

@@ -162,7 +162,8 @@ fn lookups(sockets: usize) -> usize {
 }
 
 fn usual(calls: usize, free: Option<usize>) -> usize {
-    let wanted = USUAL_SOCKETS.max(calls.saturating_mul(4));
+    // Half of them are reserved, and a transfer needs two at once: the clip's and the destination's.
+    let wanted = USUAL_SOCKETS.max(calls.saturating_add(1).saturating_mul(4));
     let Some(free) = free else {
         return wanted;
     };
@@ -206,7 +207,9 @@ mod tests {
                 assert!(files(sockets) <= free, "{free}");
             }
         }
-        assert_eq!(usual(1_000, None), 4_000, "four for each call");
+        assert_eq!(usual(1_000, None), 4_004, "four for each call");
+        let each = Fair::new(usual(1_000, None), 1_000).share(Kind::Call);
+        assert!(each.try_acquire().is_some() && each.try_acquire().is_some());
     }
 
     #[cfg(unix)]
