@@ -77,4 +77,5 @@ pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) {
     }
     let doc = cmd!(shell, "cargo doc --no-deps --workspace");
     steps.command("doc", doc.env("RUSTDOCFLAGS", "-Dwarnings"));
+    steps.script(workspace, "api", &[]);
 }

@@ -97,6 +97,7 @@ mod instance;
 mod limits;
 mod media;
 mod metrics;
+// Public for the integration tests only, as is `Instance`: their interfaces may change in any release.
 #[doc(hidden)]
 pub mod outbound;
 mod report;
