@@ -112,13 +112,14 @@ pub use call::Call;
 pub use calls::Shutdown;
 pub use clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
 pub use error::{
-    CacheError, CallError, ClipError, EngineError, Failure, FailureKind, LoadError, Phase, TlsError,
+    CacheError, CallError, ClipError, EngineError, Failure, LoadError, Phase, TlsError,
 };
 pub use host::ClipHost;
 #[doc(hidden)]
 pub use instance::Instance;
 pub use limits::{Limit, Limits};
 pub use media::{MediaClient, MediaError, MediaResponse, RedirectRefused};
+pub use mv_clip_core::error::FailureKind;
 pub use mv_clip_core::host::HostError;
 pub use mv_clip_core::rate::RateLimit;
 pub use outbound::{
