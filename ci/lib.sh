@@ -17,7 +17,7 @@ skip() {
 # need PROGRAM PACKAGE
 need() { command -v "$1" >/dev/null || skip "there is no $1 (Debian: apt-get install $2)"; }
 
-# venv NAME REQUIREMENTS: installs the requirements into $target/venv/NAME, and sets $python. Reuses an existing one
+# venv NAME REQUIREMENTS: installs the requirements, which have hashes, into $target/venv/NAME, and sets $python. Reuses an existing one
 # without network access.
 venv() {
     local folder=$target/venv/$1
@@ -27,8 +27,8 @@ venv() {
         skip "python3 3.11 or later with venv is missing (Debian: apt-get install python3-venv)"
     python3 -m venv --clear "$folder"
     # Distinguishes an unreachable registry from requirements that cannot be met.
-    "$python" -m pip index versions "$(sed 's/[=<>].*//;q' "$2")" >/dev/null 2>&1 || skip "pip cannot reach the package index"
-    "$python" -m pip --disable-pip-version-check install --quiet --requirement "$2"
+    "$python" -m pip index versions "$(grep -o -m 1 '^[a-z][a-z-]*' "$2")" >/dev/null 2>&1 || skip "pip cannot reach the package index"
+    "$python" -m pip --disable-pip-version-check install --quiet --require-hashes --requirement "$2"
     cp "$2" "$folder/requirements.txt"
 }
 
