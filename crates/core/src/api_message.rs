@@ -105,28 +105,20 @@ fn status(settings: &Settings, host: &str, status: u16) -> String {
 }
 
 fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
-    match error {
-        RedirectError::NoLocation => {
-            format!("{host} sent a redirect without a usable location. Check MERAKI_BASE_URL.")
+    let to = |target: &str, why: &str| format!("redirects to {}{why}", settings.redact(target));
+    let what = match error {
+        RedirectError::NoLocation => "sent a redirect without a usable location".into(),
+        RedirectError::Insecure(target) => {
+            to(target, " without https, and the API key must not go there")
         }
-        RedirectError::Insecure(target) => format!(
-            "{host} redirects to {} without https, and the API key must not go there. Check \
-             MERAKI_BASE_URL.",
-            settings.redact(target),
+        RedirectError::Foreign(target) => to(target, ", and the API key must not go there"),
+        RedirectError::UserInfo(target) => to(
+            target,
+            " with a user name in the URL, which is not followed",
         ),
-        RedirectError::Foreign(target) => format!(
-            "{host} redirects to {}, and the API key must not go there. Check MERAKI_BASE_URL.",
-            settings.redact(target),
-        ),
-        RedirectError::UserInfo(target) => format!(
-            "{host} redirects to {} with a user name in the URL, which is not followed. Check \
-             MERAKI_BASE_URL.",
-            settings.redact(target),
-        ),
-        RedirectError::TooMany => {
-            format!("{host} redirects more than {MAX_REDIRECTS} times. Check MERAKI_BASE_URL.")
-        }
-    }
+        RedirectError::TooMany => format!("redirects more than {MAX_REDIRECTS} times"),
+    };
+    format!("{host} {what}. Check MERAKI_BASE_URL.")
 }
 
 #[cfg(test)]
