@@ -4,6 +4,15 @@
 set -euo pipefail
 exec 3>&1 1>&2
 
+# No program that a script starts gets the developer's secrets. xtask removes them too, and sets those of a mock.
+for name in $(compgen -e); do
+    case $name in
+    CARGO_* | RUSTUP_*) ;;
+    MERAKI_*) [ -n "${MOCK_SERIAL:-}" ] || unset "$name" ;;
+    AWS_* | AZURE_* | GOOGLE_* | *CREDENTIAL* | *DESTINATION* | *PASSW* | *SECRET* | *TOKEN* | *_KEY*) unset "$name" ;;
+    esac
+done
+
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 
@@ -17,8 +26,8 @@ skip() {
 # need PROGRAM PACKAGE
 need() { command -v "$1" >/dev/null || skip "there is no $1 (Debian: apt-get install $2)"; }
 
-# venv NAME REQUIREMENTS: installs the requirements, which have hashes, into $target/venv/NAME, and sets $python. Reuses an existing one
-# without network access.
+# venv NAME REQUIREMENTS: installs the requirements, which have hashes, into $target/venv/NAME, and sets $python. Reuses
+# an existing one without network access.
 venv() {
     local folder=$target/venv/$1
     python=$folder/bin/python
