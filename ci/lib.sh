@@ -4,6 +4,15 @@
 set -euo pipefail
 exec 3>&1 1>&2
 
+# No program that a script starts gets the developer's secrets. xtask removes them too, and sets those of a mock.
+for name in $(compgen -e); do
+    case $name in
+    CARGO_* | RUSTUP_*) ;;
+    MERAKI_*) [ -n "${MOCK_SERIAL:-}" ] || unset "$name" ;;
+    AWS_* | AZURE_* | GOOGLE_* | *CREDENTIAL* | *DESTINATION* | *PASSW* | *SECRET* | *TOKEN* | *_KEY*) unset "$name" ;;
+    esac
+done
+
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 
@@ -17,8 +26,8 @@ skip() {
 # need PROGRAM PACKAGE
 need() { command -v "$1" >/dev/null || skip "there is no $1 (Debian: apt-get install $2)"; }
 
-# venv NAME REQUIREMENTS: installs the requirements into $target/venv/NAME, and sets $python. Reuses an existing one
-# without network access.
+# venv NAME REQUIREMENTS: installs the requirements, which have hashes, into $target/venv/NAME, and sets $python. Reuses
+# an existing one without network access.
 venv() {
     local folder=$target/venv/$1
     python=$folder/bin/python
@@ -27,8 +36,8 @@ venv() {
         skip "python3 3.11 or later with venv is missing (Debian: apt-get install python3-venv)"
     python3 -m venv --clear "$folder"
     # Distinguishes an unreachable registry from requirements that cannot be met.
-    "$python" -m pip index versions "$(sed 's/[=<>].*//;q' "$2")" >/dev/null 2>&1 || skip "pip cannot reach the package index"
-    "$python" -m pip --disable-pip-version-check install --quiet --requirement "$2"
+    "$python" -m pip index versions "$(grep -o -m 1 '^[a-z][a-z-]*' "$2")" >/dev/null 2>&1 || skip "pip cannot reach the package index"
+    "$python" -m pip --disable-pip-version-check install --quiet --require-hashes --requirement "$2"
     cp "$2" "$folder/requirements.txt"
 }
 

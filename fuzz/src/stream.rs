@@ -43,6 +43,7 @@ pub fn check(pieces: Pieces<'_>) {
                     let is_impossible = announced.is_some_and(|length| length % PACKET > 0);
                     assert!(first.is_none() || is_impossible);
                 }
+                other => panic!("{other:?} has no reference"),
             }
         }
     }

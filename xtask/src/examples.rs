@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,7 +13,7 @@ use xshell::cmd;
 
 use crate::mock::Mock;
 use crate::steps::{self, Steps};
-use crate::workspace::{Workspace, without_own_variables};
+use crate::workspace::{Workspace, cleaned};
 
 /// An example: its folder in `examples/`, its title, and what a person types.
 type Example = (&'static str, &'static str, &'static str);
@@ -108,8 +108,7 @@ fn try_out(workspace: &Workspace, mock: &Mock, name: &str) -> Result<Row> {
     let get_clip = |serial: &str| {
         let command = command(&["clip", serial, &minutes_ago(12)?, &minutes_ago(10)?]);
         eprintln!("$ {command}");
-        let mut command = Command::from(without_own_variables(command));
-        let output = command
+        let output = cleaned(command)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .output()?;
@@ -190,10 +189,7 @@ mod tests {
         for (name, ..) in chosen(false, &[]).unwrap() {
             let read = |file: String| fs::read_to_string(root.join(file)).unwrap();
             assert!(!read(format!("ci/examples/{name}.sh")).is_empty());
-            assert!(
-                read(format!("examples/{name}/README.md")).contains("```sh"),
-                "{name}"
-            );
+            assert!(read(format!("examples/{name}/README.md")).contains("```sh"));
         }
     }
 

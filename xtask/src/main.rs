@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod component;
+mod dependencies;
 mod examples;
 mod lint;
 mod metadata;

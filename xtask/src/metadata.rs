@@ -5,11 +5,12 @@ use wasm_encoder::{ComponentSection, CustomSection};
 use wasm_metadata::{AddMetadata, AddMetadataField};
 use xshell::cmd;
 
-use crate::steps;
 use crate::workspace::{GUEST, Workspace};
+use crate::{dependencies, steps};
 
 pub(crate) struct Metadata {
     description: String,
+    dependencies: Vec<u8>,
     /// The commit, if no file differs from it.
     revision: Option<String>,
 }
@@ -23,6 +24,7 @@ impl Metadata {
         let description = description.context("the manifest has no description")?;
         Ok(Self {
             description: description.to_owned(),
+            dependencies: dependencies::section(workspace)?,
             revision: revision(workspace),
         })
     }
@@ -37,15 +39,16 @@ impl Metadata {
         names.name = AddMetadataField::Set(GUEST.to_owned());
         let mut wasm = names.to_wasm(&wasm)?;
         let sections = [
-            ("description", Some(self.description.as_str())),
-            ("licenses", Some(env!("CARGO_PKG_LICENSE"))),
-            ("source", Some(env!("CARGO_PKG_REPOSITORY"))),
-            ("revision", self.revision.as_deref()),
-            ("version", Some(env!("CARGO_PKG_VERSION"))),
+            ("description", Some(self.description.as_bytes())),
+            ("licenses", Some(env!("CARGO_PKG_LICENSE").as_bytes())),
+            ("source", Some(env!("CARGO_PKG_REPOSITORY").as_bytes())),
+            ("revision", self.revision.as_deref().map(str::as_bytes)),
+            ("version", Some(env!("CARGO_PKG_VERSION").as_bytes())),
+            (".dep-v0", Some(&self.dependencies)),
         ];
-        for (name, text) in sections {
-            if let Some(text) = text {
-                let (name, data) = (name.into(), text.as_bytes().into());
+        for (name, data) in sections {
+            if let Some(data) = data {
+                let (name, data) = (name.into(), data.into());
                 CustomSection { name, data }.append_to_component(&mut wasm);
             }
         }
@@ -84,6 +87,7 @@ mod tests {
         component.section(&names);
         let metadata = Metadata {
             description: "Video".to_owned(),
+            dependencies: b"compressed".to_vec(),
             revision: Some("0123abcd".to_owned()),
         };
         let wasm = metadata.write_into(&component.finish()).unwrap();
@@ -93,6 +97,7 @@ mod tests {
             "descriptionVideo",
             "licensesMIT OR",
             "revision0123abcd",
+            ".dep-v0compressed",
             "version",
         ] {
             assert!(has(text), "{text}");

@@ -3,13 +3,13 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result};
 use xshell::cmd;
 
 use crate::steps;
-use crate::workspace::{CLI, Workspace, json_string, without_own_variables};
+use crate::workspace::{CLI, Workspace, cleaned, json_string};
 
 /// Valid only for the mock that is started with it.
 const KEY: &str = "key-of-the-mock";
@@ -38,8 +38,7 @@ impl Mock {
             "{program} mock --json --listen 127.0.0.1:0 --key {KEY}"
         );
         // When xtask ends, for whatever reason, the pipe closes and the mock ends too.
-        let mock = without_own_variables(mock.arg("--until-stdin-closes"));
-        let mut process = Command::from(mock)
+        let mut process = cleaned(mock.arg("--until-stdin-closes"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

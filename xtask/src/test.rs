@@ -15,14 +15,10 @@ pub(crate) fn all(steps: &mut Steps, workspace: &Workspace) {
     let built = component::build(steps, workspace, &WORLDS);
     // One command, so that cargo selects the features of all dependencies once. The excluded packages need other
     // features, or are built below.
-    let others = [
-        "xtask",
-        "xtask-package",
-        "mv-clip-in-wasmtime",
-        "mv-clip-in-the-harness",
-    ];
-    let others = others.map(|package| ["--exclude", package]);
-    let tests = cmd!(shell, "cargo test --workspace --no-fail-fast").args(others.as_flattened());
+    let tests = cmd!(shell, "cargo test --workspace --no-fail-fast");
+    let others = "xtask xtask-package mv-clip-in-wasmtime mv-clip-in-the-harness";
+    let others = others.split(' ').flat_map(|package| ["--exclude", package]);
+    let tests = tests.args(others);
     steps.command(
         "tests",
         tests.env(COMPONENT_VARIABLE, workspace.component()),
@@ -66,7 +62,13 @@ fn run_demo(steps: &mut Steps, workspace: &Workspace, serial: Option<&str>) {
         workspace.shell,
         "cargo run --package {package} --bin {program} -- demo"
     );
+    // A real camera needs the developer's own key and settings.
+    let settings = std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        serial.is_some() && (name.starts_with("MERAKI_") || name.starts_with("MV_CLIP_"))
+    });
     let demo = demo
+        .envs(settings)
         .args(serial)
         .arg("--component")
         .arg(workspace.component());

@@ -43,6 +43,7 @@
 
 pub mod api;
 pub mod api_error;
+mod api_message;
 mod attempts;
 pub mod batch;
 pub mod error;

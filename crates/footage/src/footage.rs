@@ -1,6 +1,7 @@
 //! A camera and a window of time.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use mv_clip_host::{Clip, ClipRequest};
@@ -13,12 +14,10 @@ pub struct Footage {
     pub serial: String,
     /// The imager of a multi-imager camera.
     pub imager_id: Option<u32>,
-    /// The start of the window.
     #[serde(with = "milliseconds")]
-    pub start: DateTime<Utc>,
-    /// The end of the window.
+    pub(crate) start: DateTime<Utc>,
     #[serde(with = "milliseconds")]
-    pub end: DateTime<Utc>,
+    pub(crate) end: DateTime<Utc>,
 }
 
 /// Why a request or a clip does not describe footage.
@@ -84,9 +83,20 @@ impl Footage {
         }
     }
 
-    /// The length of the window.
+    /// The start of the window.
     #[must_use]
-    pub fn duration(&self) -> TimeDelta {
+    pub fn start(&self) -> SystemTime {
+        self.start.into()
+    }
+
+    /// The end of the window.
+    #[must_use]
+    pub fn end(&self) -> SystemTime {
+        self.end.into()
+    }
+
+    /// The length of the window.
+    pub(crate) fn duration(&self) -> TimeDelta {
         self.end - self.start
     }
 

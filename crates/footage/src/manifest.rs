@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -22,9 +23,8 @@ const FORMAT: u32 = 1;
 pub struct Manifest {
     /// The version of the format: 1.
     pub format: u32,
-    /// The time of the last change.
     #[serde(with = "milliseconds")]
-    pub updated_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
     /// The saved clips, by camera and time.
     pub files: Vec<SavedFile>,
     /// The missing clips, by camera and time.
@@ -50,9 +50,8 @@ pub struct SavedFile {
     pub content: String,
     /// Identifies the request to Meraki's support. Null if Meraki sent none.
     pub request_id: Option<String>,
-    /// When the file was complete.
     #[serde(with = "milliseconds")]
-    pub retrieved_at: DateTime<Utc>,
+    pub(crate) retrieved_at: DateTime<Utc>,
     /// The same footage as MP4. Null if there is no MP4.
     pub mp4: Option<Mp4>,
 }
@@ -86,9 +85,24 @@ pub struct Missing {
     pub request_id: Option<String>,
     /// The time to wait before another try.
     pub retry_after_seconds: Option<u32>,
-    /// The time of the failure.
     #[serde(with = "milliseconds")]
-    pub failed_at: DateTime<Utc>,
+    pub(crate) failed_at: DateTime<Utc>,
+}
+
+impl SavedFile {
+    /// When the file was complete.
+    #[must_use]
+    pub fn retrieved_at(&self) -> SystemTime {
+        self.retrieved_at.into()
+    }
+}
+
+impl Missing {
+    /// The time of the failure.
+    #[must_use]
+    pub fn failed_at(&self) -> SystemTime {
+        self.failed_at.into()
+    }
 }
 
 /// Why a manifest cannot be read.
@@ -170,6 +184,12 @@ impl Manifest {
             error => error,
         };
         renamed.map_err(WriteError::at(&path))
+    }
+
+    /// The time of the last change.
+    #[must_use]
+    pub fn updated_at(&self) -> SystemTime {
+        self.updated_at.into()
     }
 
     /// The file of a clip.

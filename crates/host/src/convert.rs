@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 
+use mv_clip_core::error::FailureKind;
 use mv_clip_core::text;
 
 use crate::bindings::exports::meraki_mv::clips::{transfer, types};
 use crate::clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
-use crate::error::{ClipError, Failure, FailureKind};
+use crate::error::{ClipError, Failure};
 
 impl From<&ClipRequest> for types::ClipRequest {
     fn from(request: &ClipRequest) -> Self {
@@ -114,7 +115,7 @@ impl From<types::Failure> for Failure {
             retry_after_seconds,
         } = failure;
         Self {
-            kind: kind.into(),
+            kind: self::kind(kind),
             message: printable(message),
             status,
             request_id: request_id.map(printable),
@@ -124,28 +125,26 @@ impl From<types::Failure> for Failure {
     }
 }
 
-impl From<types::FailureKind> for FailureKind {
-    fn from(kind: types::FailureKind) -> Self {
-        use types::FailureKind as Kind;
-        match kind {
-            Kind::InvalidSerial => Self::InvalidSerial,
-            Kind::InvalidTime => Self::InvalidTime,
-            Kind::InvalidWindow => Self::InvalidWindow,
-            Kind::InvalidDestination => Self::InvalidDestination,
-            Kind::InvalidSetting => Self::InvalidSetting,
-            Kind::TooEarly => Self::TooEarly,
-            Kind::OutsideRetention => Self::OutsideRetention,
-            Kind::Unauthorized => Self::Unauthorized,
-            Kind::Forbidden => Self::Forbidden,
-            Kind::NotFound => Self::NotFound,
-            Kind::Rejected => Self::Rejected,
-            Kind::RateLimited => Self::RateLimited,
-            Kind::DestinationRefused => Self::DestinationRefused,
-            Kind::Unavailable => Self::Unavailable,
-            Kind::ConnectionFailed => Self::ConnectionFailed,
-            Kind::TimedOut => Self::TimedOut,
-            Kind::BadResponse => Self::BadResponse,
-        }
+fn kind(kind: types::FailureKind) -> FailureKind {
+    use types::FailureKind as Kind;
+    match kind {
+        Kind::InvalidSerial => FailureKind::InvalidSerial,
+        Kind::InvalidTime => FailureKind::InvalidTime,
+        Kind::InvalidWindow => FailureKind::InvalidWindow,
+        Kind::InvalidDestination => FailureKind::InvalidDestination,
+        Kind::InvalidSetting => FailureKind::InvalidSetting,
+        Kind::TooEarly => FailureKind::TooEarly,
+        Kind::OutsideRetention => FailureKind::OutsideRetention,
+        Kind::Unauthorized => FailureKind::Unauthorized,
+        Kind::Forbidden => FailureKind::Forbidden,
+        Kind::NotFound => FailureKind::NotFound,
+        Kind::Rejected => FailureKind::Rejected,
+        Kind::RateLimited => FailureKind::RateLimited,
+        Kind::DestinationRefused => FailureKind::DestinationRefused,
+        Kind::Unavailable => FailureKind::Unavailable,
+        Kind::ConnectionFailed => FailureKind::ConnectionFailed,
+        Kind::TimedOut => FailureKind::TimedOut,
+        Kind::BadResponse => FailureKind::BadResponse,
     }
 }
 

@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mv_clip_core::error::FailureKind;
+
 use crate::limits::Limit;
 
 /// Why a call has no result.
@@ -184,80 +186,6 @@ pub struct Failure {
     /// After how many seconds the same call may succeed. Only with [`ClipError::Transient`], and only if it
     /// is known.
     pub retry_after_seconds: Option<u32>,
-}
-
-/// The kinds of failure: the enum `failure-kind` of the contract, which describes each.
-///
-/// `Display` gives the contract's name, such as `rate-limited`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum FailureKind {
-    /// The serial is not three groups of four letters or digits.
-    InvalidSerial,
-    /// A time is not RFC 3339 with an offset.
-    InvalidTime,
-    /// The window is too short, too long, or ends before it starts.
-    InvalidWindow,
-    /// The destination of `save_clip` is not a URL that can be used.
-    InvalidDestination,
-    /// A setting has a value that cannot be used; the message names it.
-    InvalidSetting,
-    /// The footage is not available yet.
-    TooEarly,
-    /// The window starts before the camera's retention.
-    OutsideRetention,
-    /// Meraki answered 401: the API key is missing, wrong or revoked.
-    Unauthorized,
-    /// Meraki answered 403: the key may not read this camera's video.
-    Forbidden,
-    /// Meraki answered 404: no such camera for this key.
-    NotFound,
-    /// Rejected for another reason, by Meraki or by the host's policy.
-    Rejected,
-    /// Meraki answered 429: the organisation's request limit is used up.
-    RateLimited,
-    /// The destination of `save_clip` refused the clip.
-    DestinationRefused,
-    /// Meraki or the destination cannot answer now, or the clip's URL does not work.
-    Unavailable,
-    /// No connection, or it broke off.
-    ConnectionFailed,
-    /// No full reply in time.
-    TimedOut,
-    /// The reply holds no usable clip.
-    BadResponse,
-}
-
-impl FailureKind {
-    /// The name in the contract, such as `rate-limited`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::InvalidSerial => "invalid-serial",
-            Self::InvalidTime => "invalid-time",
-            Self::InvalidWindow => "invalid-window",
-            Self::InvalidDestination => "invalid-destination",
-            Self::InvalidSetting => "invalid-setting",
-            Self::TooEarly => "too-early",
-            Self::OutsideRetention => "outside-retention",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not-found",
-            Self::Rejected => "rejected",
-            Self::RateLimited => "rate-limited",
-            Self::DestinationRefused => "destination-refused",
-            Self::Unavailable => "unavailable",
-            Self::ConnectionFailed => "connection-failed",
-            Self::TimedOut => "timed-out",
-            Self::BadResponse => "bad-response",
-        }
-    }
-}
-
-impl fmt::Display for FailureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// Why a host cannot be made.

@@ -97,6 +97,7 @@ mod instance;
 mod limits;
 mod media;
 mod metrics;
+// Public for the integration tests only, as is `Instance`: their interfaces may change in any release.
 #[doc(hidden)]
 pub mod outbound;
 mod report;
@@ -111,14 +112,14 @@ pub use call::Call;
 pub use calls::Shutdown;
 pub use clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
 pub use error::{
-    CacheError, CallError, ClipError, EngineError, Failure, FailureKind, LoadError, OpenFiles,
-    Phase, TlsError,
+    CacheError, CallError, ClipError, EngineError, Failure, LoadError, OpenFiles, Phase, TlsError,
 };
 pub use host::ClipHost;
 #[doc(hidden)]
 pub use instance::Instance;
 pub use limits::{Limit, Limits};
 pub use media::{MediaClient, MediaError, MediaResponse, RedirectRefused};
+pub use mv_clip_core::error::FailureKind;
 pub use mv_clip_core::host::HostError;
 pub use mv_clip_core::rate::RateLimit;
 pub use outbound::{

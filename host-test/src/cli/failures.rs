@@ -1,7 +1,9 @@
 //! Prints the missing clips of a run, equal causes together.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use mv_clip_footage::Missing;
 
 /// One line per cause, in the order of the first clip with each cause.
@@ -29,12 +31,12 @@ fn clips(group: &[&Missing]) -> String {
     }
     let cameras: BTreeSet<_> = all().map(|footage| footage.camera()).collect();
     let cameras: Vec<_> = cameras.into_iter().collect();
-    let start = all().map(|footage| footage.start).min();
-    let end = all().map(|footage| footage.end).max();
+    let start = all().map(|footage| footage.start()).min();
+    let end = all().map(|footage| footage.end()).max();
     let mut text = format!("{} clips of {}", group.len(), cameras.join(", "));
     if let (Some(start), Some(end)) = (start, end) {
-        let time = |time: chrono::DateTime<chrono::Utc>| {
-            time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+        let time = |time: SystemTime| {
+            DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
         };
         text.push_str(&format!(" between {} and {}", time(start), time(end)));
     }

@@ -7,7 +7,7 @@ use mv_clip_host::{Clip, Settings};
 use super::call::Call;
 use super::outcome::{clip_json, show};
 use super::progress::Spinner;
-use super::{exit, settings};
+use super::{exit, output, settings};
 
 /// Print the temporary URL of a recorded clip
 ///
@@ -28,6 +28,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
 }
 
 async fn get(call: &Call) -> anyhow::Result<Clip> {
+    output::require_stdout()?;
     let settings = Settings::from_env()?;
     let _spinner = Spinner::start(&format!("waiting for {}", settings::base_url(&settings)));
     let host = settings::host(&call.component, &call.key, &settings, &[]).await?;

@@ -16,6 +16,20 @@ use tracing_subscriber::fmt::MakeWriter;
 #[error("cannot write to standard output")]
 pub(super) struct OutputError(#[source] io::Error);
 
+/// Fails if standard output was closed when the program started: a result that has no other place would be lost.
+///
+/// The standard library opens `/dev/null` in place of a closed one, for reading and writing. `> /dev/null` opens it for
+/// writing only.
+pub(super) fn require_stdout() -> Result<(), OutputError> {
+    match is_readable_null() {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(OutputError(io::Error::other(
+            "it is closed, or /dev/null that can also be read; to discard the output, add `> /dev/null`",
+        ))),
+        Err(error) => Err(OutputError(error)),
+    }
+}
+
 /// Prints text of one or several lines to standard output.
 ///
 /// A reader that has closed the pipe, such as `head`, is not an error.
@@ -65,17 +79,35 @@ fn escape(json: &str) -> String {
     escaped
 }
 
+/// Standard output as a file. `Stdout` itself ignores that a descriptor is not open for writing.
 #[cfg(unix)]
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one way to standard output"
 )]
-fn write_stdout(bytes: &[u8]) -> io::Result<()> {
-    use std::fs::File;
+fn stdout() -> io::Result<std::fs::File> {
     use std::os::fd::AsFd;
-    // Not by `Stdout` itself, which ignores that a descriptor is not open for writing.
-    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-    File::from(stdout).write_all(bytes)
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(unix)]
+fn write_stdout(bytes: &[u8]) -> io::Result<()> {
+    stdout()?.write_all(bytes)
+}
+
+#[cfg(unix)]
+fn is_readable_null() -> io::Result<bool> {
+    use std::io::Read;
+    use std::os::unix::fs::MetadataExt;
+    let mut stdout = stdout()?;
+    // No regular file is a device with this number.
+    let is_null = stdout.metadata()?.rdev() == std::fs::metadata("/dev/null")?.rdev();
+    Ok(is_null && stdout.read(&mut [0]).is_ok())
+}
+
+#[cfg(not(unix))]
+fn is_readable_null() -> io::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(not(unix))]

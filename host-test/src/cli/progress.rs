@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mv_clip_core::text::printable;
 use mv_clip_footage::{Footage, Progress, ProgressFactory};
@@ -51,7 +52,8 @@ pub(super) fn downloads(bars: MultiProgress) -> Box<ProgressFactory> {
 }
 
 fn label(footage: &Footage) -> String {
-    format!("{} {}", footage.camera(), footage.start.format("%H:%M:%S"))
+    let start = DateTime::<Utc>::from(footage.start());
+    format!("{} {}", footage.camera(), start.format("%H:%M:%S"))
 }
 
 fn style() -> ProgressStyle {

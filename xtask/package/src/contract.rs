@@ -62,7 +62,7 @@ pub(crate) mod tests {
     #[test]
     fn it_has_the_worlds_that_are_built() {
         let contract = contract();
-        for (_, world, _) in crate::COMPONENTS {
+        for (_, world) in crate::COMPONENTS {
             assert!(
                 contract.package().unwrap().worlds.contains_key(world),
                 "{world}"

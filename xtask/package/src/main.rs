@@ -24,11 +24,8 @@ use wasm_metadata::Payload;
 use crate::artifact::Artifact;
 use crate::contract::Contract;
 
-/// The components: file, world, and cargo's options to build it.
-const COMPONENTS: [(&str, &str, &[&str]); 2] = [
-    ("mv-clip", "clip-plugin", &[]),
-    ("mv-clip-clips", "clips-only", &["--no-default-features"]),
-];
+/// The components: file and world.
+const COMPONENTS: [(&str, &str); 2] = [("mv-clip", "clip-plugin"), ("mv-clip-clips", "clips-only")];
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = env::args_os().skip(1).collect();
@@ -39,10 +36,10 @@ fn main() -> Result<()> {
     let contract = Contract::read(Path::new("wit"))?;
     let created = created()?;
     let mut last = None;
-    for (name, world, options) in COMPONENTS {
+    for (name, world) in COMPONENTS {
         let file = from.join(format!("{name}.wasm"));
         let wasm = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let sbom = sbom::of(name, options, &wasm)?;
+        let sbom = sbom::of(name, &wasm)?;
         fs::write(file.with_extension("cdx.json"), &sbom)?;
         last = Some(Payload::from_binary(&wasm)?);
         let target = Some(contract.package()?.name.interface_id(world));

@@ -1,87 +1,66 @@
 //! The bill of materials of a component: CycloneDX, as JSON.
 //!
 //! `cargo cyclonedx` describes a package, not a file: it omits the component's SHA-256, and its references contain this
-//! machine's folder. `cargo auditable` records neither licences nor the SHA-256.
+//! machine's folder. The list in the component, which has `cargo auditable`'s form, has neither licences nor the SHA-256.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, Package, PackageId};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 use cyclonedx_bom::models::component::{Classification, Component, Components};
 use cyclonedx_bom::models::dependency::{Dependencies, Dependency};
 use cyclonedx_bom::models::hash::{Hash, HashAlgorithm, HashValue, Hashes};
 use cyclonedx_bom::models::license::{LicenseChoice, Licenses};
 use cyclonedx_bom::prelude::{Bom, NormalizedString, Purl, SpdxExpression, SpecVersion, Validate};
 use sha2::{Digest, Sha256};
+use wasm_metadata::Payload;
 
-/// The package that becomes the component, and what it is built for.
-const GUEST: (&str, &str) = ("mv-clip", "wasm32-unknown-unknown");
-
-/// The bill of materials of the component `wasm`: its SHA-256, the crates in it, and their dependencies. It has no time
-/// and no serial number, so that the same component always has the same one.
-pub(crate) fn of(name: &str, options: &[&str], wasm: &[u8]) -> Result<Vec<u8>> {
-    let (guest, target) = GUEST;
-    let options = ["--locked", "--filter-platform", target]
-        .into_iter()
-        .chain(options.iter().copied());
+/// The bill of materials of the component `wasm`: its SHA-256, the crates that it lists, and their dependencies. It has no
+/// time and no serial number, so that the same component always has the same one.
+pub(crate) fn of(name: &str, wasm: &[u8]) -> Result<Vec<u8>> {
     let mut cargo = MetadataCommand::new();
-    cargo.other_options(options.map(str::to_owned).collect::<Vec<_>>());
-    let metadata = cargo.exec()?;
-    let root = metadata
-        .workspace_packages()
-        .into_iter()
-        .find(|package| package.name == guest);
-    let bom = bom(
-        &metadata,
-        root.context("the workspace has no component")?,
-        name,
-        wasm,
-    )?;
+    cargo.other_options(["--locked".to_owned()]);
+    let bom = bom(&cargo.exec()?, name, wasm)?;
     let mut json = Vec::new();
     bom.output_as_json(&mut json, SpecVersion::V1_5)?;
     writeln!(json)?;
     Ok(json)
 }
 
-fn bom(metadata: &Metadata, guest: &Package, name: &str, wasm: &[u8]) -> Result<Bom> {
-    let nodes = metadata.resolve.as_ref().map(|resolve| &resolve.nodes);
-    let nodes = nodes.context("`cargo metadata` left the dependencies out")?;
-    let nodes: BTreeMap<&PackageId, &Node> = nodes.iter().map(|node| (&node.id, node)).collect();
-
-    let (mut inside, mut dependencies) = (BTreeMap::new(), BTreeMap::new());
-    let mut next = vec![&guest.id];
-    while let Some(id) = next.pop() {
-        let package = &metadata[id];
-        if inside.insert(reference(package), package).is_some() {
-            continue;
+fn bom(metadata: &Metadata, name: &str, wasm: &[u8]) -> Result<Bom> {
+    let payload = Payload::from_binary(wasm)?;
+    let list = payload.metadata().dependencies.as_ref();
+    let list = list.context("the component does not list its crates")?;
+    let list = &list.version_info().packages;
+    let references = list
+        .iter()
+        .map(|listed| format!("{}@{}", listed.name, listed.version));
+    let references: Vec<_> = references.collect();
+    let (mut component, mut libraries, mut dependencies) = (None, Vec::new(), Vec::new());
+    for (listed, reference) in list.iter().zip(&references) {
+        let about = metadata.packages.iter();
+        let mut about = about.filter(|about| about.name == listed.name);
+        let about = about.find(|about| about.version == listed.version);
+        let about = about.with_context(|| format!("cargo does not know {reference}"))?;
+        if listed.root {
+            component = Some(described(about, Classification::Application, reference)?);
+        } else {
+            libraries.push(described(about, Classification::Library, reference)?);
         }
-        let linked = nodes
-            .get(id)
-            .into_iter()
-            .flat_map(|node| linked(metadata, node));
-        let linked: Vec<_> = linked.collect();
-        let needed: BTreeSet<_> = linked.iter().map(|id| reference(&metadata[*id])).collect();
-        dependencies.insert(reference(package), needed);
-        next.extend(linked);
+        let needed = listed.dependencies.iter();
+        let needed = needed.filter_map(|at| references.get(*at).cloned());
+        dependencies.push(Dependency {
+            dependency_ref: reference.clone(),
+            dependencies: needed.collect(),
+        });
     }
-    inside.remove(&reference(guest));
-
-    let mut component = described(guest, Classification::Application)?;
+    let mut component = component.context("the list has no root")?;
     component.purl = None;
     component.name = NormalizedString::new(&format!("{name}.wasm"));
     component.hashes = Some(Hashes(vec![Hash {
         alg: HashAlgorithm::SHA_256,
         content: HashValue(hex::encode(Sha256::digest(wasm))),
     }]));
-    let dependencies = dependencies
-        .into_iter()
-        .map(|(dependency_ref, needed)| Dependency {
-            dependency_ref,
-            dependencies: needed.into_iter().collect(),
-        });
-    let libraries = inside.into_values();
-    let libraries = libraries.map(|package| described(package, Classification::Library));
     let bom = Bom {
         serial_number: None,
         spec_version: SpecVersion::V1_5,
@@ -89,8 +68,8 @@ fn bom(metadata: &Metadata, guest: &Package, name: &str, wasm: &[u8]) -> Result<
             component: Some(component),
             ..Default::default()
         }),
-        components: Some(Components(libraries.collect::<Result<_>>()?)),
-        dependencies: Some(Dependencies(dependencies.collect())),
+        components: Some(Components(libraries)),
+        dependencies: Some(Dependencies(dependencies)),
         ..Bom::default()
     };
     let valid = bom.validate();
@@ -101,30 +80,9 @@ fn bom(metadata: &Metadata, guest: &Package, name: &str, wasm: &[u8]) -> Result<
     Ok(bom)
 }
 
-/// The crates that are linked into the component: no build dependencies, test dependencies or procedural macros.
-fn linked<'a>(metadata: &'a Metadata, node: &'a Node) -> impl Iterator<Item = &'a PackageId> {
-    let is_linked = |kinds: &[cargo_metadata::DepKindInfo]| {
-        kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
-    };
-    let in_the_compiler = |id| {
-        metadata[id]
-            .targets
-            .iter()
-            .any(|target| target.is_proc_macro())
-    };
-    node.deps
-        .iter()
-        .filter(move |dep| is_linked(&dep.dep_kinds) && !in_the_compiler(&dep.pkg))
-        .map(|dep| &dep.pkg)
-}
-
-fn reference(package: &Package) -> String {
-    format!("{}@{}", package.name, package.version)
-}
-
-fn described(package: &Package, classification: Classification) -> Result<Component> {
-    let (version, reference) = (package.version.to_string(), Some(reference(package)));
-    let mut component = Component::new(classification, &package.name, &version, reference);
+fn described(package: &Package, class: Classification, reference: &str) -> Result<Component> {
+    let version = package.version.to_string();
+    let mut component = Component::new(class, &package.name, &version, Some(reference.to_owned()));
     component.purl = Some(Purl::new("cargo", &package.name, &version)?);
     let description = package.description.as_deref();
     component.description = description.map(|text| NormalizedString::new(text.trim()));
@@ -140,42 +98,41 @@ fn described(package: &Package, classification: Classification) -> Result<Compon
 
 #[cfg(test)]
 mod tests {
+    use wasm_encoder::Component;
+
     use super::*;
 
-    fn made() -> Vec<u8> {
-        of("mv-clip", &[], b"wasm").unwrap()
-    }
-
-    #[test]
-    fn it_names_what_is_inside_and_not_what_builds_or_tests_it() {
-        let bom = Bom::parse_from_json(made().as_slice()).unwrap();
-        let components = bom.components.unwrap().0;
-        let has = |name: &str| {
-            components
-                .iter()
-                .any(|component| component.name.to_string() == name)
-        };
-        for inside in ["serde_json", "chrono", "waki"] {
-            assert!(has(inside), "{inside}");
-        }
-        for outside in ["mv-clip", "proptest", "wasmtime", "syn", "wit-parser"] {
-            assert!(!has(outside), "{outside}");
-        }
-        for component in &components {
-            let name = &component.name;
-            assert!(
-                component.licenses.is_some() && component.purl.is_some(),
-                "{name:?}"
-            );
-        }
+    /// A component that lists itself and one crate.
+    fn wasm() -> Vec<u8> {
+        let [root, core] = ["mv-clip", "mv-clip-core"].map(|name| {
+            format!(
+                r#""name":"{name}","version":"{}","source":"local""#,
+                env!("CARGO_PKG_VERSION")
+            )
+        });
+        let list =
+            format!(r#"{{"packages":[{{{root},"dependencies":[1],"root":true}},{{{core}}}]}}"#);
+        let mut component = Component::new();
+        component.section(&wasm_metadata::Dependencies::new(list.parse().unwrap()).unwrap());
+        component.finish()
     }
 
     #[test]
     fn it_is_about_these_bytes_and_the_same_each_time() {
-        assert_eq!(made(), made());
-        let bom = Bom::parse_from_json(made().as_slice()).unwrap();
+        let json = of("mv-clip", &wasm()).unwrap();
+        assert_eq!(json, of("mv-clip", &wasm()).unwrap());
+        let bom = Bom::parse_from_json(json.as_slice()).unwrap();
         let about = bom.metadata.unwrap().component.unwrap();
         let hash = about.hashes.unwrap().0.remove(0).content.0;
-        assert_eq!(hash, hex::encode(Sha256::digest(b"wasm")));
+        assert_eq!(hash, hex::encode(Sha256::digest(wasm())));
+        let [library] = bom.components.unwrap().0.try_into().unwrap();
+        assert_eq!(library.name.to_string(), "mv-clip-core");
+        assert!(library.licenses.is_some() && library.purl.is_some());
+        let dependencies = bom.dependencies.unwrap().0;
+        assert_eq!(
+            dependencies[0].dependencies,
+            [dependencies[1].dependency_ref.clone()]
+        );
+        assert!(of("mv-clip", &Component::new().finish()).is_err());
     }
 }

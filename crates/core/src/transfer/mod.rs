@@ -93,6 +93,7 @@ pub struct Put {
 }
 
 /// Why a [`Put`] failed.
+#[non_exhaustive]
 pub enum PutError {
     /// One of the two servers sent no response, or no whole one.
     Transport(Peer, TransportError),

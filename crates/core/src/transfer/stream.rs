@@ -28,6 +28,7 @@ pub struct Digest {
 
 /// Why bytes are not a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StreamError {
     /// There are no bytes.
     Empty,

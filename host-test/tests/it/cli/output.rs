@@ -73,6 +73,41 @@ async fn an_unwritable_stdout_is_a_failure() {
 }
 
 #[tokio::test]
+async fn a_closed_stdout_is_a_failure_before_a_request() {
+    let world = World::new().await;
+    for (redirection, expected) in [(">&-", 1), ("> /dev/null", 0), ("", 0)] {
+        for options in [[].as_slice(), &["--json"]] {
+            let before = world.mock.requests().len();
+            let get = get_command(&world, SERIAL, options);
+            let get = get.as_std();
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", &format!("\"$0\" \"$@\" {redirection}")])
+                .arg(get.get_program())
+                .args(get.get_args())
+                .env_clear()
+                .envs(
+                    get.get_envs()
+                        .filter_map(|(name, value)| Some((name, value?))),
+                );
+            let output = output(shell, Stdio::piped(), Stdio::piped()).await;
+            assert_eq!(output.status.code(), Some(expected), "{}", error(&output));
+            let requests = world.mock.requests().len() - before;
+            if expected == 0 {
+                assert_eq!((requests, error(&output).as_str()), (1, ""));
+            } else {
+                let words = error(&output);
+                assert!(
+                    words.contains("cannot write to standard output: it is closed"),
+                    "{words}"
+                );
+                assert_eq!(requests, 0);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_mock_that_cannot_print_its_url_exits() {
     let world = World::new().await;
     for options in [[].as_slice(), &["--json"]] {
