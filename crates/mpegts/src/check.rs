@@ -1,6 +1,6 @@
 //! The check that decides whether bytes are a clip.
 
-use crate::StreamType;
+use crate::kind::StreamType;
 use crate::transport::packet::{PAT, Packet, SIZE, SYNC};
 use crate::transport::section::SectionReader;
 use crate::transport::tables::{MAX_STREAMS, Pat, Pmt};

@@ -1,6 +1,7 @@
 //! Why there is no MP4.
 
-use crate::{NotMpegTs, StreamType};
+use crate::check::NotMpegTs;
+use crate::kind::StreamType;
 
 /// Why a stream cannot be written as MP4.
 ///

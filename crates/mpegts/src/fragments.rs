@@ -7,8 +7,8 @@ use crate::index::codecs;
 use crate::mp4::boxes::Boxes;
 use crate::mp4::fragment::{Run, fragment};
 use crate::mp4::movie::{Samples, TIMESCALE, TrackInfo, file_type, movie, timescale, to_movie};
-use crate::reader::{Described, Reader};
-use crate::sample::{Sample, Sink, Track};
+use crate::reader::Reader;
+use crate::sample::{Described, Sample, Sink, Track};
 use crate::summary::{Note, Summary};
 
 /// A fragment ends after so many bytes, key frame or not.

@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::mp4::boxes::Boxes;
 use crate::mp4::movie::{Samples, TrackInfo, file_type, movie, timescale, to_movie};
 use crate::mp4::table::Table;
-use crate::reader::{Described, Reader};
-use crate::sample::{Sample, Sink, Track};
+use crate::reader::Reader;
+use crate::sample::{Described, Sample, Sink, Track};
 use crate::summary::Summary;
 
 /// The first pass over a stream: measures it, and makes the index of its MP4.

@@ -50,6 +50,11 @@ impl fmt::Display for StreamType {
             Self::MPEG1_VIDEO => f.write_str("MPEG-1 video"),
             Self::MPEG2_VIDEO => f.write_str("MPEG-2 video"),
             Self::MPEG4_VIDEO => f.write_str("MPEG-4 video"),
+            Self::PRIVATE => f.write_str("private data"),
+            Self(0x03) => f.write_str("MPEG-1 audio"),
+            Self(0x04) => f.write_str("MPEG-2 audio"),
+            Self(0x11) => f.write_str("AAC in LATM"),
+            Self(0x81) => f.write_str("AC-3"),
             Self(other) => write!(f, "stream type {other:#04x}"),
         }
     }

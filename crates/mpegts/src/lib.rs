@@ -48,3 +48,7 @@ pub use self::kind::StreamType;
 pub use self::scan::{Scanner, scan};
 pub use self::sound::kind::SoundCodec;
 pub use self::summary::{ClockJump, Direction, Hole, Losses, Note, Program, Sound, Summary, Video};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

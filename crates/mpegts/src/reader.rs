@@ -1,30 +1,24 @@
 //! From bytes to samples and a summary.
 
+use crate::check::NotMpegTs;
 use crate::clock::{Clock, HERTZ, duration};
 use crate::error::Error;
-use crate::picture::Codec;
+use crate::kind::StreamType;
+use crate::picture::codec::Codec;
 use crate::picture::description::Description;
 use crate::picture::track::Pictures;
 use crate::rate::Steps;
-use crate::sample::Sink;
-use crate::sound::adts::AacConfig;
+use crate::sample::{Described, Sink};
+use crate::sound::kind::SoundCodec;
 use crate::sound::track::Sound;
 use crate::summary::{self, Note, Program, Summary, Video};
 use crate::transport::demux::{Demux, Streams};
 use crate::transport::pes::Stamp;
-use crate::{NotMpegTs, SoundCodec, StreamType};
 
 /// Reads a stream, and gives its samples to a sink.
 pub(crate) struct Reader {
     demux: Demux,
     tracks: Tracks,
-}
-
-/// How the samples so far are encoded.
-#[derive(Clone, Copy)]
-pub(crate) struct Described<'a> {
-    pub(crate) pictures: &'a [Description],
-    pub(crate) sound: Option<AacConfig>,
 }
 
 struct Tracks {

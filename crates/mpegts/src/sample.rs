@@ -1,7 +1,8 @@
 //! What goes into a track.
 
 use crate::error::Error;
-use crate::reader::Described;
+use crate::picture::description::Description;
+use crate::sound::adts::AacConfig;
 
 /// A picture or a frame of sound. Times are in ticks of its track: 90 kHz for pictures, the sampling rate for sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,13 @@ pub(crate) struct Sample {
 pub(crate) enum Track {
     Pictures,
     Sound,
+}
+
+/// How the samples so far are encoded.
+#[derive(Clone, Copy)]
+pub(crate) struct Described<'a> {
+    pub(crate) pictures: &'a [Description],
+    pub(crate) sound: Option<AacConfig>,
 }
 
 /// Takes the samples of all tracks, in the order of the stream.

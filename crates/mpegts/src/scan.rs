@@ -2,8 +2,8 @@
 
 use crate::check::{Checker, NotMpegTs};
 use crate::error::Error;
-use crate::reader::{Described, Reader};
-use crate::sample::{Sample, Sink};
+use crate::reader::Reader;
+use crate::sample::{Described, Sample, Sink};
 use crate::summary::Summary;
 
 /// Checks that bytes are a clip, as [`Checker`] does, and measures the clip.

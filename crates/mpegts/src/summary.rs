@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{SoundCodec, StreamType};
+use crate::kind::StreamType;
+use crate::sound::kind::SoundCodec;
 
 /// The content of a stream: what is there, what is missing, and what was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +204,7 @@ impl fmt::Display for Note {
 }
 
 impl fmt::Display for Summary {
-    /// As in `297 packets, program 1: H.264, AAC`.
+    /// As in `297 packets, program 1: H.264, AAC; 4.0 s missing in 1 hole; Skipped sound: AC-3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} packets", self.packets)?;
         for program in &self.programs {
@@ -212,6 +213,20 @@ impl fmt::Display for Summary {
                 let separator = if position == 0 { "" } else { ", " };
                 write!(f, "{separator}{stream}")?;
             }
+        }
+        if !self.holes.is_empty() {
+            let missing = self.missing.as_secs_f64();
+            let holes = match self.holes.len() {
+                1 => "1 hole".to_owned(),
+                count => format!("{count} holes"),
+            };
+            write!(f, "; {missing:.1} s missing in {holes}")?;
+        }
+        if self.losses.gaps > 0 {
+            write!(f, "; packets are missing at {} places", self.losses.gaps)?;
+        }
+        for note in &self.notes {
+            write!(f, "; {note}")?;
         }
         Ok(())
     }

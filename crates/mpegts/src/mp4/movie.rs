@@ -4,8 +4,7 @@ use super::boxes::{Boxes, version};
 use super::entry;
 use super::table::Table;
 use crate::clock::HERTZ;
-use crate::reader::Described;
-use crate::sample::Track;
+use crate::sample::{Described, Track};
 use crate::sound::adts::AacConfig;
 
 /// The ticks of a second of the movie, and of the pictures.

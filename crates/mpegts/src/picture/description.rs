@@ -1,7 +1,9 @@
 //! What a player needs before it can decode a picture.
 
+use super::codec::Codec;
 use super::parameters::Parameters;
-use super::{Codec, Kind, h264, h265};
+use super::unit::Kind;
+use super::{h264, h265};
 use crate::mp4::boxes::Boxes;
 
 /// The parameters of pictures, as a sample entry holds them.

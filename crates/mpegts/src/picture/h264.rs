@@ -1,7 +1,7 @@
 //! NAL units and parameter sets of H.264.
 
 use super::bits::Bits;
-use super::{Kind, Unit};
+use super::unit::{Kind, Unit};
 
 /// What a NAL unit is. Needs up to eight bytes of it.
 pub(super) fn unit(unit: &[u8]) -> Unit {

@@ -2,7 +2,7 @@
 
 use super::bits::Bits;
 use super::h264::cropped;
-use super::{Kind, Unit};
+use super::unit::{Kind, Unit};
 
 /// What a NAL unit is. Needs up to three bytes of it.
 pub(super) fn unit(unit: &[u8]) -> Unit {

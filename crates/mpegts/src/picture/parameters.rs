@@ -1,6 +1,8 @@
 //! The parameter sets that are in force.
 
-use super::{Codec, Kind, h264, h265};
+use super::codec::Codec;
+use super::unit::Kind;
+use super::{h264, h265};
 use crate::error::Limit;
 
 /// The most sets of a kind that MP4 takes.

@@ -1,9 +1,11 @@
 //! Makes samples of pictures, and places them in time.
 
+use super::codec::Codec;
 use super::description::Description;
+use super::h264;
 use super::parameters::Parameters;
+use super::unit::Unit;
 use super::units::{AccessUnit, Units};
-use super::{Codec, Unit, h264};
 use crate::clock::{Clock, HERTZ, Line, distance};
 use crate::error::{Error, Limit};
 use crate::rate::Steps;

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::{Codec, Unit};
+use super::codec::Codec;
+use super::unit::Unit;
 use crate::error::Limit;
 use crate::transport::pes::Stamp;
 

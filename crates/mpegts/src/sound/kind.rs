@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::adts::frame;
-use crate::StreamType;
+use crate::kind::StreamType;
 
 /// A codec of sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,10 +7,11 @@ use super::packet::{NULL, PAT, Packet, SIZE};
 use super::pes::{Part, PesReader, Stamp};
 use super::section::SectionReader;
 use super::tables::{Declared, MAX_PROGRAMS, Pat, Pmt};
+use crate::check::NotMpegTs;
 use crate::error::Error;
-use crate::sound::kind::declared_codec;
+use crate::kind::StreamType;
+use crate::sound::kind::{SoundCodec, declared_codec};
 use crate::summary::Losses;
-use crate::{NotMpegTs, SoundCodec, StreamType};
 
 /// Takes the data of the streams.
 pub(crate) trait Streams {

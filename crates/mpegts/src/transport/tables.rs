@@ -1,6 +1,6 @@
 //! The tables that name programs and their streams.
 
-use crate::StreamType;
+use crate::kind::StreamType;
 
 /// The most programs of a stream that are read.
 pub(crate) const MAX_PROGRAMS: usize = 64;

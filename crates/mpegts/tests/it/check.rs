@@ -253,4 +253,8 @@ fn holes_are_told_and_not_counted_as_footage() {
     assert_eq!(holes, [(2_000, 4_000), (7_480, 160)]);
     assert_eq!(summary.duration.as_millis(), 8_040);
     assert_eq!(summary.covered().as_millis(), 3_880);
+    assert_eq!(
+        summary.to_string(),
+        "313 packets, program 1: H.264, AAC; 4.2 s missing in 2 holes"
+    );
 }
