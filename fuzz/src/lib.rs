@@ -16,6 +16,7 @@ pub mod mpegts;
 pub mod pieces;
 pub mod redirect;
 mod reference;
+pub mod remux;
 pub mod response;
 pub mod retry_after;
 mod server;

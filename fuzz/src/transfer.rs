@@ -32,6 +32,9 @@ pub struct Saving {
     destination: Vec<Exchange>,
 }
 
+/// The smallest clip.
+const PICTURE: &[u8] = include_bytes!("../../crates/core/src/transfer/picture.ts");
+
 /// Checks that a transfer keeps its limits and does not print secrets.
 pub fn check(saving: Saving) {
     // Only the destination knows its URL, so no media host has a name with it. No host has a name with a clip's
@@ -91,7 +94,7 @@ pub fn check(saving: Saving) {
                 transfer.receive_outcome(now, outcome, || saving.random)
             }
             Step::Done(Ok(saved)) => {
-                assert_eq!(saved.digest.bytes, 188);
+                assert_eq!(saved.digest.bytes, PICTURE.len() as u64);
                 assert_secret(&saved);
                 break;
             }
@@ -140,7 +143,7 @@ fn head(
             ..
         }
     )
-    .then_some(188);
+    .then_some(PICTURE.len() as u64);
     let response = outcome
         .response()
         .unwrap_or(Err(TransportError::TimedOut))?;
@@ -167,7 +170,7 @@ fn stored(
     match pass(exchange, now, until) {
         None | Some(Outcome::Silence) => Err(timed_out),
         Some(Outcome::Clip { .. }) => checker
-            .push(&[b'G'; 188])
+            .push(PICTURE)
             .and_then(|()| checker.finish())
             .map_err(PutError::Stream),
         Some(Outcome::Redirect { .. }) => Err(checker.finish().unwrap_err().into()),

@@ -213,7 +213,7 @@ impl<'a> Collector<'a> {
             footage: wanted.clone(),
             size,
             sha256,
-            footage_ms: u64::try_from(summary.duration.as_millis()).unwrap_or(u64::MAX),
+            footage_ms: u64::try_from(summary.covered().as_millis()).unwrap_or(u64::MAX),
             content: summary.to_string(),
             request_id,
             retrieved_at: footage::now(),
@@ -233,7 +233,7 @@ impl<'a> Collector<'a> {
             let mut run = self.run.lock().await;
             run.fetched += 1;
             run.manifest.saved(file.clone());
-            // Before ffmpeg runs, so that the clip counts as saved if the run is interrupted.
+            // Before the MP4 is made, so that the clip counts as saved if the run is interrupted.
             run.manifest.keep(&self.folder).await?;
         } else {
             self.run.lock().await.kept += 1;

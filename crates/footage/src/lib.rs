@@ -2,8 +2,7 @@
 //!
 //! [`Collector`] downloads clips into a folder, which then holds:
 //!
-//! - `SERIAL[_iIMAGER]_START_END.ts`: the clip as Meraki made it; with ffmpeg installed, also the same footage as
-//!   `.mp4`;
+//! - `SERIAL[_iIMAGER]_START_END.ts`: the clip as Meraki made it, and the same footage as `.mp4`;
 //! - `manifest.json` ([`Manifest`]): size and hash of each file, and the cause of each missing clip;
 //! - `report.html`: a page that shows the folder in a browser, without a network.
 //!

@@ -43,10 +43,11 @@ pub struct SavedFile {
     pub size: u64,
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
-    /// The duration by the clip's own clock, in milliseconds; 0 if it has no clock. Shorter than the window if the
-    /// camera recorded less.
+    /// How much of the time has pictures, in milliseconds. Shorter than the window if the camera recorded less, or
+    /// pictures are missing in between.
     pub footage_ms: u64,
-    /// A summary of the content, such as `297 packets, program 1: H.264, AAC`.
+    /// A summary of the content, such as `297 packets, program 1: H.264, AAC; 4.0 s missing in 1 hole`. It names what
+    /// the MP4 does not have.
     pub content: String,
     /// Identifies the request to Meraki's support. Null if Meraki sent none.
     pub request_id: Option<String>,

@@ -4,7 +4,7 @@ use std::fs::TryLockError;
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use mv_clip_mpegts::{Checker, NotMpegTs, Summary};
+use mv_clip_mpegts::{NotMpegTs, Scanner, Summary};
 use sha2::{Digest, Sha256};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
@@ -23,7 +23,7 @@ pub(crate) struct PartFile {
     file: File,
     length: u64,
     hash: Sha256,
-    checker: Checker,
+    scanner: Scanner,
 }
 
 impl PartFile {
@@ -47,7 +47,7 @@ impl PartFile {
             file: File::from_std(file),
             length: 0,
             hash: Sha256::new(),
-            checker: Checker::default(),
+            scanner: Scanner::new(),
         };
         part.replay().await?;
         Ok(part)
@@ -59,7 +59,7 @@ impl PartFile {
             let read = self.file.read(&mut buffer).await?;
             match buffer.get(..read) {
                 None | Some([]) => return Ok(()),
-                Some(bytes) if self.checker.push(bytes).is_ok() => {
+                Some(bytes) if self.scanner.push(bytes).is_ok() => {
                     self.hash.update(bytes);
                     self.length += bytes.len() as u64;
                 }
@@ -85,7 +85,7 @@ impl PartFile {
 
     /// Appends bytes.
     pub(crate) async fn append(&mut self, bytes: &[u8]) -> Result<(), AppendError> {
-        self.checker.push(bytes)?;
+        self.scanner.push(bytes)?;
         self.file.write_all(bytes).await?;
         self.hash.update(bytes);
         self.length += bytes.len() as u64;
@@ -98,13 +98,13 @@ impl PartFile {
         self.file.seek(SeekFrom::Start(0)).await?;
         self.length = 0;
         self.hash = Sha256::new();
-        self.checker = Checker::default();
+        self.scanner = Scanner::new();
         Ok(())
     }
 
     /// Checks the complete file.
     pub(crate) fn check(&mut self) -> Result<Summary, NotMpegTs> {
-        std::mem::take(&mut self.checker).finish()
+        std::mem::take(&mut self.scanner).finish()
     }
 
     /// Makes the file durable, renames it, and returns its size and SHA-256.

@@ -1,11 +1,12 @@
 //! Makes the MP4 of a clip: the same video and audio in a container that browsers play.
 
-use std::io;
-use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
-use tokio::fs::{self, File};
-use tokio::process::Command;
+use mv_clip_mpegts::{Error, Indexer, Mp4Writer};
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
 
 use crate::digest;
 use crate::manifest::Mp4;
@@ -14,89 +15,111 @@ use crate::names::PART;
 /// Why there is no MP4.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemuxError {
-    #[error(
-        "ffmpeg is not installed, so the clips have no MP4; install it and run the same command again, or play \
-         the .ts files with VLC or mpv"
-    )]
-    NotInstalled,
-    #[error("ffmpeg cannot make an MP4 of {clip} ({status}): {output}")]
-    Refused {
-        clip: String,
-        status: ExitStatus,
-        output: String,
-    },
+    #[error("{clip} has no MP4")]
+    Clip { clip: String, source: Error },
     #[error("cannot write the MP4 of {clip}")]
     Io { clip: String, source: io::Error },
 }
 
-/// Copies the streams of `STEM.ts` in `folder` into `STEM.mp4`.
+/// Copies the video and the audio of `STEM.ts` in `folder` into `STEM.mp4`.
 pub(crate) async fn remux(folder: &Path, stem: &str) -> Result<Mp4, RemuxError> {
     let clip = format!("{stem}.ts");
     let name = format!("{stem}.mp4");
-    let unfinished = folder.join(format!("{name}.{PART}"));
-    let failed = |source| RemuxError::Io {
-        clip: clip.clone(),
-        source,
-    };
-
-    // ffmpeg cannot resume.
-    let _remove = RemoveOnDrop(&unfinished);
-    let output = match ffmpeg(&folder.join(&clip), &unfinished).await {
-        Ok(output) => output,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(RemuxError::NotInstalled);
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<_> = stderr.lines().map(str::trim).collect();
-        return Err(RemuxError::Refused {
-            clip,
-            status: output.status,
-            output: lines.join("; "),
-        });
+    let (source, unfinished) = (folder.join(&clip), folder.join(format!("{name}.{PART}")));
+    let write = spawn_blocking(move || write(&source, Unfinished(unfinished)));
+    let written = write
+        .await
+        .unwrap_or_else(|panic| Err(io::Error::other(panic).into()));
+    let written = written.and_then(|(unfinished, size, sha256)| {
+        // If the command ended meanwhile, the file does not get here.
+        fs::rename(&unfinished.0, folder.join(&name))?;
+        Ok((size, sha256))
+    });
+    match written {
+        Ok((size, sha256)) => Ok(Mp4 { name, size, sha256 }),
+        Err(Failed::Clip(source)) => Err(RemuxError::Clip { clip, source }),
+        Err(Failed::Io(source)) => Err(RemuxError::Io { clip, source }),
     }
-    let (size, sha256) = keep(&unfinished, &folder.join(&name))
-        .await
-        .map_err(failed)?;
-    Ok(Mp4 { name, size, sha256 })
 }
 
-async fn ffmpeg(clip: &Path, mp4: &Path) -> io::Result<std::process::Output> {
-    // As URLs, so that ffmpeg takes a colon in a path for no protocol.
-    let url = |path: &Path| {
-        let mut url = std::ffi::OsString::from("file:");
-        url.push(path);
-        url
-    };
-    Command::new("ffmpeg")
-        .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-i"])
-        .arg(url(clip))
-        // Video and optional audio: MP4 does not support other streams.
-        .args(["-map", "0:v", "-map", "0:a?", "-c", "copy"])
-        .args(["-bsf:a", "aac_adtstoasc", "-movflags", "+faststart"])
-        .args(["-f", "mp4"])
-        .arg(url(mp4))
-        .env_remove("MERAKI_DASHBOARD_API_KEY")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Clip(#[from] Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
-async fn keep(unfinished: &Path, mp4: &Path) -> io::Result<(u64, String)> {
-    File::open(unfinished).await?.sync_all().await?;
-    let digest = digest::of_file(unfinished).await?;
-    fs::rename(unfinished, mp4).await?;
-    Ok(digest)
-}
+/// A file that is removed unless it gets another name.
+struct Unfinished(PathBuf);
 
-struct RemoveOnDrop<'a>(&'a Path);
-
-impl Drop for RemoveOnDrop<'_> {
+impl Drop for Unfinished {
     fn drop(&mut self) {
         // After a success the file no longer exists.
-        let _ = std::fs::remove_file(self.0);
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Writes the MP4 in two passes over the clip, and returns its size and SHA-256.
+fn write(clip: &Path, unfinished: Unfinished) -> Result<(Unfinished, u64, String), Failed> {
+    let mut indexer = Indexer::new();
+    each_piece(clip, |piece| Ok(indexer.push(piece)?))?;
+    let index = indexer.finish()?;
+
+    let mut output = Output {
+        file: File::create(&unfinished.0)?,
+        hash: Sha256::new(),
+        writer: index.writer(),
+        buffer: Vec::new(),
+    };
+    each_piece(clip, |piece| output.push(piece))?;
+    let hash = output.finish()?;
+    Ok((unfinished, index.size(), digest::text(hash)))
+}
+
+fn each_piece(
+    path: &Path,
+    mut take: impl FnMut(&[u8]) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    let mut file = File::open(path)?;
+    let mut piece = vec![0; 256 << 10];
+    loop {
+        let read = file.read(&mut piece)?;
+        match piece.get(..read) {
+            None | Some([]) => return Ok(()),
+            Some(bytes) => take(bytes)?,
+        }
+    }
+}
+
+/// The MP4 that is being written.
+struct Output {
+    file: File,
+    hash: Sha256,
+    writer: Mp4Writer,
+    buffer: Vec<u8>,
+}
+
+impl Output {
+    fn push(&mut self, piece: &[u8]) -> Result<(), Failed> {
+        self.writer.push(piece, &mut self.buffer)?;
+        Ok(self.flush()?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.buffer)?;
+        self.hash.update(&self.buffer);
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Makes the file durable.
+    fn finish(mut self) -> Result<Sha256, Failed> {
+        self.writer.finish(&mut self.buffer)?;
+        self.file.write_all(&self.buffer)?;
+        self.hash.update(&self.buffer);
+        self.file.sync_all()?;
+        Ok(self.hash)
     }
 }

@@ -195,9 +195,7 @@ fn clip(file: &SavedFile, clips: usize) -> Markup {
                 Some(mp4) => video controls playsinline preload=(preload) src=(mp4.name) aria-label=(label) {},
                 None => div.nothing {
                     p { strong { "This clip has no MP4." } }
-                    p {
-                        "Install ffmpeg and run the same command again, or play the .ts file with VLC or mpv."
-                    }
+                    p { "Play the .ts file with VLC or mpv." }
                 },
             }
             div {

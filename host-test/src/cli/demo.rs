@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     step("fetch", started, &format!("{} bytes", bytes.len()))?;
 
     let started = Instant::now();
-    let summary = mpegts::check(&bytes).context("the media host sent no clip")?;
+    let summary = mpegts::scan(&bytes).context("the media host sent no clip")?;
     Ok(step("check", started, &format!("MPEG-TS: {summary}"))?)
 }
 

@@ -41,7 +41,7 @@ async fn the_url_serves_a_clip() {
         .get_clip(world.settings(), &serial, &start, &end)
         .await
         .unwrap();
-    let summary = mpegts::check(&world.fetch(&url).await.unwrap()).unwrap();
+    let summary = mpegts::scan(&world.fetch(&url).await.unwrap()).unwrap();
     assert_eq!(summary.programs.len(), 1);
 
     let requests = world.mock.requests();

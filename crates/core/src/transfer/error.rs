@@ -150,6 +150,9 @@ impl TransferError {
                 "the clip from {media} is cut off: its length is no multiple of {PACKET} bytes. \
                  Try again later."
             ),
+            Self::Stream(StreamError::NoPicture) => format!(
+                "the clip from {media} has no picture. Nothing was saved. Try again later, or another window."
+            ),
             Self::Destination(status, words) => {
                 let says = match words {
                     Some(words) => format!(": \"{}\"", settings.redact(words)),
@@ -308,6 +311,10 @@ mod tests {
             (
                 TransferError::Stream(StreamError::Truncated),
                 "clip from m is cut off: its length is no multiple of 188",
+            ),
+            (
+                TransferError::Stream(StreamError::NoPicture),
+                "clip from m has no picture. Nothing was saved",
             ),
             (
                 TransferError::Destination(403, Some("no k3y".into())),

@@ -1,13 +1,12 @@
-//! [`StreamChecker`]: checks that the bytes of a clip are an MPEG transport stream, complete and not empty.
+//! [`StreamChecker`]: checks that the bytes of a clip are a complete MPEG transport stream with pictures.
 
 use std::fmt;
 
+use mv_clip_mpegts::{Checker, NotMpegTs};
 use sha2::{Digest as _, Sha256};
 
 /// The length of a transport stream packet in bytes (ISO/IEC 13818-1, section 2.4.3.2).
 pub const PACKET: u64 = 188;
-/// The first byte of each packet.
-const SYNC: u8 = 0x47;
 
 /// Checks a clip piece by piece while it is transferred, and computes its hash. Takes constant memory.
 #[derive(Clone)]
@@ -15,6 +14,7 @@ pub struct StreamChecker {
     content_length: Option<u64>,
     bytes: u64,
     hash: Sha256,
+    checker: Checker,
 }
 
 /// Size and hash of a complete clip.
@@ -38,6 +38,8 @@ pub enum StreamError {
     LostSync(u64),
     /// The bytes end within a packet, or their number is not the `Content-Length`.
     Truncated,
+    /// No packet has a picture.
+    NoPicture,
 }
 
 impl fmt::Display for StreamError {
@@ -47,11 +49,26 @@ impl fmt::Display for StreamError {
             Self::NotTransportStream => f.write_str("this is not an MPEG transport stream"),
             Self::LostSync(packet) => write!(f, "packet {packet} does not start with 0x47"),
             Self::Truncated => f.write_str("the clip is incomplete"),
+            Self::NoPicture => f.write_str("the clip has no picture"),
         }
     }
 }
 
 impl std::error::Error for StreamError {}
+
+impl From<NotMpegTs> for StreamError {
+    fn from(error: NotMpegTs) -> Self {
+        match error {
+            NotMpegTs::Empty => Self::Empty,
+            NotMpegTs::LostSync { packet, .. } => Self::LostSync(packet),
+            NotMpegTs::Truncated { .. } => Self::Truncated,
+            NotMpegTs::NoPat { .. } | NotMpegTs::NoPmt { .. } | NotMpegTs::NoPicture { .. } => {
+                Self::NoPicture
+            }
+            _ => Self::NotTransportStream,
+        }
+    }
+}
 
 impl StreamChecker {
     /// Starts with no bytes. `content_length` is the length in bytes that the media host announced, if it did.
@@ -60,6 +77,7 @@ impl StreamChecker {
             content_length,
             bytes: 0,
             hash: Sha256::new(),
+            checker: Checker::default(),
         }
     }
 
@@ -68,20 +86,16 @@ impl StreamChecker {
     /// # Errors
     ///
     /// [`StreamError::NotTransportStream`] and [`StreamError::LostSync`]; and [`StreamError::Truncated`] for the
-    /// first bytes, if the announced length is not a multiple of [`PACKET`].
+    /// first bytes, if the announced length is not a number of whole packets.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
-        let packet = self.bytes.div_ceil(PACKET);
-        let first = usize::try_from(packet * PACKET - self.bytes).unwrap_or(usize::MAX);
-        let starts = bytes.iter().skip(first).step_by(PACKET as usize);
-        if let Some((index, _)) = (packet..).zip(starts).find(|(_, byte)| **byte != SYNC) {
-            return Err(match index {
-                0 => StreamError::NotTransportStream,
-                index => StreamError::LostSync(index),
-            });
-        }
-        if self
-            .content_length
-            .is_some_and(|bytes| !bytes.is_multiple_of(PACKET))
+        self.checker.push(bytes)?;
+        let stray = u64::from(self.checker.stray());
+        if self.checker.has_started()
+            && self.content_length.is_some_and(|bytes| {
+                bytes
+                    .checked_sub(stray)
+                    .is_none_or(|bytes| !bytes.is_multiple_of(PACKET))
+            })
         {
             return Err(StreamError::Truncated);
         }
@@ -99,15 +113,13 @@ impl StreamChecker {
     ///
     /// # Errors
     ///
-    /// [`StreamError::Empty`] and [`StreamError::Truncated`].
+    /// [`StreamError::Empty`], [`StreamError::Truncated`] and [`StreamError::NoPicture`].
     pub fn finish(self) -> Result<Digest, StreamError> {
-        if self.bytes == 0 {
-            return Err(StreamError::Empty);
-        }
         let is_short = self.content_length.is_some_and(|bytes| bytes != self.bytes);
-        if is_short || !self.bytes.is_multiple_of(PACKET) {
+        if is_short && self.bytes > 0 {
             return Err(StreamError::Truncated);
         }
+        self.checker.finish()?;
         Ok(Digest {
             bytes: self.bytes,
             sha256: hex::encode(self.hash.finalize()),
@@ -125,23 +137,14 @@ impl fmt::Debug for StreamChecker {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_clip_is_complete_at_the_announced_length() {
-        let packet = [SYNC; PACKET as usize];
-        let is_complete = |content_length| {
-            let mut checker = StreamChecker::new(content_length);
-            checker.push(&packet).unwrap();
-            checker.is_complete()
-        };
-        assert!(is_complete(Some(PACKET)));
-        assert!(!is_complete(Some(2 * PACKET)) && !is_complete(None));
-    }
+    /// The tables of a stream, and the start of a picture: three packets.
+    const PICTURE: &[u8] = include_bytes!("picture.ts");
 
-    /// So many packets, whose payload has no sync byte.
+    /// A clip of so many packets.
     fn stream(packets: usize) -> Vec<u8> {
         let mut packet = [0x11; 188];
-        packet[0] = SYNC;
-        packet.repeat(packets)
+        packet[0] = 0x47;
+        [PICTURE, &packet.repeat(packets - 3)].concat()
     }
 
     fn check(pieces: &[&[u8]]) -> Result<Digest, StreamError> {
@@ -150,6 +153,18 @@ mod tests {
             checker.push(piece)?;
         }
         checker.finish()
+    }
+
+    #[test]
+    fn a_clip_is_complete_at_the_announced_length() {
+        let clip = stream(3);
+        let is_complete = |content_length| {
+            let mut checker = StreamChecker::new(content_length);
+            checker.push(&clip).unwrap();
+            checker.is_complete()
+        };
+        assert!(is_complete(Some(3 * PACKET)));
+        assert!(!is_complete(Some(4 * PACKET)) && !is_complete(None));
     }
 
     #[test]
@@ -165,10 +180,9 @@ mod tests {
 
     #[test]
     fn the_hash_is_that_of_fips_180() {
-        // printf 'G%0187d' 0 | sha256sum
-        let packet = format!("G{:0187}", 0);
-        let sha256 = "71c8e801c7f45ea4ed6c0c573555f27c2309dbc2d5ef64916ecc0032f50f30ca";
-        assert_eq!(check(&[packet.as_bytes()]).unwrap().sha256, sha256);
+        // sha256sum picture.ts
+        let sha256 = "a5ba1e59ee44042b54cb2dadd82f6082ab520d2ed868a16c7f85371a3dcdcba8";
+        assert_eq!(check(&[PICTURE]).unwrap().sha256, sha256);
     }
 
     #[test]
@@ -196,9 +210,32 @@ mod tests {
         assert_eq!(check(&[]), Err(StreamError::Empty));
         assert_eq!(check(&[b""]), Err(StreamError::Empty));
         for missing in [1, 187] {
-            let stream = stream(3);
+            let stream = stream(4);
             let cut = &stream[..stream.len() - missing];
             assert_eq!(check(&[cut]), Err(StreamError::Truncated), "{missing}");
+        }
+    }
+
+    #[test]
+    fn a_stream_without_a_picture_is_an_error() {
+        let mut null = [0xff; 188];
+        null[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
+        for clip in [&null.repeat(9), &PICTURE[..188], &PICTURE[..376]] {
+            assert_eq!(check(&[clip]), Err(StreamError::NoPicture));
+        }
+    }
+
+    #[test]
+    fn bytes_before_the_first_packet_belong_to_the_clip() {
+        let clip = [b"\xef\xbb\xbf\r\n", PICTURE].concat();
+        assert_eq!(check(&[&clip]).unwrap().bytes, 569);
+        for (length, expected) in [
+            (569, Ok(())),
+            (564, Err(StreamError::Truncated)),
+            (757, Ok(())),
+        ] {
+            let mut checker = StreamChecker::new(Some(length));
+            assert_eq!(checker.push(&clip), expected, "{length}");
         }
     }
 
@@ -209,12 +246,12 @@ mod tests {
             checker.push(b"<html>"),
             Err(StreamError::NotTransportStream)
         );
-        assert_eq!(checker.push(&stream(1)), Err(StreamError::Truncated));
-        let mut checker = StreamChecker::new(Some(376));
-        assert_eq!(checker.push(&stream(1)), Ok(()));
-        assert_eq!(format!("{checker:?}"), "StreamChecker(188 bytes)");
+        assert_eq!(checker.push(PICTURE), Err(StreamError::Truncated));
+        let mut checker = StreamChecker::new(Some(752));
+        assert_eq!(checker.push(PICTURE), Ok(()));
+        assert_eq!(format!("{checker:?}"), "StreamChecker(564 bytes)");
         assert_eq!(checker.clone().finish(), Err(StreamError::Truncated));
-        assert_eq!(checker.push(&stream(1)), Ok(()));
-        assert_eq!(checker.finish().unwrap().bytes, 376);
+        assert_eq!(checker.push(&stream(4)[564..]), Ok(()));
+        assert_eq!(checker.finish().unwrap().bytes, 752);
     }
 }

@@ -1,114 +1,116 @@
-//! The MP4 of a clip. Skipped with a message if ffmpeg is missing.
-
-use std::path::Path;
-use std::process::Stdio;
+//! The MP4 of a clip, and clips that are none.
 
 use http::Response;
-use meraki_mock::{CLIP, Scripted};
-use serde_json::Value;
-use tokio::process::Command;
+use meraki_mock::{CLIP, MockConfig, Scripted};
+use mv_clip_footage::Collected;
 
 use super::{folder, save, window};
 use crate::support::World;
 
-async fn has_ffmpeg() -> bool {
-    let mut has = true;
-    for program in ["ffmpeg", "ffprobe"] {
-        let started = Command::new(program)
-            .arg("-version")
-            .stdout(Stdio::null())
-            .status();
-        if started.await.is_err() {
-            eprintln!("skipped: {program} is not installed (Debian: apt-get install ffmpeg)");
-            has = false;
-        }
-    }
-    has
+/// The packets of the clip with one of these PIDs.
+fn clip_of(pids: &[u16]) -> Vec<u8> {
+    let pid = |packet: &[u8]| u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
+    let packets = CLIP
+        .chunks(188)
+        .filter(|packet| pids.contains(&pid(packet)));
+    packets.flatten().copied().collect()
 }
 
-/// The codecs of a file, and its duration in seconds.
-async fn probe(path: &Path) -> (Vec<String>, f64) {
-    let mut ffprobe = Command::new("ffprobe");
-    ffprobe.args([
-        "-v",
-        "error",
-        "-show_streams",
-        "-show_format",
-        "-of",
-        "json",
-    ]);
-    let output = ffprobe.arg(path).output().await.unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let streams = found["streams"].as_array().unwrap();
-    let codecs = streams
-        .iter()
-        .map(|stream| stream["codec_name"].as_str().unwrap().to_owned());
-    let duration = found["format"]["duration"].as_str().unwrap();
-    (codecs.collect(), duration.parse().unwrap())
-}
+/// The tables of the clip.
+const TABLES: [u16; 2] = [0, 0x1000];
+const VIDEO: u16 = 0x100;
+const SOUND: u16 = 0x101;
 
-async fn saved_codecs(clip: &[u8]) -> (Vec<String>, f64) {
+/// Saves a clip that the media host sends, whatever it is. The MP4 is its second result.
+async fn saved(clip: &[u8]) -> (Collected, Option<Vec<u8>>) {
     let (world, folder) = (World::new().await, folder());
-    world
-        .mock
-        .script_media([Scripted::from(Response::new(clip.to_vec()))]);
+    let reply = || Scripted::from(Response::new(clip.to_vec()));
+    world.mock.script_media([reply()]);
     let collected = save(&world, &folder, &[window()]).await;
-    assert_eq!(collected.notes, [""; 0]);
-    let mp4 = collected.manifest.files[0].mp4.as_ref().unwrap();
-    probe(&folder.path().join(&mp4.name)).await
+    let file = collected.manifest.files.first();
+    let mp4 = file.and_then(|file| file.mp4.as_ref());
+    let mp4 = mp4.map(|mp4| std::fs::read(folder.path().join(&mp4.name)).unwrap());
+    (collected, mp4)
+}
+
+fn count(mp4: &[u8], kind: &[u8; 4]) -> usize {
+    mp4.windows(4).filter(|window| window == kind).count()
 }
 
 #[tokio::test]
 async fn has_the_video_and_audio_of_the_clip() {
-    if has_ffmpeg().await {
-        let (codecs, seconds) = saved_codecs(CLIP).await;
-        assert_eq!(codecs, ["h264", "aac"]);
-        assert!((3.9..4.2).contains(&seconds), "{seconds} s");
-    }
+    let (collected, mp4) = saved(CLIP).await;
+    assert_eq!(collected.notes, [""; 0]);
+    let mp4 = mp4.unwrap();
+    assert_eq!((count(&mp4, b"avc1"), count(&mp4, b"mp4a")), (1, 1));
+    let at = |kind: &[u8; 4]| mp4.windows(4).position(|window| window == kind);
+    assert!(at(b"moov") < at(b"mdat"), "the index comes first");
+    assert_eq!(collected.manifest.files[0].footage_ms, 4_000);
 }
 
 #[tokio::test]
-async fn a_clip_without_audio_is_converted_too() {
-    if has_ffmpeg().await {
-        let (folder, fixture) = (
-            folder(),
-            concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../crates/meraki-mock/fixtures/clip.ts"
-            ),
-        );
-        let silent = folder.path().join("silent.ts");
-        let mut ffmpeg = Command::new("ffmpeg");
-        ffmpeg.args([
-            "-nostdin",
-            "-loglevel",
-            "error",
-            "-i",
-            fixture,
-            "-c",
-            "copy",
-            "-an",
-        ]);
-        assert!(ffmpeg.arg(&silent).status().await.unwrap().success());
-        let (codecs, seconds) = saved_codecs(&std::fs::read(&silent).unwrap()).await;
-        assert_eq!(codecs, ["h264"]);
-        assert!((3.9..4.2).contains(&seconds), "{seconds} s");
+async fn sound_that_is_declared_and_absent_costs_the_sound_alone() {
+    let [pat, pmt] = TABLES;
+    let (collected, mp4) = saved(&clip_of(&[pat, pmt, VIDEO])).await;
+    let mp4 = mp4.unwrap();
+    assert_eq!((count(&mp4, b"avc1"), count(&mp4, b"mp4a")), (1, 0));
+    let content = &collected.manifest.files[0].content;
+    assert!(
+        content.ends_with("; The stream declares sound, but has none"),
+        "{content}"
+    );
+}
+
+#[tokio::test]
+async fn holes_do_not_count_as_footage() {
+    let [pat, pmt] = TABLES;
+    let clip = clip_of(&[pat, pmt, VIDEO]);
+    let packets: Vec<_> = clip.chunks(188).collect();
+    let (third, half) = (packets.len() / 3, packets.len() / 2);
+    let with_hole = [&packets[..third], &packets[half..]].concat().concat();
+    let (collected, _) = saved(&with_hole).await;
+    let file = &collected.manifest.files[0];
+    assert!(
+        (3_000..3_700).contains(&file.footage_ms),
+        "{}",
+        file.footage_ms
+    );
+    assert!(
+        file.content.contains(" s missing in 1 hole"),
+        "{}",
+        file.content
+    );
+}
+
+#[tokio::test]
+async fn a_stream_without_a_picture_is_no_clip() {
+    let [pat, pmt] = TABLES;
+    let null = [&[0x47, 0x1f, 0xff, 0x10][..], &[0xff; 184]].concat();
+    for clip in [
+        clip_of(&[pat, pmt]),
+        clip_of(&[pat, pmt, SOUND]),
+        null.repeat(9),
+    ] {
+        let folder = folder();
+        let config = MockConfig {
+            clip: clip.into(),
+            ..MockConfig::default()
+        };
+        let world = World::with(config).await;
+        let collected = save(&world, &folder, &[window()]).await;
+        assert_eq!((collected.fetched, collected.failures.len()), (0, 1));
     }
 }
 
 #[tokio::test]
 async fn a_lost_mp4_is_made_again_without_a_download() {
-    if has_ffmpeg().await {
-        let (world, folder) = (World::new().await, folder());
-        let first = save(&world, &folder, &[window()]).await;
-        let mp4 = first.manifest.files[0].mp4.clone().unwrap();
-        std::fs::write(folder.path().join(&mp4.name), "spoilt").unwrap();
-        let second = save(&world, &folder, &[window()]).await;
-        assert_eq!((second.fetched, second.kept), (0, 1));
-        assert_eq!(
-            probe(&folder.path().join(&mp4.name)).await.0,
-            ["h264", "aac"]
-        );
-    }
+    let (world, folder) = (World::new().await, folder());
+    let first = save(&world, &folder, &[window()]).await;
+    let mp4 = first.manifest.files[0].mp4.clone().unwrap();
+    let path = folder.path().join(&mp4.name);
+    let made = std::fs::read(&path).unwrap();
+    std::fs::write(&path, "spoilt").unwrap();
+    let second = save(&world, &folder, &[window()]).await;
+    assert_eq!((second.fetched, second.kept), (0, 1));
+    assert!(std::fs::read(&path).unwrap() == made);
 }

@@ -39,7 +39,7 @@ async fn a_valid_request_gets_a_url_that_serves_a_clip() {
     assert_eq!(clip.headers()[CONTENT_TYPE], "video/MP2T");
     assert_eq!(clip.headers()[CONTENT_LENGTH], CLIP.len().to_string());
     assert_eq!(clip.body(), CLIP);
-    mpegts::check(clip.body()).unwrap();
+    mpegts::scan(clip.body()).unwrap();
 }
 
 #[tokio::test]

@@ -261,7 +261,7 @@ async fn a_fault_can_truncate_a_clip() {
     let (head, body) = split(&bytes).unwrap();
     assert_eq!(content_length(&head), Some(CLIP.len()));
     assert_eq!(body, &CLIP[..CLIP.len() / 2]);
-    mpegts::check(body).unwrap_err();
+    mpegts::scan(body).unwrap_err();
 }
 
 #[tokio::test]

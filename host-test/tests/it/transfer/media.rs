@@ -208,6 +208,36 @@ async fn an_upload_of_an_invalid_clip_is_not_completed() {
     }
 }
 
+/// Tables, null packets and sound alone have the form of a clip.
+#[tokio::test]
+async fn a_stream_without_a_picture_is_not_saved() {
+    let _time = Simulated::time();
+    let pid = |packet: &[u8]| u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
+    let without = |unwanted: &[u16]| -> Vec<u8> {
+        let packets = CLIP
+            .chunks(188)
+            .filter(|packet| !unwanted.contains(&pid(packet)));
+        packets.flatten().copied().collect()
+    };
+    let null = [&[0x47, 0x1f, 0xff, 0x10][..], &[0xff; 184]].concat();
+    for clip in [without(&[0x100, 0x101]), without(&[0x100]), null.repeat(9)] {
+        let bucket = Bucket::new([]).await;
+        let config = MockConfig {
+            clip: clip.into(),
+            ..MockConfig::default()
+        };
+        let world = world(config, &bucket).await;
+        let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
+        let failure = transient(save(&world, &bucket.url()).await, FailureKind::BadResponse);
+        assert!(
+            failure.message.contains("has no picture"),
+            "{}",
+            failure.message
+        );
+        assert!(bucket.puts().iter().all(|put| !put.whole));
+    }
+}
+
 #[tokio::test]
 async fn a_media_redirect_is_followed() {
     let _time = Simulated::time();

@@ -10,6 +10,9 @@ use proptest::test_runner::TestRng;
 use super::draw::pick;
 use super::rules::{RuleResult, rule};
 
+/// The tables of a stream, and the start of a picture.
+const PICTURE: &[u8] = include_bytes!("../../../src/transfer/picture.ts");
+
 pub struct Media {
     pub rng: TestRng,
     body: Vec<u8>,
@@ -159,11 +162,14 @@ impl Media {
     }
 }
 
-/// A clip, most of them whole, and its announced length.
+/// A clip, most of them whole, and its announced length. Its third packet has a picture.
 fn clip(rng: &mut TestRng, length: &mut Option<u64>) -> Vec<u8> {
     let packets = rng.random_range(0..12_usize);
     let mut body = vec![rng.random(); packets * 188];
     body.iter_mut().step_by(188).for_each(|byte| *byte = 0x47);
+    if let Some(start) = body.get_mut(..PICTURE.len()) {
+        start.copy_from_slice(PICTURE);
+    }
     *length = rng.random_bool(0.5).then_some(body.len() as u64);
     if !body.is_empty() {
         match rng.random_range(0..12) {
@@ -184,5 +190,5 @@ fn ends_as_footage(bytes: &[u8]) -> bool {
 }
 
 fn is_whole(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.len().is_multiple_of(188) && ends_as_footage(bytes)
+    bytes.starts_with(PICTURE) && bytes.len().is_multiple_of(188) && ends_as_footage(bytes)
 }

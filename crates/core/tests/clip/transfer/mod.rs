@@ -197,6 +197,7 @@ fn an_invalid_stream_is_retried() {
         StreamError::NotTransportStream,
         StreamError::LostSync(7),
         StreamError::Truncated,
+        StreamError::NoPicture,
     ] {
         let found = once([head(200), outcome(Outcome::Stream(error))]);
         assert_eq!(found, (FailureKind::BadResponse, "soon"), "{error:?}");

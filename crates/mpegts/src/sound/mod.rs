@@ -1,0 +1,5 @@
+//! Sound.
+
+pub(crate) mod adts;
+pub(crate) mod kind;
+pub(crate) mod track;
