@@ -1,5 +1,6 @@
 //! Makes the MP4 of a clip: the same video and audio in a container that browsers play.
 
+use std::env;
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -78,7 +79,9 @@ async fn ffmpeg(clip: &Path, mp4: &Path) -> io::Result<std::process::Output> {
         .args(["-bsf:a", "aac_adtstoasc", "-movflags", "+faststart"])
         .args(["-f", "mp4"])
         .arg(url(mp4))
-        .env_remove("MERAKI_DASHBOARD_API_KEY")
+        // The clip is foreign, and the environment of this process has keys to more than the camera.
+        .env_clear()
+        .envs(env::var_os("PATH").map(|path| ("PATH", path)))
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
