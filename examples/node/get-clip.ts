@@ -1,8 +1,13 @@
 // Prints the URL of one clip: node get-clip.js SERIAL START END
 //
-// MERAKI_DASHBOARD_API_KEY is the API key.
+// MERAKI_DASHBOARD_API_KEY is the API key. The component gets its own settings and no other variable.
 
-import { clips, type types } from "./mv-clip/mv-clip.js";
+import type { types } from "./mv-clip/mv-clip.js";
+import { settings } from "./settings.js";
+
+// jco passes on the environment of this process, as it is when the component is loaded.
+process.env = settings();
+const { clips } = await import("./mv-clip/mv-clip.js");
 
 const [serial, start, end] = process.argv.slice(2);
 if (serial === undefined || start === undefined || end === undefined) {

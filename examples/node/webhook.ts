@@ -1,7 +1,7 @@
 // Receives Meraki's motion alerts, and answers each with the URL of a clip around the motion.
 //
 // Settings: WEBHOOK_SHARED_SECRET is the secret that was entered in the Meraki Dashboard. PORT is 8090 by default. The
-// component reads its own settings, such as MERAKI_DASHBOARD_API_KEY.
+// component gets its own settings, such as MERAKI_DASHBOARD_API_KEY, and no other variable.
 
 import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
@@ -10,6 +10,7 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { Worker } from "node:worker_threads";
 import type { Incident, Outcome } from "./incident.js";
+import { settings } from "./settings.js";
 
 // https://developer.cisco.com/meraki/webhooks/
 type Alert = { sharedSecret: string; alertTypeId: string; deviceSerial: string; occurredAt: string };
@@ -28,7 +29,7 @@ async function answer(request: IncomingMessage): Promise<Answer> {
   if (alert.alertTypeId !== "motion_alert") return { status: 200, body: {} };
 
   const incident: Incident = { serial: alert.deviceSerial, at: alert.occurredAt };
-  const worker = new Worker(new URL("./incident.js", import.meta.url), { workerData: incident });
+  const worker = new Worker(new URL("./incident.js", import.meta.url), { workerData: incident, env: settings() });
   const [outcome] = (await once(worker, "message")) as [Outcome];
   if (outcome.tag === "ok") return { status: 200, body: { url: outcome.val.url } };
   const error = outcome.val;

@@ -14,6 +14,19 @@ from wasmtime import Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker, Variant
 
 
+# The settings of the component. It gets no other variable, because it could send it to whoever it may reach.
+SETTINGS = (
+    "MERAKI_DASHBOARD_API_KEY",
+    "MERAKI_BASE_URL",
+    "MV_CLIP_DEADLINE_SECONDS",
+    "MV_CLIP_ATTEMPT_TIMEOUT_SECONDS",
+    "MV_CLIP_MAX_ATTEMPTS",
+    "MV_CLIP_REQUESTS_PER_SECOND",
+    "MV_CLIP_LAG_SECONDS",
+    "MV_CLIP_RETENTION_DAYS",
+)
+
+
 class MvClip:
     """The component, compiled once. It reads its settings from the environment variables of this process."""
 
@@ -27,7 +40,7 @@ class MvClip:
     def call(self, interface, function, *arguments):
         store = Store(self.linker.engine)
         wasi = WasiConfig()
-        wasi.env = [item for item in os.environ.items() if item[0].startswith(("MERAKI_", "MV_CLIP_"))]
+        wasi.env = [(name, os.environ[name]) for name in SETTINGS if name in os.environ]
         store.set_wasi(wasi)
         store.set_wasi_http()
         instance = self.linker.instantiate(store, self.component)

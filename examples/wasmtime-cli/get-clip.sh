@@ -1,10 +1,12 @@
 #!/bin/sh
 # Prints the URL of one clip: get-clip.sh SERIAL START END
 #
-# WASMTIME and COMPONENT are the paths of the program and of the component. The component gets all variables that begin
-# with MERAKI_ or MV_CLIP_, including the API key. The exit code is 0 even if the result is err(…).
+# WASMTIME and COMPONENT are the paths of the program and of the component. The component gets its settings, including
+# the API key, and no other variable. The exit code is 0 even if the result is err(…).
 set -eu
-settings=$(env | sed -n 's/^\(MERAKI_[A-Z_]*\|MV_CLIP_[A-Z_]*\)=.*/--env \1/p')
+settings=$(env | sed -n 's/^\(MERAKI_DASHBOARD_API_KEY\|MERAKI_BASE_URL\|'\
+'MV_CLIP_\(DEADLINE\|ATTEMPT_TIMEOUT\|LAG\)_SECONDS\|'\
+'MV_CLIP_\(MAX_ATTEMPTS\|REQUESTS_PER_SECOND\|RETENTION_DAYS\)\)=.*/--env \1/p')
 # shellcheck disable=SC2086 # Each setting has to become two arguments.
 exec "${WASMTIME:-wasmtime}" run -S http \
     $settings \

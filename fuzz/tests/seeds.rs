@@ -10,8 +10,8 @@ use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
 use mv_clip_fuzz::{
-    arguments, call, destination, expiry, mpegts, redirect, remux, response, retry_after, stream,
-    transfer,
+    arguments, call, destination, expiry, mpegts, operation, redact, redirect, remux, response,
+    retry_after, stream, transfer,
 };
 
 /// Gives each input of a target to its check.
@@ -43,5 +43,5 @@ macro_rules! replay {
 }
 
 replay! {
-    arguments call destination expiry mpegts redirect remux response retry_after stream transfer
+    arguments call destination expiry mpegts operation redact redirect remux response retry_after stream transfer
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::api_error::{ApiError, InvalidBody};
 use crate::json;
+use crate::operation;
 use crate::request::ClipRequest;
 use crate::time::Timestamp;
 use crate::transport::Response;
@@ -68,21 +69,7 @@ impl fmt::Debug for ClipUrl {
 /// [`UrlError`] if path and query are not a URL together with `base`. A base URL that
 /// [`Settings`](crate::settings::Settings) accepts never causes it.
 pub fn request_url(base: &Url, request: &ClipRequest) -> Result<Url, UrlError> {
-    let ClipRequest {
-        serial,
-        window,
-        imager_id,
-    } = request;
-    let mut path = format!(
-        "{}/devices/{serial}/camera/clip?startTimestamp={}&endTimestamp={}",
-        base.path(),
-        window.start(),
-        window.end(),
-    );
-    if let Some(imager_id) = imager_id {
-        path.push_str(&format!("&imagerId={imager_id}"));
-    }
-    base.with_path(&path)
+    base.with_path(&operation::path_and_query(base.path(), request))
 }
 
 /// Reads the clip's URL, and when it expires, from a response that is not a redirect.

@@ -70,8 +70,9 @@ fn status(settings: &Settings, host: &str, status: u16) -> String {
              several imagers require it, others refuse it."
             .into(),
         401 if settings.api_key.is_none() => {
-            "Meraki requires an API key (401): MERAKI_DASHBOARD_API_KEY is not set, and the engine \
-             added none that Meraki accepts."
+            "Meraki requires an API key (401). This component has none, and the engine that runs it \
+             added none that Meraki accepts. Check the engine's key: it is missing, wrong, revoked or \
+             expired, or its user has no access to the API."
                 .into()
         }
         401 => {
@@ -134,14 +135,10 @@ mod tests {
         assert!(
             ApiError::Status(401)
                 .message(&none, "h")
-                .contains("MERAKI_DASHBOARD_API_KEY is not set")
+                .contains("Check the engine's key")
         );
         let some = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
-        assert!(
-            !ApiError::Status(401)
-                .message(&some, "h")
-                .contains("is not set")
-        );
+        assert!(!ApiError::Status(401).message(&some, "h").contains("engine"));
     }
 
     #[test]

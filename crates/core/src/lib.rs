@@ -1,7 +1,7 @@
 //! The rules of a good client of the Meraki Video Clip API, without I/O.
 //!
 //! - Input: [`request`], [`events`], [`settings`].
-//! - HTTP: [`transport`], [`api`], [`redirect`], [`url`], [`host`], and [`media`] for clients of media hosts.
+//! - HTTP: [`transport`], [`api`], [`operation`], [`redact`], [`redirect`], [`url`], [`host`], and [`media`] for clients of media hosts.
 //! - State machines that decide what to do next: [`fetch`] for one clip, [`batch`] for many, [`transfer`] to save one,
 //!   with the rules of [`retry`].
 //! - Errors: [`error`] for callers, [`api_error`] for one attempt.
@@ -52,7 +52,9 @@ pub mod fetch;
 pub mod host;
 mod json;
 pub mod media;
+pub mod operation;
 pub mod rate;
+pub mod redact;
 pub mod redirect;
 pub mod request;
 pub mod retry;

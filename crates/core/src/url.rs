@@ -192,6 +192,11 @@ impl Url {
                 .any(|domain| host == *domain || is_under(&host, domain))
     }
 
+    /// Whether this is https on port 443 at an API of Meraki: see [`is_meraki_api`].
+    pub fn is_meraki_api(&self) -> bool {
+        self.is_https() && self.port() == 443 && is_meraki_api(&self.host().to_ascii_lowercase())
+    }
+
     fn port(&self) -> u16 {
         let given = self
             .0
@@ -199,6 +204,18 @@ impl Url {
             .and_then(|authority| authority.port_to_u16().ok().flatten());
         given.unwrap_or(if self.is_https() { 443 } else { 80 })
     }
+}
+
+/// Whether a host, in lower case, is the API of a region, such as `api.meraki.com`, or one of the shards that the API
+/// redirects to, such as `n149.meraki.com`. Other names under Meraki's domains serve web pages and footage.
+pub fn is_meraki_api(host: &str) -> bool {
+    let is_shard = |name: &str| {
+        let number = name.strip_prefix('n').unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    host.split_once('.').is_some_and(|(name, domain)| {
+        MERAKI_DOMAINS.contains(&domain) && (name == "api" || is_shard(name))
+    })
 }
 
 const HTTPS: &Scheme = Scheme::new_or_panic("https");
@@ -404,6 +421,35 @@ mod tests {
             "https://api.meraki.com:8443/",
         ] {
             assert!(!url(text).is_meraki(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_api_of_meraki_is_one_of_few_names() {
+        for text in [
+            "https://api.meraki.com/",
+            "https://API.Meraki.ca/",
+            "https://api.meraki.cn:443",
+            "https://n1.meraki.in",
+            "https://n149.gov-meraki.com",
+        ] {
+            assert!(url(text).is_meraki_api(), "{text}");
+        }
+        for text in [
+            "https://meraki.com/",
+            "https://n.meraki.com/",
+            "https://n1a.meraki.com/",
+            "https://an1.meraki.com/",
+            "https://spn49.meraki.com/",
+            "https://dashboard.meraki.com/",
+            "https://api.n1.meraki.com/",
+            "https://n1.api.meraki.com/",
+            "https://apis.meraki.com/",
+            "https://api.evilmeraki.com/",
+            "https://api.meraki.com.evil.com/",
+            "https://api.meraki.com:8443/",
+        ] {
+            assert!(!url(text).is_meraki_api(), "{text}");
         }
     }
 

@@ -67,7 +67,10 @@ impl DownloadError {
 
     /// Whether another run cannot help.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self, Self::File { .. } | Self::Media(MediaError::Denied(_)))
+        matches!(
+            self,
+            Self::File { .. } | Self::Media(MediaError::Denied(_) | MediaError::NotNamed)
+        )
     }
 
     /// The status of the media host's last reply, if it caused the failure.

@@ -1,8 +1,14 @@
-//! The API key, as a type that does not print it.
+//! The API key, as a type that does not print it and clears its memory.
 
-use std::env::{self, VarError};
+use std::env;
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::key_file::{self, KeyFileError};
 use crate::setting::Setting;
 
 /// An API key of the Meraki Dashboard.
@@ -11,6 +17,8 @@ use crate::setting::Setting;
 /// to its text. Give it to [`ClipHostBuilder::key`](crate::ClipHostBuilder::key), which keeps it in the
 /// host, or to [`Settings::api_key`](crate::Settings::api_key), which hands it to the component.
 ///
+/// Clones share one copy of the key in memory, which is cleared when the last of them is dropped.
+///
 /// ```
 /// use mv_clip_host::ApiKey;
 ///
@@ -18,8 +26,8 @@ use crate::setting::Setting;
 /// assert_eq!(format!("{key:?}"), "ApiKey(hidden)");
 /// # Ok::<(), mv_clip_host::ApiKeyError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(String);
+#[derive(Clone)]
+pub struct ApiKey(Arc<SecretString>);
 
 /// Why there is no API key. The rejected text is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,39 +42,62 @@ pub enum ApiKeyError {
 }
 
 impl ApiKey {
-    /// Takes a key: one or more visible ASCII characters.
+    /// Takes a key: one or more visible ASCII characters. The memory of `key` is cleared.
     ///
     /// # Errors
     ///
     /// [`ApiKeyError::Invalid`].
     pub fn new(key: impl Into<String>) -> Result<Self, ApiKeyError> {
-        let key = key.into();
+        let key = Zeroizing::new(key.into());
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ApiKeyError::Invalid);
         }
-        Ok(Self(key))
+        // A `String` that shrinks to its content can leave a copy behind.
+        Ok(Self(Arc::new(SecretString::from(key.as_str()))))
     }
 
     /// Takes the key from this process's environment variable `MERAKI_DASHBOARD_API_KEY`.
+    ///
+    /// The environment keeps its own copy for as long as the process runs. [`ApiKey::from_file`] leaves none.
     ///
     /// # Errors
     ///
     /// [`ApiKeyError::Missing`] if the variable is not set, [`ApiKeyError::Invalid`] if its value is not a
     /// key.
     pub fn from_env() -> Result<Self, ApiKeyError> {
-        match env::var(Setting::ApiKey.name()) {
-            Ok(key) => Self::new(key),
-            Err(VarError::NotPresent) => Err(ApiKeyError::Missing),
-            Err(VarError::NotUnicode(_)) => Err(ApiKeyError::Invalid),
-        }
+        let value = env::var_os(Setting::ApiKey.name()).ok_or(ApiKeyError::Missing)?;
+        let value = Zeroizing::new(value.into_encoded_bytes());
+        let key = str::from_utf8(&value).map_err(|_| ApiKeyError::Invalid)?;
+        Self::new(key)
+    }
+
+    /// Takes the key from a file or a pipe: the whole content, but for one line end.
+    ///
+    /// On Unix, a file of this user that others may read or write is refused, as ssh refuses such a private key: a
+    /// warning would scroll by, and the key would stay readable. Files of another user, such as a secret that a container
+    /// engine mounts, are that user's to protect.
+    ///
+    /// # Errors
+    ///
+    /// See [`KeyFileError`].
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
+        key_file::read(path.as_ref())
     }
 
     /// The key itself: never for a log.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.expose_secret()
     }
 }
+
+impl PartialEq for ApiKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for ApiKey {}
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,6 +115,14 @@ mod tests {
             let result = ApiKey::new(key).map(drop);
             assert_eq!(result, Err(ApiKeyError::Invalid), "{key:?}");
         }
+    }
+
+    #[test]
+    fn clones_share_the_key() {
+        let key = ApiKey::new("5ec2e7-key").unwrap();
+        assert_eq!(key.expose().as_ptr(), key.clone().expose().as_ptr());
+        assert_eq!(key, ApiKey::new("5ec2e7-key").unwrap());
+        assert_ne!(key, ApiKey::new("5ec2e7-kez").unwrap());
     }
 
     #[test]

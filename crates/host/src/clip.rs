@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::ClipError;
+use crate::outbound::NamedUrls;
 
 /// Which footage: one camera, or one imager of it, and one time window. The record `clip-request` of the
 /// contract; the component checks it.
@@ -90,20 +91,40 @@ pub struct SavedClip {
 }
 
 /// The URL of a clip. Whoever has it has the video, so `Debug` does not print it.
+///
+/// It remembers whether a reply of the API named it in the call that returned it. If so,
+/// [`MediaClient`](crate::MediaClient) fetches it from any public server. A URL that you make from a `String`, such as one
+/// from a database, is fetched only from hosts that the policy lists, as is a URL that the component made up.
 #[derive(Clone)]
-pub struct ClipUrl(String);
+pub struct ClipUrl {
+    url: String,
+    is_named: bool,
+}
 
 impl ClipUrl {
     /// The URL itself: to fetch it or to give it to a person, never for a log.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.url
+    }
+
+    /// A URL that a guest returned.
+    pub(crate) fn checked(self, named: &NamedUrls) -> Self {
+        let is_named = named.contains(&self.url);
+        Self { is_named, ..self }
+    }
+
+    pub(crate) fn is_named(&self) -> bool {
+        self.is_named
     }
 }
 
 impl From<String> for ClipUrl {
     fn from(url: String) -> Self {
-        Self(url)
+        Self {
+            url,
+            is_named: false,
+        }
     }
 }
 

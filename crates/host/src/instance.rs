@@ -45,7 +45,8 @@ impl Instance {
         let guest = self.exports.clips.load(&mut self.store, &self.instance);
         let guest = guest.map_err(trap)?;
         let call = guest.call_get_clip(&mut self.store, serial, start, end);
-        run(&self.call, &self.bounds, call).await.map(clip_url)
+        let url = run(&self.call, &self.bounds, call).await?;
+        Ok(clip_url(url).checked(self.store.data().named()))
     }
 
     pub(crate) async fn request_clip(&mut self, request: &ClipRequest) -> Result<Clip, CallError> {
@@ -53,7 +54,8 @@ impl Instance {
         let guest = self.exports.clips.load(&mut self.store, &self.instance);
         let (guest, request) = (guest.map_err(trap)?, request.into());
         let call = guest.call_request_clip(&mut self.store, &request);
-        run(&self.call, &self.bounds, call).await.map(Clip::from)
+        let clip = run(&self.call, &self.bounds, call).await?;
+        Ok(self.clip(clip))
     }
 
     pub(crate) async fn get_range(
@@ -63,7 +65,8 @@ impl Instance {
         log_start(request);
         let (guest, request) = (self.events()?, request.into());
         let call = guest.call_get_range(&mut self.store, &request);
-        run(&self.call, &self.bounds, call).await.map(outcomes)
+        let outcomes = run(&self.call, &self.bounds, call).await?;
+        Ok(self.outcomes(outcomes))
     }
 
     pub(crate) async fn get_incident(
@@ -82,7 +85,8 @@ impl Instance {
             pre_roll_seconds,
             post_roll_seconds,
         );
-        run(&self.call, &self.bounds, call).await.map(Clip::from)
+        let clip = run(&self.call, &self.bounds, call).await?;
+        Ok(self.clip(clip))
     }
 
     pub(crate) async fn get_coverage(
@@ -95,7 +99,8 @@ impl Instance {
         info!(cameras, at, duration_seconds, "call started");
         let guest = self.events()?;
         let call = guest.call_get_coverage(&mut self.store, serials, at, duration_seconds);
-        run(&self.call, &self.bounds, call).await.map(outcomes)
+        let outcomes = run(&self.call, &self.bounds, call).await?;
+        Ok(self.outcomes(outcomes))
     }
 
     pub(crate) async fn save_clip(
@@ -106,9 +111,31 @@ impl Instance {
         log_start(request);
         let (guest, request) = (self.transfer()?, request.into());
         let call = guest.call_save_clip(&mut self.store, &request, destination);
-        run(&self.call, &self.bounds, call)
-            .await
-            .map(SavedClip::from)
+        let saved = run(&self.call, &self.bounds, call).await?;
+        let saved = SavedClip::from(saved);
+        Ok(SavedClip {
+            clip: self.checked(saved.clip),
+            ..saved
+        })
+    }
+
+    fn clip(&self, clip: types::Clip) -> Clip {
+        self.checked(clip.into())
+    }
+
+    fn outcomes(&self, outcomes: Vec<types::ClipOutcome>) -> Vec<ClipOutcome> {
+        let outcomes = outcomes.into_iter().map(ClipOutcome::from);
+        let checked = outcomes.map(|ClipOutcome { request, outcome }| ClipOutcome {
+            request,
+            outcome: outcome.map(|clip| self.checked(clip)),
+        });
+        checked.collect()
+    }
+
+    /// The clip, whose URL knows whether the API named it.
+    fn checked(&self, clip: Clip) -> Clip {
+        let url = clip.url.checked(self.store.data().named());
+        Clip { url, ..clip }
     }
 
     fn events(&mut self) -> Result<events::Guest, CallError> {
@@ -159,10 +186,6 @@ fn log_start(request: &ClipRequest) {
         imager_id,
     } = request;
     info!(start, end, imager_id, "call started");
-}
-
-fn outcomes(outcomes: Vec<types::ClipOutcome>) -> Vec<ClipOutcome> {
-    outcomes.into_iter().map(ClipOutcome::from).collect()
 }
 
 async fn run<T>(

@@ -94,6 +94,7 @@ mod error;
 mod host;
 mod http_limits;
 mod instance;
+mod key_file;
 mod limits;
 mod media;
 mod metrics;
@@ -117,6 +118,7 @@ pub use error::{
 pub use host::ClipHost;
 #[doc(hidden)]
 pub use instance::Instance;
+pub use key_file::KeyFileError;
 pub use limits::{Limit, Limits};
 pub use media::{MediaClient, MediaError, MediaResponse, RedirectRefused};
 pub use mv_clip_core::error::FailureKind;

@@ -1,7 +1,8 @@
 //! Fetches the clips behind URLs, by the rules of [`mv_clip_core::media`].
 //!
-//! The URL comes from a guest, so the client reaches only what the guest could reach itself, and public servers: Meraki
-//! chooses where its clips are, and no policy can list all those hosts.
+//! Meraki chooses where its clips are, and no policy can list all those hosts. So the client also fetches a URL from a
+//! public server that is not on the list, if a reply of the API named this URL: see [`ClipUrl`]. The word of a guest is not
+//! enough. It could have the host look up a name, or send a request, that tells somebody a secret.
 
 use std::error::Error as StdError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,7 +21,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::clip::ClipUrl;
 use crate::error::TlsError;
-use crate::outbound::{Outbound, Timeouts};
+use crate::outbound::{Outbound, Policy, Timeouts};
 
 /// For how long a media host may respond that the clip is not there: Meraki returns URLs a moment before their clips
 /// are available.
@@ -39,6 +40,12 @@ pub enum MediaError {
          ({0}); allow its host, or get a new URL"
     )]
     Denied(String),
+    /// The policy does not list the URL's host, and no reply of the API named the URL in the call that returned it.
+    #[error(
+        "the outbound policy does not list the host of the clip's URL, and no reply of the API named this URL. Allow \
+         the host if you trust the URL, or get a new one"
+    )]
+    NotNamed,
     /// There is no connection, or the reply broke off.
     #[error("cannot fetch the clip; its URL may still work, so try again")]
     Transport(#[source] Box<dyn StdError + Send + Sync>),
@@ -96,7 +103,8 @@ impl RedirectRefused {
 /// Fetches clips, with connections of its own. Cloning is cheap and shares them.
 ///
 /// [`ClipHost::media_client`](crate::ClipHost::media_client) makes one. It reaches what the policy of its host
-/// allows and, beside that, public servers with a name over https, on port 443. It has the root certificates and
+/// allows. A URL that a reply of the API named ([`ClipUrl`]) may also lead to any public server with a name over https, on
+/// port 443, and so may its redirects. It has the root certificates and
 /// the resolver of the host, and neither its key nor its rate limiter. Names lead to public addresses, as they
 /// do for guests: see [`Policy`](crate::Policy). Proxy variables are not read.
 ///
@@ -106,6 +114,8 @@ impl RedirectRefused {
 #[derive(Clone, Debug)]
 pub struct MediaClient {
     outbound: Outbound,
+    /// What may be fetched from without the word of the API.
+    listed: Policy,
 }
 
 impl MediaClient {
@@ -122,6 +132,7 @@ impl MediaClient {
         let outbound = guests.like().policy(guests.policy().and_public());
         Ok(Self {
             outbound: outbound.timeouts(timeouts).build()?,
+            listed: guests.policy().clone(),
         })
     }
 
@@ -165,12 +176,13 @@ impl MediaClient {
     }
 
     async fn open(&self, url: &ClipUrl, first: Option<u64>) -> Result<MediaResponse, MediaError> {
+        let is_named = url.is_named();
         let url = Url::parse(url.expose())
             .map_err(|error| MediaError::Denied(format!("it {}", error.reason())))?;
         let started = Instant::now();
         let mut retries = 0;
         loop {
-            let response = self.follow(url.clone(), first).await?;
+            let response = self.follow(url.clone(), first, is_named).await?;
             let status = response.status();
             let base = match classify(status.as_u16(), first.is_some()) {
                 MediaStatus::Whole | MediaStatus::Partial | MediaStatus::RangeNotSatisfiable => {
@@ -202,10 +214,15 @@ impl MediaClient {
         &self,
         mut url: Url,
         first: Option<u64>,
+        is_named: bool,
     ) -> Result<Response<WasiBody>, MediaError> {
         let mut redirects = 0;
         loop {
-            let sent = self.outbound.send(request(&url, first)?, None);
+            let request = request(&url, first)?;
+            if !is_named && self.listed.allows(request.uri()).is_err() {
+                return Err(MediaError::NotNamed);
+            }
+            let sent = self.outbound.send(request, None);
             let response = sent.await.map_err(MediaError::new)?;
             let status = response.status().as_u16();
             if classify(status, first.is_some()) != MediaStatus::Redirect {

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::time::Duration;
 
+use secrecy::zeroize::Zeroizing;
+
 use crate::api_key::ApiKey;
 use crate::setting::Setting;
 
@@ -27,7 +29,8 @@ use crate::setting::Setting;
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    values: Vec<(Setting, String)>,
+    /// Cleared when they are dropped: one of them can be the API key.
+    values: Vec<(Setting, Zeroizing<String>)>,
 }
 
 /// A setting cannot be taken from the environment. Its value is not repeated: it may be the API key.
@@ -123,7 +126,7 @@ impl Settings {
     #[must_use]
     pub fn text(mut self, setting: Setting, value: impl Into<String>) -> Self {
         self = self.without(setting);
-        self.values.push((setting, value.into()));
+        self.values.push((setting, Zeroizing::new(value.into())));
         self
     }
 

@@ -10,7 +10,7 @@ use wasmtime_wasi::{HostMonotonicClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bounds::{Bounds, Meter};
-use crate::outbound::{Outbound, OutboundHooks};
+use crate::outbound::{NamedUrls, Outbound, OutboundHooks};
 use crate::settings::Settings;
 
 /// How many random bytes a guest can get at once. The component takes eight.
@@ -23,6 +23,13 @@ pub(crate) struct State {
     http: WasiHttpCtx,
     table: ResourceTable,
     pub(crate) meter: Meter,
+}
+
+impl State {
+    /// The URLs of clips that the API named in this call.
+    pub(crate) fn named(&self) -> &NamedUrls {
+        self.hooks.named()
+    }
 }
 
 impl WasiView for State {
@@ -69,7 +76,7 @@ pub(crate) fn new(
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(limits.header_bytes);
     let (in_flight, traffic) = (Arc::clone(&bounds.in_flight), Arc::clone(&bounds.traffic));
-    let hooks = OutboundHooks::new(outbound, in_flight, traffic);
+    let hooks = OutboundHooks::new(outbound, in_flight, traffic, settings);
     let mut wasi = WasiCtx::builder();
     hooks.variables(settings, |setting, value| {
         wasi.env(setting.name(), value);

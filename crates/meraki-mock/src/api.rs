@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::config::{Camera, MockConfig};
-use crate::record::{Authorization, MEDIA, SHARD};
+use crate::record::{Authorization, MEDIA};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::sync::lock;
@@ -48,15 +48,13 @@ pub(crate) async fn entry_point(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let Some(shard) = &state.shard else {
-        return clip(extract::State(state), path, uri, headers).await;
-    };
-    authorize(&headers, &state.config)?;
-    let resource = uri
-        .path_and_query()
-        .map_or("/", |resource| resource.as_str());
-    let location = format!("http://{shard}{SHARD}{resource}");
-    Ok((StatusCode::FOUND, [(LOCATION, location)]).into_response())
+    if let Some(shard) = &state.shard {
+        authorize(&headers, &state.config)?;
+        if let Some(location) = shard.redirect(&uri) {
+            return Ok((StatusCode::FOUND, [(LOCATION, location)]).into_response());
+        }
+    }
+    clip(extract::State(state), path, uri, headers).await
 }
 
 /// The operation itself.

@@ -138,11 +138,11 @@ impl Camera {
     }
 }
 
-/// The location of the shard that the API redirects to (302). The shard's paths start with `/shard/n1`.
+/// The shard that the API redirects to (302). As at Meraki, its paths are those of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Redirect {
-    /// The same host and port.
+    /// The same host and port, so the same URL: the first request for it is redirected, the next one answered, and so on.
     SamePort,
     /// The same host, another port.
     OtherPort,

@@ -54,6 +54,7 @@ mod record;
 mod refusal;
 mod script;
 mod server;
+mod shard;
 mod state;
 mod sync;
 mod wire;

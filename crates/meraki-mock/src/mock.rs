@@ -17,6 +17,7 @@ use crate::rate::TokenBucket;
 use crate::record::{API, Log, RecordedRequest};
 use crate::script::{Scripted, UnusedScript};
 use crate::server;
+use crate::shard::Shard;
 use crate::state::State;
 use crate::sync::lock;
 
@@ -45,16 +46,14 @@ impl MockMeraki {
         }
         let main = TcpListener::bind(config.listen).await?;
         let authority = main.local_addr()?;
-        let mut listening = vec![main];
-        let shard = match config.redirect {
-            None => None,
-            Some(Redirect::SamePort) => Some(authority),
-            Some(Redirect::OtherPort) => {
-                let other = TcpListener::bind((authority.ip(), 0)).await?;
-                let shard = other.local_addr()?;
-                listening.push(other);
-                Some(shard)
-            }
+        let other = match config.redirect {
+            Some(Redirect::OtherPort) => Some(TcpListener::bind((authority.ip(), 0)).await?),
+            _ => None,
+        };
+        let shard = match (config.redirect, &other) {
+            (_, Some(other)) => Some(Shard::on_other_port(other.local_addr()?)),
+            (Some(_), None) => Some(Shard::on_same_port(authority)),
+            (None, None) => None,
         };
         let bucket = config
             .rate_limit
@@ -70,12 +69,14 @@ impl MockMeraki {
             concurrency: ConcurrencyGauge::default(),
             config,
         });
-        let connections = Arc::default();
+        let connections = Arc::<AtomicUsize>::default();
+        let mut listeners = JoinSet::new();
         let router = server::router(Arc::clone(&state));
-        let listeners = listening
-            .into_iter()
-            .map(|listener| server::accept(listener, router.clone(), Arc::clone(&connections)))
-            .collect();
+        listeners.spawn(server::accept(main, router, Arc::clone(&connections)));
+        if let Some(other) = other {
+            let router = server::shard_router(Arc::clone(&state));
+            listeners.spawn(server::accept(other, router, Arc::clone(&connections)));
+        }
         Ok(Self {
             state,
             connections,

@@ -60,8 +60,6 @@ pub enum Authorization {
 
 /// The prefix of the API's paths.
 pub(crate) const API: &str = "/api/v1";
-/// The prefix of the shard's paths.
-pub(crate) const SHARD: &str = "/shard/n1";
 /// The prefix of the paths of media URLs.
 pub(crate) const MEDIA: &str = "/media";
 
@@ -71,7 +69,7 @@ impl Target {
             path.strip_prefix(prefix)
                 .is_some_and(|rest| rest.starts_with('/'))
         };
-        if under(API) || under(SHARD) {
+        if under(API) {
             Self::Api
         } else if under(MEDIA) {
             Self::Media
@@ -211,7 +209,6 @@ mod tests {
     fn targets() {
         let cases = [
             ("/api/v1/devices/X/camera/clip", Target::Api),
-            ("/shard/n1/api/v1/devices/X/camera/clip", Target::Api),
             ("/media/0123", Target::Media),
             ("/api/v10/devices", Target::Other),
             ("/mediated/1", Target::Other),

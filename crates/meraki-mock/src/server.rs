@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{self, Extension, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use http::{HeaderName, HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -24,7 +24,7 @@ use tower_service::Service as _;
 
 use crate::api;
 use crate::media;
-use crate::record::{API, MEDIA, SHARD, Target};
+use crate::record::{API, MEDIA, Target};
 use crate::refusal::Refusal;
 use crate::script::Scripted;
 use crate::state::State;
@@ -36,14 +36,18 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The routes of the mock.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    const CLIP: &str = "/devices/{serial}/camera/clip";
-    let mut router = Router::new()
-        .route(&format!("{API}{CLIP}"), get(api::entry_point))
-        .route(&format!("{MEDIA}/{{token}}"), get(media::get));
-    if state.shard.is_some() {
-        router = router.route(&format!("{SHARD}{API}{CLIP}"), get(api::clip));
-    }
-    router
+    routes(state, get(api::entry_point))
+}
+
+/// The routes of a shard with a port of its own.
+pub(crate) fn shard_router(state: Arc<State>) -> Router {
+    routes(state, get(api::clip))
+}
+
+fn routes(state: Arc<State>, clip: MethodRouter<Arc<State>>) -> Router {
+    Router::new()
+        .route(&format!("{API}/devices/{{serial}}/camera/clip"), clip)
+        .route(&format!("{MEDIA}/{{token}}"), get(media::get))
         .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "Not found"))
         .method_not_allowed_fallback(async || {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")

@@ -35,6 +35,18 @@ impl WasiHttpView for State {
     }
 }
 
+/// The settings of the component. It gets no other variable, because it could send it to whoever it may reach.
+const SETTINGS: [&str; 8] = [
+    "MERAKI_DASHBOARD_API_KEY",
+    "MERAKI_BASE_URL",
+    "MV_CLIP_DEADLINE_SECONDS",
+    "MV_CLIP_ATTEMPT_TIMEOUT_SECONDS",
+    "MV_CLIP_MAX_ATTEMPTS",
+    "MV_CLIP_REQUESTS_PER_SECOND",
+    "MV_CLIP_LAG_SECONDS",
+    "MV_CLIP_RETENTION_DAYS",
+];
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [component, serial, start, end] = arguments.as_slice() else {
@@ -50,8 +62,14 @@ fn main() -> Result<()> {
     let plugin = ClipsOnlyPre::new(linker.instantiate_pre(&component)?)?;
 
     // Once per call.
+    let mut wasi = WasiCtx::builder();
+    for name in SETTINGS {
+        if let Ok(value) = std::env::var(name) {
+            wasi.env(name, value);
+        }
+    }
     let state = State {
-        wasi: WasiCtx::builder().inherit_env().build(),
+        wasi: wasi.build(),
         http: WasiHttpCtx::new(),
         table: ResourceTable::new(),
     };

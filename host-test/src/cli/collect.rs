@@ -12,7 +12,8 @@ use super::exit::{self, Interrupted};
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print, print_json, print_message};
 use super::progress::{self, Spinner};
-use super::{failures, outcome, settings};
+use super::settings::{self, Configuration};
+use super::{failures, outcome};
 
 /// The folder, and the output format.
 #[derive(clap::Args)]
@@ -72,8 +73,10 @@ pub(super) async fn save_all(
 }
 
 async fn fill(output: &Output, source: &impl Source) -> anyhow::Result<Collected> {
-    let settings = Settings::from_env()?;
-    let host = settings::host(&output.component, &output.key, &settings, &[]).await?;
+    let configuration = Configuration::from_env(&output.key).await?;
+    let trust = &output.key.trust;
+    let host = settings::host(&output.component, trust, &configuration, &[]).await?;
+    let Configuration { settings, .. } = configuration;
     let calls = Calls { host, settings };
     let (host, settings) = (&calls.host, &calls.settings);
     let bars = progress::bars();

@@ -5,17 +5,17 @@ use std::time::Instant;
 use anyhow::Context;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{MockConfig, MockMeraki};
-use mv_clip_host::{ClipRequest, Setting, Settings};
+use mv_clip_host::{ApiKey, ClipRequest, Setting};
 use mv_clip_mpegts as mpegts;
 
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print};
-use super::settings;
+use super::settings::{self, Configuration};
 
 /// Get a clip from a mock of the Meraki API, and print the time of each step
 ///
-/// The clip is checked to be an MPEG transport stream. With a serial number, and with MERAKI_DASHBOARD_API_KEY set,
-/// the command uses the Meraki API instead of the mock.
+/// The clip is checked to be an MPEG transport stream. With a serial number, the command uses the Meraki API and the API
+/// key in place of the mock.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// A camera at the Meraki API
@@ -30,7 +30,7 @@ pub(super) struct Args {
 
 /// The camera, and the settings to reach it.
 struct Target {
-    settings: Settings,
+    configuration: Configuration,
     serial: String,
     /// Stops when it is dropped.
     _mock: Option<MockMeraki>,
@@ -38,12 +38,14 @@ struct Target {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let started = Instant::now();
-    let target = target(args.serial.as_deref()).await?;
-    step("target", started, settings::base_url(&target.settings))?;
+    let target = target(args.serial.as_deref(), &args.key).await?;
+    let settings = &target.configuration.settings;
+    step("target", started, settings::base_url(settings))?;
 
     let started = Instant::now();
     let file = args.component.component.display().to_string();
-    let host = settings::host(&args.component, &args.key, &target.settings, &[]).await?;
+    let (trust, configuration) = (&args.key.trust, &target.configuration);
+    let host = settings::host(&args.component, trust, configuration, &[]).await?;
     step("load", started, &file)?;
 
     let started = Instant::now();
@@ -56,7 +58,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         end,
         imager_id: None,
     };
-    let clip = host.request_clip(&target.settings, &request).await?;
+    let clip = host.request_clip(settings, &request).await?;
     step(
         "get-clip",
         started,
@@ -73,25 +75,20 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(step("check", started, &format!("MPEG-TS: {summary}"))?)
 }
 
-async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
-    let settings = Settings::from_env()?;
-    let has_key = settings.get(Setting::ApiKey).is_some();
-    if let (Some(serial), true) = (serial, has_key) {
+async fn target(serial: Option<&str>, options: &KeyHolder) -> anyhow::Result<Target> {
+    if let Some(serial) = serial {
+        let configuration = Configuration::from_env(options)
+            .await
+            .context("a serial number needs the Meraki API; omit it to use the mock")?;
         print(&format!(
             "Using the Meraki API at {}",
-            settings::base_url(&settings)
+            settings::base_url(&configuration.settings)
         ))?;
         return Ok(Target {
-            settings,
+            configuration,
             serial: serial.to_owned(),
             _mock: None,
         });
-    }
-    if serial.is_some() {
-        anyhow::bail!(
-            "a serial number needs the Meraki API: set {}, or omit the serial number to use the mock",
-            Setting::ApiKey
-        );
     }
     print(&format!(
         "Using a mock of the Meraki API (for the real one, set {} and pass a serial number)",
@@ -99,9 +96,8 @@ async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
     ))?;
     let mock = MockMeraki::start(MockConfig::default()).await?;
     // The mock gets no real key.
-    let settings = settings
-        .text(Setting::ApiKey, mock.key())
-        .base_url(mock.base_url());
+    let key = ApiKey::new(mock.key())?;
+    let settings = settings::others_from_env()?.base_url(mock.base_url());
     let serial = mock
         .cameras()
         .first()
@@ -109,7 +105,7 @@ async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
         .serial
         .clone();
     Ok(Target {
-        settings,
+        configuration: Configuration::new(settings, Some(key), options.key_mode)?,
         serial,
         _mock: Some(mock),
     })

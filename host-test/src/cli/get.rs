@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use mv_clip_host::{Clip, Settings};
+use mv_clip_host::Clip;
 
 use super::call::Call;
+use super::exit;
 use super::outcome::{clip_json, show};
+use super::output;
 use super::progress::Spinner;
-use super::{exit, output, settings};
+use super::settings::{self, Configuration};
 
 /// Print the temporary URL of a recorded clip
 ///
@@ -29,8 +31,9 @@ pub(super) async fn run(args: Args) -> ExitCode {
 
 async fn get(call: &Call) -> anyhow::Result<Clip> {
     output::require_stdout()?;
-    let settings = Settings::from_env()?;
-    let _spinner = Spinner::start(&format!("waiting for {}", settings::base_url(&settings)));
-    let host = settings::host(&call.component, &call.key, &settings, &[]).await?;
-    Ok(host.request_clip(&settings, &call.request()).await?)
+    let configuration = Configuration::from_env(&call.key).await?;
+    let settings = &configuration.settings;
+    let _spinner = Spinner::start(&format!("waiting for {}", settings::base_url(settings)));
+    let host = settings::host(&call.component, &call.key.trust, &configuration, &[]).await?;
+    Ok(host.request_clip(settings, &call.request()).await?)
 }

@@ -9,6 +9,7 @@ mod failures;
 mod get;
 mod incident;
 mod inspect;
+mod key;
 mod log;
 mod mock;
 mod options;
@@ -27,7 +28,7 @@ use mv_clip_core::text::printable;
 
 /// Get recorded video from Cisco Meraki MV cameras
 ///
-/// Set the API key in MERAKI_DASHBOARD_API_KEY. To try it without a camera, run `mv-clip demo` or `mv-clip mock`.
+/// The API key is in the file of --key-file, or in MERAKI_DASHBOARD_API_KEY. To try it without a camera, run `mv-clip demo` or `mv-clip mock`.
 #[derive(Parser)]
 #[command(name = "mv-clip", bin_name = "mv-clip", version, after_help = exit::HELP)]
 struct Cli {

@@ -8,6 +8,9 @@ const COMPONENT: &str = "MV_CLIP_COMPONENT";
 /// The environment variable with the folder of compiled components.
 const CACHE: &str = "MV_CLIP_CACHE";
 
+/// The environment variable with the path of the file that holds the API key.
+const KEY_FILE: &str = "MERAKI_DASHBOARD_API_KEY_FILE";
+
 /// The component to run.
 #[derive(clap::Args)]
 pub(super) struct ComponentFile {
@@ -34,10 +37,14 @@ pub(super) struct Trust {
     pub(super) ca_file: Option<PathBuf>,
 }
 
-/// Who holds the API key while the component runs.
+/// The API key, and who holds it while the component runs.
 #[derive(clap::Args)]
 pub(super) struct KeyHolder {
-    /// How the component gets MERAKI_DASHBOARD_API_KEY
+    /// The file with the API key; nobody else may read it. Without it: the systemd credential meraki-dashboard-api-key,
+    /// or MERAKI_DASHBOARD_API_KEY
+    #[arg(long, value_name = "FILE", env = KEY_FILE)]
+    pub(super) key_file: Option<PathBuf>,
+    /// How the API key gets into requests
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
     pub(super) key_mode: KeyOption,
     #[command(flatten)]
@@ -46,11 +53,11 @@ pub(super) struct KeyHolder {
 
 #[derive(Clone, Copy, Default, clap::ValueEnum)]
 pub(super) enum KeyOption {
-    /// The component gets the key as a setting
+    /// The component gets nothing; the host adds the key to requests to the API
     #[default]
-    Environment,
+    Injection,
     /// The component gets a random token, which the host replaces by the key in requests to the API
     Placeholder,
-    /// The component gets nothing; the host adds the key to requests to the API
-    Injection,
+    /// The component gets the key as a setting, and can use it for anything
+    Environment,
 }

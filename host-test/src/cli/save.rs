@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use mv_clip_host::{SavedClip, Settings};
+use mv_clip_host::SavedClip;
 use serde_json::{Value, json};
 
 use super::call::Call;
 use super::exit;
 use super::outcome::{clip_json, show};
 use super::progress::Spinner;
-use super::settings::{self, DESTINATION};
+use super::settings::{self, Configuration, DESTINATION};
 
 /// Stream a recorded clip to a presigned URL
 ///
@@ -37,14 +37,16 @@ pub(super) async fn run(args: Args) -> ExitCode {
 
 async fn save(args: &Args) -> anyhow::Result<SavedClip> {
     let call = &args.call;
-    let settings = Settings::from_env()?;
+    let configuration = Configuration::from_env(&call.key).await?;
+    let settings = &configuration.settings;
     // An invalid URL allows nothing: the component reports what is wrong with it.
     let destination: http::Uri = args.to.parse().unwrap_or_default();
     let host = destination.host().unwrap_or("its destination");
-    let base_url = settings::base_url(&settings);
+    let base_url = settings::base_url(settings);
     let _spinner = Spinner::start(&format!("saving a clip from {base_url} to {host}"));
-    let host = settings::host(&call.component, &call.key, &settings, &[destination]).await?;
-    Ok(host.save_clip(&settings, &call.request(), &args.to).await?)
+    let trust = &call.key.trust;
+    let host = settings::host(&call.component, trust, &configuration, &[destination]).await?;
+    Ok(host.save_clip(settings, &call.request(), &args.to).await?)
 }
 
 fn saved_json(saved: &SavedClip) -> Value {

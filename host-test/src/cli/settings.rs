@@ -3,13 +3,15 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
+use mv_clip_core::url::Url;
 use mv_clip_host::{
-    ApiKey, CacheError, ClipHost, CodeCache, KeyMode, Limits, LoadError, OriginPattern, Policy,
-    RateLimit, RateLimiter, Setting, Settings, Timeouts,
+    ApiKey, ApiKeyError, CacheError, ClipHost, CodeCache, KeyMode, Limits, LoadError, Origin,
+    OriginPattern, Policy, RateLimit, RateLimiter, Setting, Settings, SettingsError, Timeouts,
 };
 
-use super::options::{ComponentFile, KeyHolder, KeyOption};
+use super::key;
+use super::options::{ComponentFile, KeyHolder, KeyOption, Trust};
 
 /// The environment variable that says where to save a clip.
 pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
@@ -24,6 +26,55 @@ const LONGEST_DEADLINE: Duration = Duration::from_secs(86_400);
 /// The longest `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` that it accepts.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(600);
 
+/// The settings of a command's calls, and the key that the host keeps from the component.
+pub(super) struct Configuration {
+    pub(super) settings: Settings,
+    kept: Option<(ApiKey, KeyMode)>,
+}
+
+impl Configuration {
+    /// The settings from the environment, with the key of this process.
+    ///
+    /// Only [`KeyOption::Environment`] works without a key, for APIs behind a proxy that adds one.
+    pub(super) async fn from_env(options: &KeyHolder) -> anyhow::Result<Self> {
+        let key = key::find(options.key_file.as_deref()).await?;
+        Ok(Self::new(others_from_env()?, key, options.key_mode)?)
+    }
+
+    /// These settings and this key.
+    pub(super) fn new(
+        settings: Settings,
+        key: Option<ApiKey>,
+        mode: KeyOption,
+    ) -> Result<Self, NoKey> {
+        let mode = match mode {
+            KeyOption::Injection => KeyMode::Injection,
+            KeyOption::Placeholder => KeyMode::Placeholder,
+            KeyOption::Environment => {
+                let settings = match &key {
+                    Some(key) => settings.api_key(key),
+                    None => settings,
+                };
+                let kept = None;
+                return Ok(Self { settings, kept });
+            }
+        };
+        let key = key.ok_or(NoKey(ApiKeyError::Missing))?;
+        let kept = Some((key, mode));
+        Ok(Self { settings, kept })
+    }
+}
+
+/// There is no key for the host to keep.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}, or name a file that holds one with --key-file")]
+pub(super) struct NoKey(ApiKeyError);
+
+/// The settings from the environment, without the key.
+pub(super) fn others_from_env() -> Result<Settings, SettingsError> {
+    Ok(Settings::from_env()?.without(Setting::ApiKey))
+}
+
 pub(super) fn base_url(settings: &Settings) -> &str {
     settings.get(Setting::BaseUrl).unwrap_or(DEFAULT_BASE_URL)
 }
@@ -32,19 +83,20 @@ pub(super) fn base_url(settings: &Settings) -> &str {
 /// settings and the origins of `others`.
 pub(super) async fn host(
     component: &ComponentFile,
-    key: &KeyHolder,
-    settings: &Settings,
+    trust: &Trust,
+    configuration: &Configuration,
     others: &[http::Uri],
 ) -> anyhow::Result<ClipHost> {
+    let Configuration { settings, kept } = configuration;
     let mut builder = ClipHost::builder()
         .policy(policy(settings, others))
         .timeouts(timeouts())
         .limits(limits())
         .rate_limiter(RateLimiter::new(rate_limit(settings)));
-    if let Some((key, mode)) = kept_key(key.key_mode, settings)? {
-        builder = builder.key(key, mode);
+    if let Some((key, mode)) = kept {
+        builder = builder.key(key.clone(), *mode);
     }
-    if let Some(file) = &key.trust.ca_file {
+    if let Some(file) = &trust.ca_file {
         builder = builder.root_certificates(file);
     }
     match cache(component) {
@@ -97,28 +149,22 @@ fn timeouts() -> Timeouts {
         .between_bytes(LONGEST_ATTEMPT)
 }
 
-/// The key, if the host keeps it. Without a key, the API reports that it is missing.
-fn kept_key(mode: KeyOption, settings: &Settings) -> anyhow::Result<Option<(ApiKey, KeyMode)>> {
-    let mode = match mode {
-        KeyOption::Environment => return Ok(None),
-        KeyOption::Placeholder => KeyMode::Placeholder,
-        KeyOption::Injection => KeyMode::Injection,
-    };
-    let key = settings.get(Setting::ApiKey).map(ApiKey::new);
-    let key = key.transpose().context(Setting::ApiKey)?;
-    Ok(key.map(|key| (key, mode)))
-}
-
 /// If the base URL is in one of Meraki's regions: all of Meraki, because the regions redirect to each other's shards.
-/// Otherwise: the base URL's origin. An invalid base URL allows nothing, and the guest reports what is wrong with it.
+/// Otherwise: the base URL's origin, which is then the one that gets the key. An invalid base URL allows nothing, and the
+/// guest reports what is wrong with it.
 fn policy(settings: &Settings, others: &[http::Uri]) -> Policy {
     let url: http::Uri = base_url(settings).parse().unwrap_or_default();
     let meraki = Policy::meraki();
     let api = match meraki.allows(&url) {
-        Ok(_) => meraki,
+        Ok(origin) if is_api(&origin) => meraki,
+        Ok(_) => Policy::new(origin(&url)).allow(meraki.origins().cloned()),
         Err(_) => Policy::new(origin(&url)),
     };
     api.allow(others.iter().filter_map(origin))
+}
+
+fn is_api(origin: &Origin) -> bool {
+    Url::parse(&origin.to_string()).is_ok_and(|url| url.is_meraki_api())
 }
 
 fn origin(url: &http::Uri) -> Option<OriginPattern> {
@@ -138,7 +184,10 @@ mod tests {
     fn a_base_url_allows_meraki_or_its_own_origin() {
         let meraki = allowed(&Policy::meraki());
         let meraki: Vec<_> = meraki.iter().map(String::as_str).collect();
-        let cases: [(&str, &[&str]); 9] = [
+        // A user may name another host of Meraki's as the API: it is listed first, because it gets the key.
+        let named = [&["https://dashboard.meraki.com"], meraki.as_slice()].concat();
+        let cases: [(&str, &[&str]); 10] = [
+            ("https://dashboard.meraki.com/api/v1", &named),
             ("https://api.meraki.com/api/v1", &meraki),
             ("https://api.gov-meraki.com/api/v1", &meraki),
             ("https://N7.Meraki.CA./api/v1", &meraki),

@@ -1,5 +1,7 @@
 //! The command line.
 
+#[cfg(unix)]
+mod key;
 mod output;
 
 use std::process::Output;
@@ -265,15 +267,17 @@ async fn only_guest_variables_must_be_utf_8() {
     let output = command.env("HOME", broken).output().await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", error(&output));
 
-    command.env("MERAKI_DASHBOARD_API_KEY", broken);
-    let output = command.output().await.unwrap();
-    let error = error(&output);
-    assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(
-        error.contains("MERAKI_DASHBOARD_API_KEY is not UTF-8"),
-        "{error}"
-    );
-    assert!(!error.contains("5ec2e7"), "{error}");
+    for (name, words) in [
+        ("MERAKI_DASHBOARD_API_KEY", "visible ASCII"),
+        ("MERAKI_BASE_URL", "is not UTF-8"),
+    ] {
+        let mut command = get_command(&world, SERIAL, &[]);
+        let output = command.env(name, broken).output().await.unwrap();
+        let error = error(&output);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains(name) && error.contains(words), "{error}");
+        assert!(!error.contains("5ec2e7"), "{error}");
+    }
 }
 
 #[tokio::test]

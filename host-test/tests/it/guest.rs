@@ -15,6 +15,7 @@ use wit_parser::Resolve;
 /// - set a method `n`ame, or an a`u`thority, of one byte more than 16 KiB
 /// - `f`ill requests to their maximum size, endlessly
 /// - request 1 MiB of random bytes: `c`hance
+/// - quote the text in `start`: `=`
 /// - `r`equest that authority, with `end` as `Authorization`; `k`: with its first setting as a bearer token. It returns
 ///   `Y` after a response, or [`failed`] with an error code.
 ///
@@ -330,6 +331,9 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
       (drop (memory.grow (i32.const 128)))
       (i32.store (i32.const 20) (i32.const 0))
       (i32.store (i32.const 24) (i32.const 0x800000))))
+    (if (i32.eq (local.get $order) (i32.const {quoted})) (then
+      (i32.store (i32.const 20) (local.get $at))
+      (i32.store (i32.const 24) (local.get $length))))
     (if (i32.eq (local.get $order) (i32.const {headers})) (then
       (local.set $list (call $fields))
       (loop $again
@@ -393,6 +397,7 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
         fill = b'f',
         chance = b'c',
         vast = b'v',
+        quoted = b'=',
         slash = b'/',
         headers = b'h',
         memory = b'm',
@@ -411,6 +416,11 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
         yes = b'Y',
         a = b'a',
     );
+    of_module(&text)
+}
+
+/// The component of a core module, in text, that exports the functions of the world `clip-plugin`.
+pub fn of_module(text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");

@@ -1,5 +1,9 @@
 //! An API key that the host holds: with the real component, and with guests that misuse it.
 
+mod echo;
+mod observer;
+mod secrecy;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 

@@ -3,16 +3,18 @@
 use std::error::Error;
 use std::future::ready;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 
 use http::{Response, StatusCode};
 use meraki_mock::{CLIP, MockConfig, Point, Scripted, Target, WireFault};
-use mv_clip_host::{ClipUrl, Lookup, MediaError, Resolve};
+use mv_clip_host::{ClipHost, ClipRequest, ClipUrl, Lookup, MediaError, Policy, Resolve, Settings};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use crate::guest;
 use crate::outbound::server::{OK, Server, read_head};
 use crate::simulated::Simulated;
-use crate::support::{HOST, World, closed_port, tenant};
+use crate::support::{SERIAL, World, closed_port, footage, tenant};
 
 fn redirect(to: &str) -> Scripted {
     let reply = Response::builder().status(302).header("location", to);
@@ -64,7 +66,13 @@ async fn a_redirect_does_not_leak_the_url_to_the_next_server() {
     assert!(!head.contains("referer"), "{head}");
 }
 
-/// URLs that a guest may return, and targets of redirects by a media server.
+/// A reply of the API that names this URL.
+fn naming(url: &str) -> Scripted {
+    let body = serde_json::json!({ "url": url }).to_string();
+    Response::new(body).into()
+}
+
+/// URLs that the API may name, and targets of redirects by a media server.
 #[tokio::test]
 async fn a_clip_is_not_fetched_from_an_origin_the_guest_may_not_reach() {
     let other = Server::start(|_| async {}).await;
@@ -90,7 +98,16 @@ async fn a_clip_is_not_fetched_from_an_origin_the_guest_may_not_reach() {
     for (case, origin) in cases {
         let url = ClipUrl::from(format!("{origin}/media/5ec2e7-5ec2e7"));
         let error = failure(&world, &url).await;
-        assert!(matches!(error, MediaError::Denied(_)), "{case}: {error:?}");
+        let is_refused = matches!(error, MediaError::Denied(_) | MediaError::NotNamed);
+        assert!(is_refused, "{case}, by the embedder: {error:?}");
+
+        world.mock.script([naming(url.expose())]);
+        // The component refuses some of them itself.
+        let clip = world.get().await.ok();
+        if let Some(clip) = clip.filter(|clip| clip.url.expose() == url.expose()) {
+            let error = failure(&world, &clip.url).await;
+            assert!(matches!(error, MediaError::Denied(_)), "{case}: {error:?}");
+        }
 
         world.mock.script_media([redirect(url.expose())]);
         let clip = world.get().await.unwrap().url;
@@ -172,9 +189,88 @@ impl Resolve for Private {
 
 #[tokio::test]
 async fn a_name_is_resolved_by_the_hosts_resolver_and_checked() {
-    let host = tenant(HOST.tenant().resolver(Private));
+    let world = World::new().await;
+    let host = tenant(world.host.tenant().resolver(Private));
+    world
+        .mock
+        .script([naming("https://media.example/media/5ec2e7-5ec2e7")]);
+    let clip = host.request_clip(world.settings(), &footage(SERIAL)).await;
     let media = host.media_client().unwrap();
-    let url = ClipUrl::from("https://media.example/media/5ec2e7-5ec2e7".to_owned());
-    let error = media.fetch(&url).await.unwrap_err();
+    let error = media.fetch(&clip.unwrap().url).await.unwrap_err();
     assert!(matches!(error, MediaError::Denied(_)), "{error:?}");
+}
+
+/// Records the names that are looked up, and resolves none.
+#[derive(Clone, Default)]
+struct Recording(Arc<Mutex<Vec<String>>>);
+
+impl Resolve for Recording {
+    fn resolve(&self, name: &str) -> Lookup {
+        self.0.lock().unwrap().push(name.to_owned());
+        Box::pin(ready(Ok(Vec::new())))
+    }
+}
+
+/// A host that records look-ups and runs a guest which answers with any URL that it is asked for.
+async fn liar(policy: Policy, names: &Recording) -> ClipHost {
+    let builder = ClipHost::builder().policy(policy).resolver(names.clone());
+    builder.load_bytes(guest::obedient()).await.unwrap()
+}
+
+/// R7: a name under an attacker's domain carries a secret away as soon as it is looked up.
+#[tokio::test]
+async fn no_name_is_looked_up_on_a_guests_word_alone() {
+    let names = Recording::default();
+    let host = liar(Policy::meraki(), &names).await;
+    let media = host.media_client().unwrap();
+    for url in [
+        "https://5ec2e7-key.attacker.example/",
+        "https://spn49.meraki.com.attacker.example/5ec2e7-key",
+        "https://s3.amazonaws.com/5ec2e7-key",
+    ] {
+        let answer = host.get_clip(&Settings::default(), "=", url, "").await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.expose(), url);
+        for url in [answer, ClipUrl::from(url.to_owned())] {
+            let error = media.fetch(&url).await.unwrap_err();
+            assert!(matches!(error, MediaError::NotNamed), "{error:?}");
+            assert!(error.to_string().contains("Allow the host"), "{error}");
+        }
+    }
+    assert_eq!(names.0.lock().unwrap().as_slice(), [""; 0]);
+
+    // Where the policy lists the host, a URL needs no other word.
+    let url = ClipUrl::from("https://spn49.meraki.com/5ec2e7-5ec2e7".to_owned());
+    let error = media.fetch(&url).await.unwrap_err();
+    assert!(matches!(error, MediaError::Transport(_)), "{error:?}");
+    assert_eq!(names.0.lock().unwrap().as_slice(), ["spn49.meraki.com"]);
+}
+
+/// The word of the API counts for the call that got it, and for exactly this URL.
+#[tokio::test]
+async fn a_url_that_the_api_named_is_fetched_from_any_public_host() {
+    let world = World::new().await;
+    let names = Recording::default();
+    let host = tenant(world.host.tenant().resolver(names.clone()));
+    let media = host.media_client().unwrap();
+    let url = "https://media.example/5ec2e7-5ec2e7";
+    let (settings, request) = (world.settings(), footage(SERIAL));
+    world.mock.script([naming(url), naming(url), naming(url)]);
+    let one = host.request_clip(settings, &request).await.unwrap().url;
+    let range = host.get_range(settings, &request).await.unwrap();
+    let many = range.into_iter().map(|clip| clip.outcome.unwrap().url);
+    let ClipRequest { start, end, .. } = &request;
+    let short = host.get_clip(settings, SERIAL, start, end).await.unwrap();
+    for clip in many.chain([one, short]) {
+        let error = media.fetch(&clip).await.unwrap_err();
+        assert!(matches!(error, MediaError::Transport(_)), "{error:?}");
+    }
+    assert_eq!(names.0.lock().unwrap().as_slice(), ["media.example"; 3]);
+
+    // Another call of a host that runs something else.
+    let liar = liar(world.host.policy().clone(), &names).await;
+    let answer = liar.get_clip(settings, "=", url, "").await.unwrap();
+    let error = media.fetch(&answer).await.unwrap_err();
+    assert!(matches!(error, MediaError::NotNamed), "{error:?}");
+    assert_eq!(names.0.lock().unwrap().len(), 3);
 }

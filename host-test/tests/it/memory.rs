@@ -1,4 +1,4 @@
-//! Whether the API key is in a guest's memory.
+//! Whether the API key is in a guest's memory, and how often in that of the process.
 
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{MockConfig, MockMeraki};
@@ -81,5 +81,102 @@ async fn a_guests_memory_holds_the_key_only_where_the_host_does_not_keep_it() {
             .find(|part| memchr::memmem::find(&memory, part).is_some());
         assert!(found.is_none(), "{mode:?}");
         eprintln!("{mode:?}: {} bytes of memory, no key", memory.len());
+    }
+}
+
+/// How often the key is in the memory of the command line.
+#[cfg(target_os = "linux")]
+mod process {
+    use std::fs::{self, File, Permissions};
+    use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+    use std::process::Stdio;
+
+    use meraki_mock::MockConfig;
+    use tempfile::TempDir;
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    use tokio::process::{Child, Command};
+
+    use crate::support::{CACHE, SERIAL, World, component_file, footage};
+
+    /// As long as Meraki's keys.
+    const KEY: &str = "5ec2e70b9f41d7a3c877e1f0d2b4a69835c7e012";
+
+    async fn world() -> World {
+        let config = MockConfig {
+            key: KEY.to_owned(),
+            ..MockConfig::default()
+        };
+        World::with(config).await.unset("MERAKI_DASHBOARD_API_KEY")
+    }
+
+    /// Runs `get` until the component has started, and waits for its footage.
+    async fn waiting(world: &World, source: (&str, &str)) -> Child {
+        let window = footage(SERIAL);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mv-clip"));
+        command
+            .args([
+                "-v",
+                "get",
+                SERIAL,
+                "--start",
+                &window.start,
+                "--end",
+                &window.end,
+            ])
+            .env_clear()
+            .env("MV_CLIP_COMPONENT", component_file())
+            .env("MV_CLIP_CACHE", CACHE)
+            .envs(world.variables())
+            .env("MV_CLIP_LAG_SECONDS", "3600")
+            .env("MV_CLIP_DEADLINE_SECONDS", "86400")
+            .env(source.0, source.1)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        loop {
+            let line = lines.next_line().await.unwrap().expect("the call starts");
+            if line.contains("call started") {
+                break;
+            }
+        }
+        child
+    }
+
+    /// How often the key is in the memory of a process. `read` cannot read all regions, such as those of the kernel.
+    fn occurrences(child: &Child) -> usize {
+        let id = child.id().unwrap();
+        let maps = fs::read_to_string(format!("/proc/{id}/maps")).unwrap();
+        let memory = File::open(format!("/proc/{id}/mem")).unwrap();
+        let mut found = 0;
+        for line in maps.lines() {
+            let (range, rest) = line.split_once(' ').unwrap();
+            // A pool of instances is reserved, but not readable.
+            if !rest.starts_with('r') {
+                continue;
+            }
+            let (start, end) = range.split_once('-').unwrap();
+            let [start, end] = [start, end].map(|at| u64::from_str_radix(at, 16).unwrap());
+            let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
+            let length = memory.read_at(&mut bytes, start).unwrap_or(0);
+            found += memchr::memmem::find_iter(&bytes[..length], KEY).count();
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn has_the_key_once() {
+        let world = world().await;
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("key");
+        fs::write(&file, format!("{KEY}\n")).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let path = file.to_str().unwrap();
+        let child = waiting(&world, ("MERAKI_DASHBOARD_API_KEY_FILE", path)).await;
+        assert_eq!(occurrences(&child), 1, "from a file");
+        // The environment cannot be cleared, so a file is better.
+        let child = waiting(&world, ("MERAKI_DASHBOARD_API_KEY", KEY)).await;
+        assert_eq!(occurrences(&child), 2, "from the environment");
+        assert!(world.mock.requests().is_empty());
     }
 }

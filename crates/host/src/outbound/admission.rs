@@ -1,4 +1,4 @@
-//! Prepares a request for sending: checks the policy, adds the key, and writes the canonical origin.
+//! Prepares a request for sending: checks the policy, and writes the canonical origin.
 
 use http::header::HOST;
 use http::uri::{PathAndQuery, Uri};
@@ -6,7 +6,6 @@ use http::{Method, Request, Version};
 use tracing::debug;
 use wasmtime_wasi_http::Error;
 
-use super::key::CallKey;
 use super::origin::{Origin, OriginError};
 use super::policy::{Denied, Policy};
 
@@ -30,19 +29,6 @@ pub(super) fn admit<B>(policy: &Policy, request: &Request<B>) -> Result<Origin, 
     })
 }
 
-/// Adds the key if the request gets one, and then gives the secret to redact from the response.
-pub(super) fn put_key<'a, B>(
-    key: &'a CallKey,
-    request: &mut Request<B>,
-    origin: &Origin,
-) -> Result<Option<&'a str>, Error> {
-    let put = key.put_into(request, origin).map_err(|misuse| {
-        debug!(%origin, %misuse, "request denied");
-        Error::HttpRequestDenied
-    })?;
-    Ok(put.then(|| key.secret()))
-}
-
 /// Writes the origin that was checked into the request, so that connection, TLS and pool use the same one.
 pub(super) fn canonical<B>(mut request: Request<B>, origin: &Origin) -> Result<Request<B>, Error> {
     let path = request.uri().path_and_query().cloned();
@@ -61,15 +47,8 @@ pub(super) fn canonical<B>(mut request: Request<B>, origin: &Origin) -> Result<R
 
 #[cfg(test)]
 mod tests {
-    use http::header::AUTHORIZATION;
-
-    use std::sync::Arc;
-
-    use super::super::key::{KeptKey, KeyMode};
     use super::*;
-    use crate::api_key::ApiKey;
 
-    const KEY: &str = "5ec2e7-key";
     const CLIP: &str = "https://API.meraki.com:443/api/v1/devices/Q2XX-ABCD-1234/camera/clip?t=1";
 
     fn admitted(method: Method, uri: &str) -> Result<Origin, Error> {
@@ -133,26 +112,5 @@ mod tests {
             let names: Vec<_> = request.headers().keys().map(|name| name.as_str()).collect();
             assert_eq!(names, ["accept"], "{uri}");
         }
-    }
-
-    #[test]
-    fn the_secret_is_returned_if_it_was_added_and_misuse_is_denied() {
-        let policy = Arc::new(Policy::new(["https://*.meraki.com".parse().unwrap()]));
-        let key = KeptKey::new(ApiKey::new(KEY).unwrap(), KeyMode::Injection, policy);
-        let key = CallKey::new(key.unwrap());
-        let put = |request: &mut Request<()>| {
-            let origin = Origin::of(request.uri()).unwrap();
-            put_key(&key, request, &origin)
-        };
-        let mut to_api = Request::get(CLIP).body(()).unwrap();
-        assert_eq!(put(&mut to_api).unwrap(), Some(KEY));
-        assert_eq!(to_api.headers()[AUTHORIZATION], format!("Bearer {KEY}"));
-        let mut elsewhere = Request::get("https://example.net/clip").body(()).unwrap();
-        assert_eq!(put(&mut elsewhere).unwrap(), None);
-        assert!(elsewhere.headers().is_empty());
-        let own = Request::get(CLIP).header(AUTHORIZATION, "Bearer own");
-        let mut own = own.body(()).unwrap();
-        let error = put(&mut own).unwrap_err();
-        assert!(matches!(error, Error::HttpRequestDenied), "{error:?}");
     }
 }

@@ -10,8 +10,10 @@ use tracing::Instrument;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::body::OwnedBody;
+use super::call_api::CallApi;
 use super::in_flight::{self, InFlight};
 use super::key::CallKey;
+use super::named::NamedUrls;
 use super::sender::{CallSender, Outbound};
 use super::traffic::Traffic;
 use crate::setting::Setting;
@@ -27,7 +29,7 @@ const CHUNK: usize = 64 << 10;
 #[derive(Debug)]
 pub struct OutboundHooks {
     outbound: Outbound,
-    key: Option<Arc<CallKey>>,
+    api: Arc<CallApi>,
     in_flight: Arc<InFlight>,
     sender: Arc<CallSender>,
     gone: Arc<AtomicBool>,
@@ -38,11 +40,12 @@ impl OutboundHooks {
         outbound: &Outbound,
         in_flight: Arc<InFlight>,
         traffic: Arc<Traffic>,
+        settings: &Settings,
     ) -> Self {
-        let key = outbound.kept_key().cloned();
+        let key = outbound.kept_key().cloned().map(CallKey::new);
         Self {
             outbound: outbound.clone(),
-            key: key.map(|key| Arc::new(CallKey::new(key))),
+            api: Arc::new(CallApi::new(key, settings)),
             in_flight,
             sender: Arc::new(outbound.call(traffic)),
             gone: Arc::default(),
@@ -51,20 +54,20 @@ impl OutboundHooks {
 
     /// For a call without limits.
     #[must_use]
-    pub fn of(outbound: &Outbound) -> Self {
+    pub fn of(outbound: &Outbound, settings: &Settings) -> Self {
         let in_flight = Arc::new(InFlight::at_most(usize::MAX));
-        Self::new(outbound, in_flight, Arc::default())
+        Self::new(outbound, in_flight, Arc::default(), settings)
     }
 
     /// The guest's environment variables: the settings of its call. If the host keeps the API key, the
     /// placeholder in its place or nothing. See [`key`](super::key).
-    pub(crate) fn variables(&self, settings: &Settings, mut set: impl FnMut(Setting, &str)) {
-        match &self.key {
-            Some(key) => key
-                .variables(settings)
-                .for_each(|(name, value)| set(name, value)),
-            None => settings.iter().for_each(|(name, value)| set(name, value)),
-        }
+    pub(crate) fn variables(&self, settings: &Settings, set: impl FnMut(Setting, &str)) {
+        self.api.variables(settings, set);
+    }
+
+    /// The URLs of clips that the API named in this call.
+    pub(crate) fn named(&self) -> &NamedUrls {
+        self.api.named()
     }
 }
 
@@ -96,12 +99,12 @@ impl WasiHttpHooks for OutboundHooks {
             return Box::new(ready(Err(Error::ConnectionLimitReached)));
         };
         let outbound = self.outbound.clone();
-        let key = self.key.clone();
+        let api = Arc::clone(&self.api);
         let sender = Arc::clone(&self.sender);
         let gone = Arc::clone(&self.gone);
         let request = request.map(|body| OwnedBody::new(body, gone).boxed_unsync());
         let sending = async move {
-            let response = outbound.dispatch(request, options, key.as_deref(), &sender);
+            let response = outbound.dispatch(request, options, Some(&api), &sender);
             let response = response.await?;
             let response = response.map(|body| in_flight::counted(body, place));
             // The client's own tasks drive the connection, so there is nothing to poll.

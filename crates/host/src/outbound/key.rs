@@ -6,21 +6,18 @@
 //! | [`KeyMode::Injection`] | nothing | adds `Authorization` to requests for a clip |
 //! | [`KeyMode::Placeholder`] | a token, different in each call | replaces the token with the key |
 //!
-//! The key is sent only to the API's origins, wherever a redirect leads, and only with the component's one
-//! operation: `GET …/devices/{serial}/camera/clip`. So a guest can do nothing else with it, and a clip that is
-//! on one of the API's hosts is fetched without it. Of the guest's other header fields, only `Accept` and
-//! `User-Agent` are sent with the key. If a response repeats the key, the guest sees asterisks.
+//! [`CallApi`](super::call_api::CallApi) says which requests these are. So a guest can do nothing else with the key, and
+//! a clip that is on one of the API's hosts is fetched without it.
 
 use std::fmt;
-use std::sync::Arc;
 
-use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, Request};
 use memchr::memmem;
 use rand::RngCore;
+use secrecy::zeroize::Zeroizing;
 
-use super::origin::Origin;
-use super::policy::Policy;
 use crate::api_key::ApiKey;
 use crate::setting::Setting;
 use crate::settings::Settings;
@@ -29,9 +26,11 @@ const SCHEME: &str = "Bearer ";
 
 /// How requests get the API key that the host keeps.
 ///
-/// In both modes the key is sent only to the origins of the API ([`Policy::new`], [`Policy::meraki`]), and only
-/// with the component's one operation, `GET …/devices/{serial}/camera/clip`. If a response repeats the key, the
-/// guest sees asterisks.
+/// In both modes the key is sent only to the origins of the API ([`Policy::new`](crate::Policy::new),
+/// [`Policy::meraki`](crate::Policy::meraki)), and only with the component's one operation:
+/// `GET {path of the base URL}/devices/{serial}/camera/clip`, with its parameters and no others. The host writes that
+/// request itself. Nothing that the guest sees of the reply depends on the key; where the reply repeats it, the guest sees
+/// asterisks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyMode {
@@ -44,28 +43,28 @@ pub enum KeyMode {
     Placeholder,
 }
 
-/// The key that the host keeps, and how requests get it. Cloning is cheap.
+/// The key that the host keeps, and how requests get it. Cloning is cheap, and does not copy the key.
 #[derive(Clone)]
 pub(super) struct KeptKey {
     key: ApiKey,
-    /// The value of `Authorization`.
-    authorization: HeaderValue,
     mode: KeyMode,
-    policy: Arc<Policy>,
 }
 
 impl KeptKey {
-    /// For the API's origins in `policy`. None if the key cannot be in a header, which [`ApiKey`] excludes.
-    pub(super) fn new(key: ApiKey, mode: KeyMode, policy: Arc<Policy>) -> Option<Self> {
-        let bearer = format!("{SCHEME}{}", key.expose());
-        let mut authorization = HeaderValue::try_from(bearer).ok()?;
-        authorization.set_sensitive(true);
-        Some(Self {
-            key,
-            authorization,
-            mode,
-            policy,
-        })
+    pub(super) fn new(key: ApiKey, mode: KeyMode) -> Self {
+        Self { key, mode }
+    }
+
+    /// The value of `Authorization`. The memory that holds it is cleared when the request is dropped.
+    fn authorization(&self) -> Option<HeaderValue> {
+        let key = self.key.expose();
+        // With its final capacity, so that no copy stays behind.
+        let mut value = Zeroizing::new(Vec::with_capacity(SCHEME.len() + key.len()));
+        value.extend_from_slice(SCHEME.as_bytes());
+        value.extend_from_slice(key.as_bytes());
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 }
 
@@ -117,37 +116,36 @@ impl CallKey {
         others.chain(placeholder.map(|token| (Setting::ApiKey, token)))
     }
 
-    /// Puts the key into a request where it belongs, and says whether it did.
+    /// Puts the key into a request for a clip, if the guest asks for it, and says whether it did.
     pub(super) fn put_into<B>(
         &self,
         request: &mut Request<B>,
-        origin: &Origin,
+        is_clip: bool,
     ) -> Result<bool, Misuse> {
-        let to_api =
-            self.key.policy.is_api(origin) && is_operation(request.method(), request.uri().path());
         let headers = request.headers();
         let wanted = match &self.placeholder {
             None if headers.contains_key(AUTHORIZATION) => return Err(Misuse::OwnAuthorization),
-            None => to_api,
+            None => is_clip,
             Some(token) => {
                 let bears = bears(headers, token);
-                if bears && !to_api || is_elsewhere(request, token, bears) {
+                if bears && !is_clip || is_elsewhere(request, token, bears) {
                     return Err(Misuse::PlaceholderElsewhere);
                 }
                 bears
             }
         };
-        if wanted {
-            let mut fields = allowed_headers(request.headers());
-            fields.insert(AUTHORIZATION, self.key.authorization.clone());
-            *request.headers_mut() = fields;
-        }
-        Ok(wanted)
+        // `ApiKey` excludes a key that cannot be in a header.
+        let value = wanted.then(|| self.key.authorization()).flatten();
+        let Some(value) = value else {
+            return Ok(false);
+        };
+        request.headers_mut().insert(AUTHORIZATION, value);
+        Ok(true)
     }
 
-    /// The secret that responses must not repeat.
-    pub(super) fn secret(&self) -> &str {
-        self.key.key.expose()
+    /// The key, which replies must not repeat.
+    pub(super) fn secret(&self) -> &ApiKey {
+        &self.key.key
     }
 }
 
@@ -155,28 +153,6 @@ impl fmt::Debug for CallKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.key.fmt(f)
     }
-}
-
-/// The header fields of a guest that are sent with the key. Others could request a compressed or partial
-/// response, in which the key would not be found, or override the method.
-fn allowed_headers(fields: &HeaderMap) -> HeaderMap {
-    let kept = [ACCEPT, USER_AGENT].into_iter();
-    kept.filter_map(|name| Some((name.clone(), fields.get(&name)?.clone())))
-        .collect()
-}
-
-/// Whether this is `clipDeviceCamera`, on the API itself or on a shard that it redirects to.
-fn is_operation(method: &Method, path: &str) -> bool {
-    let mut segments = path.rsplit('/');
-    let is_serial = |text: &str| {
-        let in_serials = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        !text.is_empty() && text.bytes().all(in_serials)
-    };
-    *method == Method::GET
-        && segments.next() == Some("clip")
-        && segments.next() == Some("camera")
-        && segments.next().is_some_and(is_serial)
-        && segments.next() == Some("devices")
 }
 
 /// Whether there is exactly one `Authorization`, with the token as a bearer token.

@@ -9,8 +9,9 @@
 //! 1. The guest calls `outgoing-handler.handle`; wasmtime calls the store's [`OutboundHooks`].
 //! 2. [`Policy`] checks scheme, host and port. What is not listed ends here, as
 //!    `HTTP-request-denied`: no name is looked up, and no socket is opened.
-//! 3. If the host keeps the API key (`key.rs`), it is put into a request for a clip to the
-//!    API. A guest that sends its own key where the host adds one, or its placeholder elsewhere, is denied.
+//! 3. A request for a clip to the API is read, and written anew by the host (`call_api.rs`). If the host keeps the API
+//!    key (`key.rs`), it is put in here. A guest that sends its own key where the host adds one, or its placeholder
+//!    elsewhere, is denied.
 //! 4. A body where the method has none ends here too, as `HTTP-request-denied`. The fields that frame a message are
 //!    the client's, not the guest's (`framing.rs`).
 //! 5. A request to an origin of the API waits for the [`RateLimiter`], if there is one: first behind earlier requests
@@ -25,7 +26,8 @@
 //! 8. The request is sent, and the header section of the response awaited within the first-byte
 //!    timeout. Redirects are the guest's to follow, so each hop passes steps 2 to 5.
 //! 9. The guest reads the body frame by frame, each within the between-bytes timeout. At its end
-//!    the connection returns to the pool, unless a body went over it.
+//!    the connection returns to the pool, unless a body went over it. The reply to a request for a clip is filtered,
+//!    and its body read whole before the guest gets any of it (`reply.rs`).
 //! 10. An event at debug level has the status and the duration from step 6 on, in a span with method, scheme,
 //!     host and port. Paths, queries, header fields and bodies are never logged: the URL of a clip is a secret.
 //!
@@ -42,6 +44,7 @@ mod address;
 mod admission;
 mod body;
 mod budget;
+mod call_api;
 mod client;
 mod connect;
 mod descriptors;
@@ -52,12 +55,13 @@ mod hooks;
 mod in_flight;
 mod key;
 mod limiter;
+mod named;
 mod network;
 mod origin;
 mod pattern;
 mod policy;
 mod pool;
-mod redact;
+mod reply;
 mod resolve;
 mod sender;
 mod socket;
@@ -71,6 +75,7 @@ pub use hooks::OutboundHooks;
 pub(crate) use in_flight::InFlight;
 pub use key::KeyMode;
 pub use limiter::RateLimiter;
+pub(crate) use named::NamedUrls;
 pub use network::{Network, NetworkError};
 pub use origin::{Origin, OriginError};
 pub use pattern::{OriginPattern, OriginPatternError};

@@ -1,7 +1,9 @@
 //! What a guest may send requests to.
 
 use http::Uri;
+use http::uri::Scheme;
 use mv_clip_core::host::Host;
+use mv_clip_core::url::is_meraki_api;
 
 use super::network::Network;
 use super::origin::{Origin, OriginError};
@@ -60,6 +62,8 @@ use super::pattern::OriginPattern;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     api: Vec<OriginPattern>,
+    /// Whether Meraki's own API counts as one of `api`.
+    meraki: bool,
     others: Vec<OriginPattern>,
     networks: Vec<Network>,
 }
@@ -76,7 +80,7 @@ pub enum Denied {
     Origin(#[from] OriginError),
 }
 
-/// The domains of Meraki's regions: an API redirects to shards below these, and clips are there too.
+/// All names of Meraki's regions: their APIs with the shards, and the hosts of clips.
 const MERAKI: [&str; 5] = [
     "https://*.meraki.com",
     "https://*.meraki.ca",
@@ -98,10 +102,17 @@ impl Policy {
 
     /// Allows https to all names under Meraki's domains: `meraki.com`, `meraki.ca`, `meraki.cn`, `meraki.in` and
     /// `gov-meraki.com`. The APIs of all regions are there, the shards that they redirect to, and the clips.
+    ///
+    /// A key that the host keeps goes only to the APIs, such as `api.meraki.com`, and to the shards, such as
+    /// `n149.meraki.com`.
     #[must_use]
     pub fn meraki() -> Self {
         let patterns = MERAKI.iter().filter_map(|pattern| pattern.parse().ok());
-        Self::new(patterns)
+        Self {
+            meraki: true,
+            ..Self::default()
+        }
+        .allow(patterns)
     }
 
     /// Also allows these origins, which never get the key that the host keeps: media hosts outside of
@@ -174,7 +185,12 @@ impl Policy {
 
     /// Whether this is an origin of the API, where a key that the host keeps may go.
     pub(super) fn is_api(&self, origin: &Origin) -> bool {
-        self.api.iter().any(|pattern| pattern.covers(origin))
+        let is_meraki = || {
+            *origin.scheme() == Scheme::HTTPS
+                && origin.port() == 443
+                && is_meraki_api(&origin.host().to_string())
+        };
+        self.api.iter().any(|pattern| pattern.covers(origin)) || self.meraki && is_meraki()
     }
 
     /// The networks that a host may lead into although they are private.

@@ -16,14 +16,14 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 use super::admission;
 use super::body::{SentBody, TimedBody};
 use super::budget::{Budget, Shares};
+use super::call_api::CallApi;
 use super::client::{Client, Sending};
 use super::connect::Connector;
 use super::framing::{self, Framing};
-use super::key::{CallKey, KeptKey, KeyMode};
+use super::key::{KeptKey, KeyMode};
 use super::limiter::RateLimiter;
 use super::origin::Origin;
 use super::policy::Policy;
-use super::redact;
 use super::resolve::{CheckedResolver, Resolve};
 use super::system::SystemResolver;
 use super::timeouts::Timeouts;
@@ -117,6 +117,8 @@ impl Outbound {
     /// | `ConnectionTerminated` | the server closed or reset the connection |
     /// | `HttpResponseIncomplete` | the connection ended within the body |
     /// | `HttpResponseHeaderSectionSize` | the header section is too large |
+    /// | `HttpResponseContentCoding`, `HttpResponseTransferCoding` | the API's reply is compressed |
+    /// | `HttpResponseBodySize` | the API's reply is larger than 1 MiB |
     /// | `HttpProtocolError` | the reply is not HTTP |
     ///
     /// Errors in the body come from the body.
@@ -135,15 +137,15 @@ impl Outbound {
     /// Checks, sends and logs one request.
     pub(super) async fn dispatch(
         &self,
-        mut request: Request<WasiBody>,
+        request: Request<WasiBody>,
         options: Option<RequestOptions>,
-        key: Option<&CallKey>,
+        api: Option<&CallApi>,
         call: &CallSender,
     ) -> Result<Response<WasiBody>, Error> {
         let origin = admission::admit(&self.inner.policy, &request)?;
-        let secret = match key {
-            Some(key) => admission::put_key(key, &mut request, &origin)?,
-            None => None,
+        let (request, filter) = match api {
+            Some(api) => api.prepare(request, &self.inner.policy, &origin)?,
+            None => (request, None),
         };
         // The fields are those of OpenTelemetry's HTTP client spans. No path and no query: they may be secret, as a
         // clip's URL is.
@@ -179,10 +181,10 @@ impl Outbound {
             result
         };
         let response = exchange.instrument(span).await?;
-        Ok(match secret {
-            Some(secret) => redact::without(response, secret),
-            None => response,
-        })
+        match filter {
+            Some(filter) => filter.apply(response),
+            None => Ok(response),
+        }
     }
 
     async fn wait_for_limit(&self, call: &CallSender) {
@@ -343,11 +345,11 @@ impl OutboundBuilder {
         let policy = Arc::new(self.policy);
         let checked = CheckedResolver::new(Arc::clone(&resolver), Arc::clone(&policy));
         let budget = self.budget.unwrap_or_default();
-        let kept = |(key, mode)| KeptKey::new(key, mode, Arc::clone(&policy));
+        let kept = |(key, mode)| KeptKey::new(key, mode);
         let inner = Inner {
             timeouts: self.timeouts,
             limiter: self.limiter,
-            key: self.key.and_then(kept),
+            key: self.key.map(kept),
             client: Client::new(Connector::new(tls, checked), Arc::clone(&budget)),
             own: CallSender::new(Arc::default(), budget.own()),
             budget,

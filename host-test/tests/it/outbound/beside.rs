@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mv_clip_host::outbound::{Outbound, OutboundHooks};
-use mv_clip_host::{Lookup, OpenFiles, RateLimit, RateLimiter, Resolve, Timeouts};
+use mv_clip_host::{Lookup, OpenFiles, RateLimit, RateLimiter, Resolve, Settings, Timeouts};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -43,7 +43,7 @@ type Reply = Result<Response<WasiBody>, Error>;
 
 impl Call {
     fn new(outbound: &Outbound) -> Self {
-        Self(OutboundHooks::of(outbound))
+        Self(OutboundHooks::of(outbound, &Settings::default()))
     }
 
     fn send(&mut self, request: Request<WasiBody>) -> impl Future<Output = Reply> + Send + use<> {

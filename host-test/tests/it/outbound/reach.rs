@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use http::header::HOST;
 use http::{HeaderValue, Method, Uri};
 use mv_clip_host::outbound::OutboundHooks;
-use mv_clip_host::{Lookup, Resolve};
+use mv_clip_host::{Lookup, Resolve, Settings};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use wasmtime_wasi_http::{Error, WasiHttpHooks};
@@ -174,7 +174,7 @@ async fn the_host_header_comes_from_the_checked_uri() {
 async fn hooks_send_and_leave_the_host_header_to_the_client() {
     let (server, mut heads) = recording().await;
     let outbound = allowing(&[server.origin()]).build().unwrap();
-    let mut hooks = OutboundHooks::of(&outbound);
+    let mut hooks = OutboundHooks::of(&outbound, &Settings::default());
     assert!(!hooks.set_host_header());
 
     let processed = Box::new(std::future::ready(Ok(())));

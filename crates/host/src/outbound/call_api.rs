@@ -1,0 +1,131 @@
+//! The API, as one call may use it: which requests are for a clip, and how they are sent and answered.
+//!
+//! A request for a clip is not passed on. The host reads it, and sends one that it writes itself: the same operation,
+//! with the fields [`Accept`](ACCEPT), [`User-Agent`](USER_AGENT) and [`Authorization`](AUTHORIZATION), and without a
+//! body. Its reply goes through [`ReplyFilter`].
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderMap, Method, Request};
+use http_body_util::{BodyExt as _, Empty};
+use mv_clip_core::operation;
+use mv_clip_core::settings::Settings as GuestSettings;
+use tracing::debug;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::key::CallKey;
+use super::named::NamedUrls;
+use super::origin::Origin;
+use super::policy::Policy;
+use super::reply::ReplyFilter;
+use crate::setting::Setting;
+use crate::settings::Settings;
+
+/// What one call may ask the API, and what it learned.
+#[derive(Debug)]
+pub(super) struct CallApi {
+    /// The path of the call's base URL. None if that is no URL, which the guest reports.
+    base_path: Option<String>,
+    key: Option<CallKey>,
+    named: Arc<NamedUrls>,
+}
+
+impl CallApi {
+    pub(super) fn new(key: Option<CallKey>, settings: &Settings) -> Self {
+        Self {
+            base_path: base_path(settings),
+            key,
+            named: Arc::default(),
+        }
+    }
+
+    /// The guest's environment variables: the settings of its call, and of the key only what [`CallKey`] gives.
+    pub(super) fn variables(&self, settings: &Settings, mut set: impl FnMut(Setting, &str)) {
+        match &self.key {
+            Some(key) => key
+                .variables(settings)
+                .for_each(|(name, value)| set(name, value)),
+            None => settings.iter().for_each(|(name, value)| set(name, value)),
+        }
+    }
+
+    /// The URLs of clips that the API named.
+    pub(super) fn named(&self) -> &NamedUrls {
+        &self.named
+    }
+
+    /// The request that is sent for one of the guest's, and the filter of its reply if it is for a clip.
+    pub(super) fn prepare(
+        &self,
+        mut request: Request<WasiBody>,
+        policy: &Policy,
+        origin: &Origin,
+    ) -> Result<(Request<WasiBody>, Option<ReplyFilter>), Error> {
+        let resource = self.clip(&request, policy, origin);
+        let mut sent_key = None;
+        if let Some(key) = &self.key {
+            let is_clip = resource.is_some();
+            let put = key.put_into(&mut request, is_clip).map_err(|misuse| {
+                debug!(%origin, %misuse, "request denied");
+                Error::HttpRequestDenied
+            })?;
+            sent_key = put.then(|| key.secret().clone());
+        }
+        let Some(resource) = resource else {
+            return Ok((request, None));
+        };
+        let filter = ReplyFilter {
+            key: sent_key,
+            named: Arc::clone(&self.named),
+        };
+        Ok((rewritten(&request, resource)?, Some(filter)))
+    }
+
+    /// Path and query of the request that the host writes, if this is one for a clip.
+    fn clip<B>(
+        &self,
+        request: &Request<B>,
+        policy: &Policy,
+        origin: &Origin,
+    ) -> Option<PathAndQuery> {
+        if *request.method() != Method::GET || !policy.is_api(origin) {
+            return None;
+        }
+        let base_path = self.base_path.as_deref()?;
+        let clip = operation::read(base_path, request.uri().path_and_query()?.as_str())?;
+        operation::path_and_query(base_path, &clip).parse().ok()
+    }
+}
+
+fn base_path(settings: &Settings) -> Option<String> {
+    let base_url = settings.get(Setting::BaseUrl);
+    let variables = base_url.map(|value| (Setting::BaseUrl.name(), value));
+    let settings = GuestSettings::from_variables(variables).ok()?;
+    Some(settings.base_url.path().to_owned())
+}
+
+fn rewritten<B>(request: &Request<B>, resource: PathAndQuery) -> Result<Request<WasiBody>, Error> {
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(resource);
+    let uri = Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)?;
+    let body = Empty::<Bytes>::new().map_err(|never| match never {});
+    let mut rewritten = Request::new(body.boxed_unsync());
+    *rewritten.uri_mut() = uri;
+    *rewritten.headers_mut() = passed(request.headers());
+    Ok(rewritten)
+}
+
+/// The fields of the guest that are sent. Others could ask for a part of the reply, or for another method.
+fn passed(fields: &HeaderMap) -> HeaderMap {
+    let names = [ACCEPT, USER_AGENT, AUTHORIZATION].into_iter();
+    names
+        .filter_map(|name| Some((name.clone(), fields.get(name)?.clone())))
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "call_api_tests.rs"]
+mod tests;

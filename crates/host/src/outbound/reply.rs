@@ -1,0 +1,167 @@
+//! What a guest gets of the API's reply to a request for a clip.
+//!
+//! Header fields other than those of [`PASSED`] and trailers are left out. The body is read whole, at most
+//! [`MAX_BODY`], and then passed on as one piece. So the guest does not see in which pieces, and with which other
+//! fields, it arrived. A key that was sent is replaced by asterisks.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt as _;
+use mv_clip_core::transport::{self, MAX_BODY};
+use mv_clip_core::{api, redact};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::named::NamedUrls;
+use crate::api_key::ApiKey;
+
+/// The fields of a reply that a guest gets, each at most once. The component reads `Location`, `Retry-After` and
+/// `X-Request-Id`.
+const PASSED: [HeaderName; 5] = [
+    CONTENT_TYPE,
+    DATE,
+    LOCATION,
+    RETRY_AFTER,
+    HeaderName::from_static("x-request-id"),
+];
+
+/// Makes the reply to one request fit for the guest.
+pub(super) struct ReplyFilter {
+    /// The key, if the host put it into the request.
+    pub(super) key: Option<ApiKey>,
+    pub(super) named: Arc<NamedUrls>,
+}
+
+impl ReplyFilter {
+    /// The reply that the guest gets. An encoded one is an error, because the key would not be found in it.
+    pub(super) fn apply(self, response: Response<WasiBody>) -> Result<Response<WasiBody>, Error> {
+        let (head, body) = response.into_parts();
+        // The errors do not repeat the coding, which is the server's text.
+        if !are_all(&head.headers, CONTENT_ENCODING, "identity") {
+            return Err(Error::HttpResponseContentCoding(None));
+        }
+        if !are_all(&head.headers, TRANSFER_ENCODING, "chunked") {
+            return Err(Error::HttpResponseTransferCoding(None));
+        }
+        let fields = self.fields(&head.headers);
+        let whole = WholeBody {
+            body: Some(body),
+            bytes: BytesMut::new(),
+            status: head.status,
+            filter: self,
+        };
+        let mut response = Response::new(whole.boxed_unsync());
+        *response.status_mut() = head.status;
+        *response.version_mut() = Version::HTTP_11;
+        *response.headers_mut() = fields;
+        Ok(response)
+    }
+
+    fn fields(&self, fields: &HeaderMap) -> HeaderMap {
+        let passed = PASSED.into_iter();
+        passed
+            .filter_map(|name| {
+                let mut value = BytesMut::from(fields.get(&name)?.as_bytes());
+                self.hide_key(&mut value);
+                let value = HeaderValue::from_maybe_shared(value.freeze()).ok()?;
+                Some((name, value))
+            })
+            .collect()
+    }
+
+    fn hide_key(&self, bytes: &mut [u8]) {
+        if let Some(key) = &self.key {
+            redact::hide(bytes, key.expose().as_bytes());
+        }
+    }
+
+    /// The whole body as the guest gets it. The URL of a clip in it is noted first.
+    fn whole(&self, status: StatusCode, mut bytes: BytesMut) -> Bytes {
+        self.hide_key(&mut bytes);
+        let reply = transport::Response {
+            status: status.as_u16(),
+            location: None,
+            retry_after: None,
+            request_id: None,
+            body: Ok(bytes.to_vec()),
+        };
+        if let Ok((url, _)) = api::parse(&reply) {
+            self.named.add(url.into_string());
+        }
+        bytes.freeze()
+    }
+}
+
+/// Whether all members of a list field are this one, in either case.
+fn are_all(fields: &HeaderMap, name: HeaderName, only: &str) -> bool {
+    fields.get_all(name).iter().all(|value| {
+        let members = value.as_bytes().split(|byte| *byte == b',');
+        members
+            .map(<[u8]>::trim_ascii)
+            .all(|member| member.is_empty() || member.eq_ignore_ascii_case(only.as_bytes()))
+    })
+}
+
+/// A body that is read to its end before any of it is passed on, in one piece. An error takes the place of the piece.
+struct WholeBody {
+    /// None at its end.
+    body: Option<WasiBody>,
+    bytes: BytesMut,
+    status: StatusCode,
+    filter: ReplyFilter,
+}
+
+impl WholeBody {
+    /// Adds what arrives. Ready at the end.
+    fn poll_all(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while let Some(body) = &mut self.body {
+            let Some(frame) = ready!(Pin::new(body).poll_frame(context)) else {
+                break;
+            };
+            // Trailers are left out.
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
+            if self.bytes.len() + data.len() > MAX_BODY {
+                let most = u64::try_from(MAX_BODY).ok();
+                return Poll::Ready(Err(Error::HttpResponseBodySize(most)));
+            }
+            self.bytes.extend_from_slice(&data);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Body for WholeBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.body.is_none() {
+            return Poll::Ready(None);
+        }
+        let end = ready!(self.poll_all(context));
+        self.body = None;
+        let bytes = std::mem::take(&mut self.bytes);
+        if let Err(error) = end {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let whole = self.filter.whole(self.status, bytes);
+        let piece = (!whole.is_empty()).then(|| Ok(Frame::data(whole)));
+        Poll::Ready(piece)
+    }
+}
+
+#[cfg(test)]
+#[path = "reply_tests.rs"]
+mod tests;
