@@ -61,6 +61,7 @@ mod origin;
 mod pattern;
 mod policy;
 mod pool;
+mod progress;
 mod reply;
 mod resolve;
 mod sender;

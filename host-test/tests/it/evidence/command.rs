@@ -272,40 +272,6 @@ async fn a_failed_call_is_an_error_and_writes_no_manifest() {
     assert_eq!(names(folder.path()), [""; 0]);
 }
 
-/// R8: ffmpeg reads foreign files, so it gets no secret.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn ffmpeg_gets_no_variable_but_path() {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let (world, folder, programs) = (World::new().await, self::folder(), self::folder());
-    let (ffmpeg, seen) = (programs.path().join("ffmpeg"), programs.path().join("seen"));
-    let script = format!(
-        "#!/bin/sh\ncat /proc/$$/environ > {}\nexit 1\n",
-        seen.display()
-    );
-    std::fs::write(&ffmpeg, script).unwrap();
-    std::fs::set_permissions(&ffmpeg, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:/usr/bin:/bin", programs.path().display());
-    let out = folder.path().to_str().unwrap();
-    let mut command = command(
-        &world,
-        &["incident", SERIAL, "--at", &ago(20), "--out", out],
-    );
-    command
-        .env("PATH", &path)
-        .env("HOME", "/root")
-        .env("AWS_SECRET_ACCESS_KEY", "5ec2e7")
-        .env(
-            "MV_CLIP_DESTINATION",
-            "https://b.example/?X-Amz-Signature=5ec2e7",
-        );
-    let output = command.output().await.unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
-    let seen = std::fs::read_to_string(seen).unwrap();
-    assert_eq!(seen, format!("PATH={path}\0"));
-}
-
 #[tokio::test]
 async fn a_lost_mp4_is_made_again_by_the_next_run() {
     let (world, folder) = (World::new().await, folder());
