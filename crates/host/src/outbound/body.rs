@@ -2,48 +2,21 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 use tracing::Span;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::client::Held;
 use super::error;
+use super::progress::Progress;
 use super::traffic::Traffic;
-
-/// When a request last made progress: it got a connection, or the connection took a piece of its body.
-#[derive(Clone, Debug)]
-pub(super) struct Progress {
-    started: Instant,
-    nanoseconds: Arc<AtomicU64>,
-}
-
-impl Progress {
-    fn start() -> Self {
-        Self {
-            started: Instant::now(),
-            nanoseconds: Arc::default(),
-        }
-    }
-
-    pub(super) fn moved(&self) {
-        let elapsed = self.started.elapsed().as_nanos();
-        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
-        self.nanoseconds.store(elapsed, Ordering::Relaxed);
-    }
-
-    /// How long ago that was.
-    pub(super) fn rest(&self) -> Duration {
-        let last = Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed));
-        self.started.elapsed().saturating_sub(last)
-    }
-}
 
 /// A request body that records its progress.
 pub(super) struct SentBody {

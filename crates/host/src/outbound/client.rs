@@ -13,7 +13,6 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::body::Progress;
 use super::budget::{Budget, Shares};
 use super::connect::{Connection, Connector};
 use super::error;
@@ -21,6 +20,7 @@ use super::fair::Permit;
 use super::framing::Framing;
 use super::origin::Origin;
 use super::pool::{Http1, Http2, Pool, Ready, Stream};
+use super::progress::Progress;
 use super::socket::Socket;
 use super::timeouts::Timeouts;
 

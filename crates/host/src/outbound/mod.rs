@@ -57,6 +57,7 @@ mod origin;
 mod pattern;
 mod policy;
 mod pool;
+mod progress;
 mod redact;
 mod resolve;
 mod sender;
