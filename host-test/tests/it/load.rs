@@ -41,9 +41,8 @@ const PROCESS_TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// The maximum number of descriptors of idle connections: 32 to each of two servers, which run in this process too.
 const IDLE: usize = 2 * 2 * 32;
-/// How far the resident memory may grow, in MiB, until each of the host's 100 instance slots was used: each keeps up to
-/// 128 KiB of memory and 64 KiB of stack.
-const WARMING_UP: f64 = 19.0;
+/// How far the resident memory may grow, in MiB, until each of the host's 100 instance slots was used.
+const WARMING_UP: f64 = 12.0;
 /// How many bytes of heap each call may leak, measured between two quiet moments of the second host. An hour of traffic
 /// gives 80 to 130 and two hours give 10, because of the calls in flight at either moment. A deliberate leak of
 /// 300 bytes gives 410 or more.
