@@ -45,7 +45,8 @@ pub(crate) struct MockArgs {
     /// Lifetime of media URLs [default: 900]
     #[arg(long, value_name = "SECONDS")]
     media_ttl: Option<u32>,
-    /// The MPEG-TS file of all media URLs [default: a clip of four seconds]
+    /// The MPEG-TS file of all media URLs [default: the footage that was asked for, with the camera and the time in each
+    /// picture]
     #[arg(long, value_name = "FILE")]
     clip: Option<PathBuf>,
     /// Redirect requests to a shard (302), as Meraki does
@@ -74,9 +75,11 @@ impl MockArgs {
         };
         let limit = RateLimit::default();
         let clip = match self.clip {
-            Some(path) => std::fs::read(&path)
-                .with_context(|| format!("cannot read the clip {}", path.display()))?
-                .into(),
+            Some(path) => Some(
+                std::fs::read(&path)
+                    .with_context(|| format!("cannot read the clip {}", path.display()))?
+                    .into(),
+            ),
             None => default.clip,
         };
         Ok(MockConfig {

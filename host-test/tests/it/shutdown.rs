@@ -72,7 +72,7 @@ async fn a_transfer_past_the_grace_period_is_cancelled_and_not_stored() {
     let slowly = Act::StoreSlowly(Duration::from_millis(20));
     let bucket = Bucket::new([slowly]).await;
     let config = MockConfig {
-        clip: long_clip(400),
+        clip: Some(long_clip(400)),
         ..MockConfig::default()
     };
     let world = World::with(config).await.also(&bucket.origin());

@@ -37,7 +37,7 @@ async fn a_refusal_quotes_the_destination() {
     for act in [Act::Answer(forbidden()), Act::AnswerEarly(forbidden())] {
         let bucket = Bucket::new([act]).await;
         let config = MockConfig {
-            clip: long_clip(200),
+            clip: Some(long_clip(200)),
             ..MockConfig::default()
         };
         let world = world(config, &bucket).await;
@@ -75,7 +75,7 @@ async fn a_dropped_call_does_not_complete_its_upload() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
     let config = MockConfig {
-        clip: long_clip(600),
+        clip: Some(long_clip(600)),
         media_length: false,
         ..MockConfig::default()
     };
@@ -171,7 +171,7 @@ async fn a_broken_connection_is_retried() {
     let clip = long_clip(100);
     let bucket = Bucket::new([Act::CloseAfter(0), Act::CloseAfter(1_000_000)]).await;
     let config = MockConfig {
-        clip: clip.clone(),
+        clip: Some(clip.clone()),
         ..MockConfig::default()
     };
     let world = world(config, &bucket).await;
@@ -190,7 +190,7 @@ async fn a_stalled_destination_is_given_up() {
     for (after, at) in [(0, "start"), (1_000_000, "middle"), (usize::MAX, "end")] {
         let bucket = Bucket::new([Act::StallAfter(after)]).await;
         let config = MockConfig {
-            clip: clip.clone(),
+            clip: Some(clip.clone()),
             ..MockConfig::default()
         };
         let world = world(config, &bucket).await;
@@ -213,7 +213,7 @@ async fn a_slow_destination_with_progress_is_not_given_up() {
     let clip = long_clip(150);
     let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
     let config = MockConfig {
-        clip: clip.clone(),
+        clip: Some(clip.clone()),
         ..MockConfig::default()
     };
     let world = world(config, &bucket).await;
@@ -232,7 +232,7 @@ async fn an_early_success_response_is_not_trusted() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::AnswerEarly(response(200, ""))]).await;
     let config = MockConfig {
-        clip: long_clip(200),
+        clip: Some(long_clip(200)),
         ..MockConfig::default()
     };
     let world = world(config, &bucket).await;

@@ -133,7 +133,7 @@ async fn a_broken_stream_is_retried_with_a_new_put() {
     ] {
         let bucket = Bucket::new([]).await;
         let config = MockConfig {
-            clip: clip.clone(),
+            clip: Some(clip.clone()),
             ..MockConfig::default()
         };
         let world = world(config, &bucket).await;
@@ -191,7 +191,7 @@ async fn an_upload_of_an_invalid_clip_is_not_completed() {
     ] {
         let bucket = Bucket::new([]).await;
         let config = MockConfig {
-            clip: clip.into(),
+            clip: Some(clip.into()),
             media_length,
             ..MockConfig::default()
         };
@@ -223,7 +223,7 @@ async fn a_stream_without_a_picture_is_not_saved() {
     for clip in [without(&[0x100, 0x101]), without(&[0x100]), null.repeat(9)] {
         let bucket = Bucket::new([]).await;
         let config = MockConfig {
-            clip: clip.into(),
+            clip: Some(clip.into()),
             ..MockConfig::default()
         };
         let world = world(config, &bucket).await;

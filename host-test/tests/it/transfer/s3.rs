@@ -77,7 +77,7 @@ async fn a_hundred_megabytes_in_constant_memory() {
     let clip = long_clip(1_880);
     let (s3, expected) = (S3::start().await, sha256(&clip));
     let config = MockConfig {
-        clip: clip.clone(),
+        clip: Some(clip.clone()),
         ..MockConfig::default()
     };
     let world = world(&s3, config).await;
