@@ -272,6 +272,14 @@ pub enum LoadError {
         /// What the system says.
         error: io::Error,
     },
+    /// The file cannot be a component.
+    #[error("{} is no component: {problem}; name the file mv-clip.wasm", path.display())]
+    NotAComponentFile {
+        /// The file, as an absolute path.
+        path: PathBuf,
+        /// Why not.
+        problem: &'static str,
+    },
     /// The engine cannot be set up with these limits.
     #[error("cannot set up the engine: {0}")]
     Engine(EngineError),
@@ -302,14 +310,31 @@ pub enum CacheError {
         /// What the system says.
         source: io::Error,
     },
-    /// Others may write to it, another user owns it, or it is a link.
+    /// Another user could have written to it: see [`CodeCache`](crate::CodeCache).
     #[error(
-        "other users could write to {}, and what they write would run here: remove it, run `chmod 700` on \
-         it, or use another folder", folder.display()
+        "another user could have written to {}, and what is in it would run here: {} {problem}; remove {}, or use \
+         another folder", folder.display(), entry.display(), folder.display()
     )]
     NotPrivate {
         /// The folder.
         folder: PathBuf,
+        /// The folder, or what in it gives it away.
+        entry: PathBuf,
+        /// What is wrong with the entry.
+        problem: &'static str,
+    },
+    /// Another user could replace it.
+    #[error(
+        "another user could replace {}, and what is in it would run here: {} {problem}; use another folder",
+        folder.display(), parent.display()
+    )]
+    Replaceable {
+        /// The folder.
+        folder: PathBuf,
+        /// A folder above it.
+        parent: PathBuf,
+        /// What is wrong with the folder above it.
+        problem: &'static str,
     },
     /// The engine refuses it.
     #[error("cannot use {} for compiled components: {error}", folder.display())]

@@ -87,6 +87,7 @@ mod cache;
 mod call;
 mod calls;
 mod clip;
+mod component_file;
 mod convert;
 mod deadline;
 mod engine;
@@ -99,6 +100,8 @@ mod media;
 mod metrics;
 #[doc(hidden)]
 pub mod outbound;
+#[cfg(unix)]
+mod private;
 mod report;
 mod setting;
 mod settings;
@@ -110,6 +113,7 @@ pub use cache::CodeCache;
 pub use call::Call;
 pub use calls::Shutdown;
 pub use clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
+pub use component_file::read_component;
 pub use error::{
     CacheError, CallError, ClipError, EngineError, Failure, FailureKind, LoadError, Phase, TlsError,
 };
@@ -121,8 +125,9 @@ pub use media::{MediaClient, MediaError, MediaResponse, RedirectRefused};
 pub use mv_clip_core::host::HostError;
 pub use mv_clip_core::rate::RateLimit;
 pub use outbound::{
-    Denied, KeyMode, Lookup, Network, NetworkError, Origin, OriginError, OriginPattern,
-    OriginPatternError, Policy, RateLimiter, Resolve, SystemResolver, Timeouts,
+    Denied, KeyMode, Lookup, Nat64Prefix, Nat64PrefixError, Network, NetworkError, Origin,
+    OriginError, OriginPattern, OriginPatternError, Policy, RateLimiter, Resolve, SystemResolver,
+    Timeouts,
 };
 pub use report::{CallReport, Reply};
 pub use setting::{Setting, UnknownSetting};

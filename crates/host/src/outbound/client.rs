@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 use wasmtime_wasi_http::WasiBody;
 
-use super::resolve::{BoxError, CheckedResolver, ConnectFailure, check_literal};
+use super::resolve::{BoxError, CheckedResolver, ConnectFailure};
 
 /// Shorter than the 60 s or more that common servers and load balancers keep idle connections,
 /// so that it is this side that closes them, and a request seldom meets one closed just then.
@@ -45,7 +45,7 @@ pub(super) fn pooled(
     resolver: CheckedResolver,
     max_connect: Duration,
 ) -> PooledClient {
-    let mut tcp = HttpConnector::new_with_resolver(resolver);
+    let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     // Divided among the addresses of a name, so that an unreachable one leaves time for the next.
@@ -65,7 +65,11 @@ pub(super) fn pooled(
         .http2_keep_alive_interval(PING_INTERVAL)
         .http2_keep_alive_timeout(PING_TIMEOUT)
         .retry_canceled_requests(true)
-        .build(Connector { https, max_connect })
+        .build(Connector {
+            https,
+            resolver,
+            max_connect,
+        })
 }
 
 /// Connects to permitted addresses only, TLS included, within the host's time limit.
@@ -75,6 +79,7 @@ pub(super) fn pooled(
 #[derive(Clone)]
 pub(super) struct Connector {
     https: HttpsConnector<HttpConnector<CheckedResolver>>,
+    resolver: CheckedResolver,
     max_connect: Duration,
 }
 
@@ -88,7 +93,7 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, destination: Uri) -> Self::Future {
-        if let Err(error) = check_literal(&destination) {
+        if let Err(error) = self.resolver.check_literal(&destination) {
             return Box::pin(ready(Err(error)));
         }
         let connecting = tokio::time::timeout(self.max_connect, self.https.call(destination));
