@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::time::Duration;
 
 /// How much foreign text an excerpt holds, in characters.
 const LONGEST: usize = 120;
@@ -48,6 +49,28 @@ pub fn error_chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     message
+}
+
+/// A duration in words, rounded up: `90 s`, `12 min`, `3 h`, `5 days`, `more than a year`.
+///
+/// ```
+/// use std::time::Duration;
+/// use mv_clip_core::text::duration;
+///
+/// assert_eq!(duration(Duration::from_secs(700)), "12 min");
+/// ```
+pub fn duration(duration: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        ..7_200 => format!("{} min", seconds.div_ceil(MINUTE)),
+        ..172_800 => format!("{} h", seconds.div_ceil(HOUR)),
+        _ if seconds <= 365 * DAY => format!("{} days", seconds.div_ceil(DAY)),
+        _ => "more than a year".to_owned(),
+    }
 }
 
 /// Whether a character is visible text: `false` for control characters (C0, DEL and C1), line and paragraph

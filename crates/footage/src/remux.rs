@@ -1,13 +1,16 @@
 //! Makes the MP4 of a clip: the same video and audio in a container that browsers play.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use tokio::fs::{self, File};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::digest;
+use crate::limits;
 use crate::manifest::Mp4;
 use crate::names::PART;
 
@@ -25,12 +28,18 @@ pub(crate) enum RemuxError {
         status: ExitStatus,
         output: String,
     },
+    #[error("ffmpeg did not make an MP4 of {clip} within {} s, and was killed", limits::MP4.as_secs())]
+    TooSlow { clip: String },
     #[error("cannot write the MP4 of {clip}")]
     Io { clip: String, source: io::Error },
 }
 
 /// Copies the streams of `STEM.ts` in `folder` into `STEM.mp4`.
 pub(crate) async fn remux(folder: &Path, stem: &str) -> Result<Mp4, RemuxError> {
+    remux_with(OsStr::new("ffmpeg"), folder, stem).await
+}
+
+async fn remux_with(program: &OsStr, folder: &Path, stem: &str) -> Result<Mp4, RemuxError> {
     let clip = format!("{stem}.ts");
     let name = format!("{stem}.mp4");
     let unfinished = folder.join(format!("{name}.{PART}"));
@@ -41,12 +50,16 @@ pub(crate) async fn remux(folder: &Path, stem: &str) -> Result<Mp4, RemuxError> 
 
     // ffmpeg cannot resume.
     let _remove = RemoveOnDrop(&unfinished);
-    let output = match ffmpeg(&folder.join(&clip), &unfinished).await {
-        Ok(output) => output,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    // A child that is dropped is killed.
+    let source = folder.join(&clip);
+    let ffmpeg = ffmpeg(program, &source, &unfinished);
+    let output = match timeout(limits::MP4, ffmpeg).await {
+        Err(_) => return Err(RemuxError::TooSlow { clip }),
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
             return Err(RemuxError::NotInstalled);
         }
-        Err(error) => return Err(failed(error)),
+        Ok(Err(error)) => return Err(failed(error)),
     };
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -63,14 +76,14 @@ pub(crate) async fn remux(folder: &Path, stem: &str) -> Result<Mp4, RemuxError> 
     Ok(Mp4 { name, size, sha256 })
 }
 
-async fn ffmpeg(clip: &Path, mp4: &Path) -> io::Result<std::process::Output> {
+async fn ffmpeg(program: &OsStr, clip: &Path, mp4: &Path) -> io::Result<std::process::Output> {
     // As URLs, so that ffmpeg takes a colon in a path for no protocol.
     let url = |path: &Path| {
-        let mut url = std::ffi::OsString::from("file:");
+        let mut url = OsString::from("file:");
         url.push(path);
         url
     };
-    Command::new("ffmpeg")
+    Command::new(program)
         .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-i"])
         .arg(url(clip))
         // Video and optional audio: MP4 does not support other streams.

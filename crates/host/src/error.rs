@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mv_clip_core::text::duration;
+
 use crate::limits::Limit;
 
 /// Why a call has no result.
@@ -156,7 +158,10 @@ impl fmt::Display for ClipError {
             Self::Transient(failure) => {
                 f.write_str(&failure.message)?;
                 match failure.retry_after_seconds {
-                    Some(seconds) => write!(f, " Try again in {seconds} s."),
+                    Some(seconds) => {
+                        let wait = duration(Duration::from_secs(seconds.into()));
+                        write!(f, " Try again in {wait}.")
+                    }
                     None => Ok(()),
                 }
             }
@@ -450,6 +455,8 @@ mod tests {
         let error = CallError::from(ClipError::Transient(failure(Some(3))));
         assert_eq!(error.failure().unwrap().kind.to_string(), "rate-limited");
         assert_eq!(error.to_string(), "Too many requests. Try again in 3 s.");
+        let never = ClipError::Transient(failure(Some(u32::MAX))).to_string();
+        assert_eq!(never, "Too many requests. Try again in more than a year.");
     }
 
     #[test]

@@ -8,15 +8,18 @@ use meraki_mock::{MockConfig, MockMeraki};
 use mv_clip_host::{ClipRequest, Setting, Settings};
 use mv_clip_mpegts as mpegts;
 
+use super::deadline::{self, Deadline};
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print};
 use super::settings;
+use super::stop::{Limit, Stop};
 
 /// Get a clip from a mock of the Meraki API, and print the time of each step
 ///
 /// The clip is checked to be an MPEG transport stream. With a serial number, and with MERAKI_DASHBOARD_API_KEY set,
 /// the command uses the Meraki API instead of the mock.
 #[derive(clap::Args)]
+#[command(after_help = deadline::help(deadline::OF_DEMO))]
 pub(super) struct Args {
     /// A camera at the Meraki API
     serial: Option<String>,
@@ -26,6 +29,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     key: KeyHolder,
+
+    #[command(flatten)]
+    deadline: Deadline,
 }
 
 /// The camera, and the settings to reach it.
@@ -36,9 +42,19 @@ struct Target {
     _mock: Option<MockMeraki>,
 }
 
-pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, stop: &Stop) -> anyhow::Result<()> {
+    let settings = Settings::from_env()?;
+    let limit = Limit {
+        time: args.deadline.or(deadline::of_demo(&settings)),
+        resumes: false,
+        json: false,
+    };
+    stop.bound(limit, demo(&args, settings)).await
+}
+
+async fn demo(args: &Args, settings: Settings) -> anyhow::Result<()> {
     let started = Instant::now();
-    let target = target(args.serial.as_deref()).await?;
+    let target = target(args.serial.as_deref(), settings).await?;
     step("target", started, settings::base_url(&target.settings))?;
 
     let started = Instant::now();
@@ -73,8 +89,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(step("check", started, &format!("MPEG-TS: {summary}"))?)
 }
 
-async fn target(serial: Option<&str>) -> anyhow::Result<Target> {
-    let settings = Settings::from_env()?;
+async fn target(serial: Option<&str>, settings: Settings) -> anyhow::Result<Target> {
     let has_key = settings.get(Setting::ApiKey).is_some();
     if let (Some(serial), true) = (serial, has_key) {
         print(&format!(

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 /// The environment variable with the path of the component.
-const COMPONENT: &str = "MV_CLIP_COMPONENT";
+pub(super) const COMPONENT: &str = "MV_CLIP_COMPONENT";
 
 /// The environment variable with the folder of compiled components.
-const CACHE: &str = "MV_CLIP_CACHE";
+pub(super) const CACHE: &str = "MV_CLIP_CACHE";
 
 /// The component to run.
 #[derive(clap::Args)]
@@ -40,6 +40,10 @@ pub(super) struct KeyHolder {
     /// How the component gets MERAKI_DASHBOARD_API_KEY
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
     pub(super) key_mode: KeyOption,
+    /// Send an API key that is not a mock's to a MERAKI_BASE_URL with http
+    #[arg(long)]
+    pub(super) allow_plain_http: bool,
+
     #[command(flatten)]
     pub(super) trust: Trust,
 }

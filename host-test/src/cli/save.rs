@@ -6,10 +6,12 @@ use mv_clip_host::{SavedClip, Settings};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::exit;
+use super::clock::Clock;
+use super::deadline;
 use super::outcome::{clip_json, show};
 use super::progress::Spinner;
 use super::settings::{self, DESTINATION};
+use super::stop::Stop;
 
 /// Stream a recorded clip to a presigned URL
 ///
@@ -17,7 +19,7 @@ use super::settings::{self, DESTINATION};
 /// MPEG transport stream is stored. Settings are those of `mv-clip get`; MV_CLIP_DEADLINE_SECONDS also covers the
 /// transfer.
 #[derive(clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = deadline::help(deadline::OF_CALL))]
 pub(super) struct Args {
     #[command(flatten)]
     call: Call,
@@ -28,23 +30,33 @@ pub(super) struct Args {
     to: String,
 }
 
-pub(super) async fn run(args: Args) -> ExitCode {
-    let saved = save(&args).await;
+pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
+    let saved = save(&args, stop).await;
     show(saved, args.call.json, saved_json, |saved| {
         format!("{}  {} bytes", saved.sha256, saved.bytes)
     })
 }
 
-async fn save(args: &Args) -> anyhow::Result<SavedClip> {
+async fn save(args: &Args, stop: &Stop) -> anyhow::Result<SavedClip> {
     let call = &args.call;
     let settings = Settings::from_env()?;
     // An invalid URL allows nothing: the component reports what is wrong with it.
     let destination: http::Uri = args.to.parse().unwrap_or_default();
     let host = destination.host().unwrap_or("its destination");
     let base_url = settings::base_url(&settings);
-    let _spinner = Spinner::start(&format!("saving a clip from {base_url} to {host}"));
-    let host = settings::host(&call.component, &call.key, &settings, &[destination]).await?;
-    Ok(host.save_clip(&settings, &call.request(), &args.to).await?)
+    let text = format!("saving a clip from {base_url} to {host}");
+    let clock = Clock::default();
+    let work = async {
+        let _spinner = Spinner::start(&text);
+        let others = [destination.clone()];
+        let host = settings::host(&call.component, &call.key, &settings, &others).await?;
+        let request = call.request();
+        let reply = host.call(&settings).save_clip(&request, &args.to).await;
+        Ok(clock.judged(reply)?)
+    };
+    let saved = stop.bound(call.limit(&settings), work).await;
+    clock.tell();
+    saved
 }
 
 fn saved_json(saved: &SavedClip) -> Value {

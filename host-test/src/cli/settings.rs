@@ -9,7 +9,9 @@ use mv_clip_host::{
     RateLimit, RateLimiter, Setting, Settings, Timeouts,
 };
 
+use super::deadline::LONGEST_CALL;
 use super::options::{ComponentFile, KeyHolder, KeyOption};
+use super::plain_http;
 
 /// The environment variable that says where to save a clip.
 pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
@@ -17,9 +19,6 @@ pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
 const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";
 
 const DEFAULT_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
-
-/// The longest `MV_CLIP_DEADLINE_SECONDS` that the guest accepts.
-const LONGEST_DEADLINE: Duration = Duration::from_secs(86_400);
 
 /// The longest `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` that it accepts.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(600);
@@ -36,10 +35,22 @@ pub(super) async fn host(
     settings: &Settings,
     others: &[http::Uri],
 ) -> anyhow::Result<ClipHost> {
+    host_for(component, key, settings, others, NonZeroU32::MIN).await
+}
+
+/// The same for that many calls at once.
+pub(super) async fn host_for(
+    component: &ComponentFile,
+    key: &KeyHolder,
+    settings: &Settings,
+    others: &[http::Uri],
+    calls: NonZeroU32,
+) -> anyhow::Result<ClipHost> {
+    plain_http::check(settings, key.allow_plain_http)?;
     let mut builder = ClipHost::builder()
         .policy(policy(settings, others))
         .timeouts(timeouts())
-        .limits(limits())
+        .limits(limits(calls))
         .rate_limiter(RateLimiter::new(rate_limit(settings)));
     if let Some((key, mode)) = kept_key(key.key_mode, settings)? {
         builder = builder.key(key, mode);
@@ -53,17 +64,18 @@ pub(super) async fn host(
         Err(CacheError::NoFolder) => {}
         Err(error) => tracing::warn!("{error}: the component is compiled only for this run"),
     }
-    builder
-        .load(&component.component)
-        .await
-        .map_err(|error| match error {
-            LoadError::Read { .. } => anyhow!("{error}. {BUILD}"),
-            error => error.into(),
-        })
+    builder.load(&component.component).await.map_err(unreadable)
 }
 
-/// What to do if the component does not exist.
-pub(super) const BUILD: &str = "`cargo xtask build` makes it";
+/// Why there is no component, and what to do.
+pub(super) fn unreadable(error: LoadError) -> anyhow::Error {
+    match error {
+        LoadError::Read { .. } | LoadError::NotAComponentFile { .. } => {
+            anyhow!("{error}. `cargo xtask build` makes it")
+        }
+        error => error.into(),
+    }
+}
 
 fn cache(component: &ComponentFile) -> Result<CodeCache, CacheError> {
     match &component.cache {
@@ -72,8 +84,10 @@ fn cache(component: &ComponentFile) -> Result<CodeCache, CacheError> {
     }
 }
 
-fn limits() -> Limits {
-    Limits::default().wall_time(LONGEST_DEADLINE + Duration::from_secs(60))
+fn limits(calls: NonZeroU32) -> Limits {
+    Limits::one_shot()
+        .concurrent_calls(calls)
+        .wall_time(LONGEST_CALL + Duration::from_secs(60))
 }
 
 /// The rate limit of one call, for all calls of a command together. If the value is not a number, the guest reports it
@@ -175,7 +189,7 @@ mod tests {
     fn the_limits_of_the_host_allow_every_accepted_setting() {
         let (longest_deadline, longest_attempt) =
             (Duration::from_secs(86_400), Duration::from_secs(600));
-        assert!(limits().wall_time > longest_deadline);
+        assert!(limits(NonZeroU32::MIN).wall_time > longest_deadline);
         assert!(timeouts().first_byte >= longest_attempt);
         assert!(timeouts().between_bytes >= longest_attempt);
     }
