@@ -64,12 +64,16 @@ pub fn duration(duration: Duration) -> String {
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    match seconds {
-        ..120 => format!("{seconds} s"),
-        ..7_200 => format!("{} min", seconds.div_ceil(MINUTE)),
-        ..172_800 => format!("{} h", seconds.div_ceil(HOUR)),
-        _ if seconds <= 365 * DAY => format!("{} days", seconds.div_ceil(DAY)),
-        _ => "more than a year".to_owned(),
+    if seconds < 2 * MINUTE {
+        format!("{seconds} s")
+    } else if seconds < 2 * HOUR {
+        format!("{} min", seconds.div_ceil(MINUTE))
+    } else if seconds < 2 * DAY {
+        format!("{} h", seconds.div_ceil(HOUR))
+    } else if seconds <= 365 * DAY {
+        format!("{} days", seconds.div_ceil(DAY))
+    } else {
+        "more than a year".to_owned()
     }
 }
 
@@ -242,5 +246,23 @@ mod tests {
     fn an_excerpt_cuts_long_text() {
         assert_eq!(excerpt(&"x".repeat(121)), format!("{}...", "x".repeat(120)));
         assert_eq!(excerpt(&"\n".repeat(120)), r"\n".repeat(120));
+    }
+
+    #[test]
+    fn a_duration_is_in_words_that_a_person_can_use() {
+        for (seconds, expected) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_199, "120 min"),
+            (7_200, "2 h"),
+            (172_799, "48 h"),
+            (172_800, "2 days"),
+            (365 * 86_400, "365 days"),
+            (u64::from(u32::MAX), "more than a year"),
+        ] {
+            assert_eq!(duration(Duration::from_secs(seconds)), expected);
+        }
+        assert_eq!(duration(Duration::from_millis(1_001)), "2 s");
     }
 }

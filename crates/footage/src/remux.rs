@@ -113,3 +113,60 @@ impl Drop for RemoveOnDrop<'_> {
         let _ = std::fs::remove_file(self.0);
     }
 }
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{BufRead, BufReader, Read};
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use tokio::task::{spawn_blocking, yield_now};
+
+    use super::*;
+
+    /// It lives as long as it has the pipe open.
+    const HANGS: &str =
+        "#!/bin/sh\nexec 3>\"$0.alive\"\necho started >&3\nread never <\"$0.never\"\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ffmpeg_that_hangs_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("ffmpeg");
+        fs::write(&program, HANGS).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        for name in ["ffmpeg.alive", "ffmpeg.never"] {
+            let made = std::process::Command::new("mkfifo")
+                .arg(folder.path().join(name))
+                .status();
+            assert!(made.unwrap().success());
+        }
+        let (program, place) = (program.into_os_string(), folder.path().to_owned());
+        let remux = tokio::spawn(async move { remux_with(&program, &place, "clip").await });
+        // While a blocking task runs, paused time stands still.
+        let alive = folder.path().join("ffmpeg.alive");
+        let alive = spawn_blocking(move || {
+            let mut alive = BufReader::new(fs::File::open(alive).unwrap());
+            alive.read_line(&mut String::new()).unwrap();
+            alive
+        });
+        let mut alive = alive.await.unwrap();
+        yield_now().await;
+        assert!(!remux.is_finished());
+        let refused = remux.await.unwrap();
+        assert!(
+            matches!(refused, Err(RemuxError::TooSlow { .. })),
+            "{refused:?}"
+        );
+        let (dead, died) = mpsc::channel();
+        thread::spawn(move || {
+            alive.read_to_string(&mut String::new()).unwrap();
+            dead.send(())
+        });
+        died.recv_timeout(Duration::from_secs(60))
+            .expect("ffmpeg is dead");
+    }
+}

@@ -1,6 +1,9 @@
 //! The commands for evidence folders.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::num::NonZeroU32;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +16,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::process::Command;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::{folder, media_statuses, names};
 use crate::support::{CACHE, SERIAL, World, component_file};
@@ -384,17 +389,73 @@ async fn ctrl_c_leaves_only_resumable_files() {
     );
 }
 
+/// It lives as long as it has the pipe open.
+const HANGING_FFMPEG: &str =
+    "#!/bin/sh\nexec 3>\"${0%/*}/alive\"\necho started >&3\nread never <\"${0%/*}/never\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ffmpegs_that_hang_hold_up_no_camera_and_end_with_the_command() {
+    let cameras: Vec<_> = (0..6).map(|n| format!("Q2MV-{n:04}-0000")).collect();
+    let config = MockConfig {
+        cameras: cameras.iter().map(Camera::new).collect(),
+        ..MockConfig::default()
+    };
+    let (world, programs, folder) = (World::with(config).await, folder(), folder());
+    let ffmpeg = programs.path().join("ffmpeg");
+    std::fs::write(&ffmpeg, HANGING_FFMPEG).unwrap();
+    std::fs::set_permissions(&ffmpeg, PermissionsExt::from_mode(0o700)).unwrap();
+    for name in ["alive", "never"] {
+        let mode = nix::sys::stat::Mode::S_IRWXU;
+        nix::unistd::mkfifo(&programs.path().join(name), mode).unwrap();
+    }
+    let at = ago(20);
+    let options = ["--at", &at, "--out", folder.path().to_str().unwrap()];
+    let cameras: Vec<_> = cameras.iter().map(String::as_str).collect();
+    let arguments = [&["incident"], &cameras[..], &options].concat();
+    let child = command(&world, &arguments)
+        .env("PATH", programs.path())
+        .spawn()
+        .unwrap();
+    let pipe = programs.path().join("alive");
+    let alive = spawn_blocking(|| {
+        let mut alive = BufReader::new(File::open(pipe).unwrap());
+        alive.read_line(&mut String::new()).unwrap();
+        alive
+    });
+    let mut alive = alive.await.unwrap();
+    until(folder.path(), |folder| {
+        let clips = names(folder)
+            .into_iter()
+            .filter(|name| name.ends_with(".ts"));
+        clips.count() == 6
+    })
+    .await;
+    let process = Pid::from_raw(child.id().unwrap().try_into().unwrap());
+    kill(process, Signal::SIGTERM).unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(143), "{output:?}");
+    let ended = spawn_blocking(move || alive.read_to_string(&mut String::new()));
+    let ended = timeout(Duration::from_secs(60), ended).await;
+    ended.expect("all ffmpegs are dead").unwrap().unwrap();
+    let left = names(folder.path());
+    assert!(!left.iter().any(|name| name.ends_with(".mp4")), "{left:?}");
+}
+
 /// Waits until half of a clip is in the folder. The command has no event for this.
 async fn half_there(folder: &Path) {
-    let started = Instant::now();
     let half = CLIP.len() as u64 / 2;
-    let is_there = || {
+    until(folder, |folder| {
         let entries = std::fs::read_dir(folder).unwrap().flatten();
         entries
             .filter_map(|entry| entry.metadata().ok())
             .any(|found| found.len() >= half)
-    };
-    while !is_there() {
+    })
+    .await;
+}
+
+async fn until(folder: &Path, is_there: impl Fn(&Path) -> bool) {
+    let started = Instant::now();
+    while !is_there(folder) {
         assert!(
             started.elapsed() < Duration::from_secs(300),
             "{:?}",
