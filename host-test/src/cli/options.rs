@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use mv_clip_host::Nat64Prefix;
+
 /// The environment variable with the path of the component.
 pub(super) const COMPONENT: &str = "MV_CLIP_COMPONENT";
 
@@ -26,12 +28,17 @@ pub(super) struct ComponentFile {
     pub(super) cache: Option<PathBuf>,
 }
 
-/// Which servers to trust.
+/// Which servers to trust, and where names may lead.
 #[derive(clap::Args)]
 pub(super) struct Trust {
     /// Also trust the certificates in this PEM file, such as those of a proxy's or a store's own authority
     #[arg(long, value_name = "FILE", env = "SSL_CERT_FILE")]
     pub(super) ca_file: Option<PathBuf>,
+
+    /// The prefix of a NAT64 translator in this network, such as 2001:db8:64::/96, so that it leads only to public
+    /// addresses; can be repeated
+    #[arg(long, value_name = "PREFIX")]
+    pub(super) nat64_prefix: Vec<Nat64Prefix>,
 }
 
 /// Who holds the API key while the component runs.

@@ -48,7 +48,7 @@ pub(super) async fn host_for(
 ) -> anyhow::Result<ClipHost> {
     plain_http::check(settings, key.allow_plain_http)?;
     let mut builder = ClipHost::builder()
-        .policy(policy(settings, others))
+        .policy(policy(settings, others).nat64_prefixes(key.trust.nat64_prefix.clone()))
         .timeouts(timeouts())
         .limits(limits(calls))
         .rate_limiter(RateLimiter::new(rate_limit(settings)));

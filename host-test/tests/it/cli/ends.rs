@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, mkfifo};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -29,6 +30,7 @@ struct Endless {
     command: Command,
     _folder: TempDir,
     _world: World,
+    _destination: Option<TcpListener>,
 }
 
 fn pipe(folder: &TempDir, name: &str) -> PathBuf {
@@ -49,7 +51,10 @@ async fn silent() -> World {
         latency: Duration::from_secs(86_400),
         ..MockConfig::default()
     };
-    let world = World::with(config).await;
+    patient(World::with(config).await)
+}
+
+fn patient(world: World) -> World {
     world
         .set("MV_CLIP_DEADLINE_SECONDS", "86400")
         .set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600")
@@ -77,6 +82,7 @@ async fn endless(deadline: &str) -> Vec<Endless> {
                 command,
                 _folder: folder,
                 _world: world,
+                _destination: None,
             });
         };
     let folder = || tempfile::tempdir().unwrap();
@@ -136,6 +142,13 @@ async fn endless(deadline: &str) -> Vec<Endless> {
     let out = out.to_str().unwrap().to_owned();
     let incident = ["incident", SERIAL, "--at", end, "--out", &out];
     add("a silent server of many", world, place, &incident, None);
+
+    let world = patient(World::new().await);
+    let destination = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/clip", destination.local_addr().unwrap());
+    let save = ["save", SERIAL, "--start", start, "--end", end, "--to", &url];
+    add("an upload that nobody takes", world, folder(), &save, None);
+    all.last_mut().unwrap()._destination = Some(destination);
     all
 }
 
