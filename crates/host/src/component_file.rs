@@ -12,6 +12,9 @@ const LARGEST: u64 = 64 << 20;
 /// What every WebAssembly file begins with.
 const MAGIC: &[u8] = b"\0asm";
 
+/// What a core module begins with.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
 /// Reads the file of a component, as [`ClipHostBuilder::load`](crate::ClipHostBuilder::load) does: a regular file of at
 /// most 64 MiB that begins as a WebAssembly file.
 ///
@@ -40,7 +43,10 @@ pub fn read_component(path: &Path) -> Result<Vec<u8>, LoadError> {
         return Err(refused("it is larger than 64 MiB"));
     }
     if !bytes.starts_with(MAGIC) {
-        return Err(refused("it is not WebAssembly"));
+        return Err(refused("it is no WebAssembly file"));
+    }
+    if bytes.starts_with(MODULE) {
+        return Err(refused("it is a core module"));
     }
     Ok(bytes)
 }
@@ -64,8 +70,10 @@ mod tests {
         assert!(refused(&file).contains("cannot read"));
         for text in ["", "\0as", "root:x:0:0"] {
             fs::write(&file, text).unwrap();
-            assert!(refused(&file).contains("not WebAssembly"));
+            assert!(refused(&file).contains("no WebAssembly file"));
         }
+        fs::write(&file, MODULE).unwrap();
+        assert!(refused(&file).contains("a core module"));
         fs::write(&file, "\0asm....").unwrap();
         assert_eq!(read_component(&file).unwrap(), b"\0asm....");
         let large = File::options().write(true).open(&file).unwrap();

@@ -278,7 +278,7 @@ pub enum LoadError {
         error: io::Error,
     },
     /// The file cannot be a component.
-    #[error("{} is no component: {problem}; name the file mv-clip.wasm", path.display())]
+    #[error("{} is not a WebAssembly component: {problem}; name the file mv-clip.wasm", path.display())]
     NotAComponentFile {
         /// The file, as an absolute path.
         path: PathBuf,

@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[command(flatten)]
     component: ComponentFile,
 
-    /// Print one JSON object
+    /// Print the result, or the error, as one JSON object
     #[arg(long)]
     json: bool,
 

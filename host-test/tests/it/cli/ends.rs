@@ -290,7 +290,10 @@ async fn what_is_no_component_is_refused_in_one_line() {
         "--end",
         &window.end,
     ];
-    for component in [Path::new("/dev/zero"), Path::new("."), &fifo, &text] {
+    let module = folder.path().join("module");
+    fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
+    let endless = Path::new("/dev/zero");
+    for component in [endless, Path::new("."), &fifo, &text, &module] {
         for arguments in [&get[..], &["inspect"]] {
             let mut refused = command(&world, arguments);
             refused.env("MV_CLIP_COMPONENT", component);
@@ -303,7 +306,7 @@ async fn what_is_no_component_is_refused_in_one_line() {
             let words = error(&output);
             assert_eq!(output.status.code(), Some(1), "{words}");
             assert!(
-                words.contains("is no component") && words.contains("mv-clip.wasm"),
+                words.contains("is not a WebAssembly component") && words.contains("mv-clip.wasm"),
                 "{words}"
             );
             assert_eq!(words.lines().count(), 1, "{words}");
