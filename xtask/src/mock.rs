@@ -12,7 +12,7 @@ use crate::steps;
 use crate::workspace::{CLI, Workspace, cleaned, json_string};
 
 /// Valid only for the mock that is started with it.
-const KEY: &str = "key-of-the-mock";
+const KEY: &str = "mock-key-of-the-examples";
 
 /// A mock that listens until this value is dropped.
 pub(crate) struct Mock {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::time::Duration;
 
 /// How much foreign text an excerpt holds, in characters.
 const LONGEST: usize = 120;
@@ -48,6 +49,32 @@ pub fn error_chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     message
+}
+
+/// A duration in words, rounded up: `90 s`, `12 min`, `3 h`, `5 days`, `more than a year`.
+///
+/// ```
+/// use std::time::Duration;
+/// use mv_clip_core::text::duration;
+///
+/// assert_eq!(duration(Duration::from_secs(700)), "12 min");
+/// ```
+pub fn duration(duration: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    if seconds < 2 * MINUTE {
+        format!("{seconds} s")
+    } else if seconds < 2 * HOUR {
+        format!("{} min", seconds.div_ceil(MINUTE))
+    } else if seconds < 2 * DAY {
+        format!("{} h", seconds.div_ceil(HOUR))
+    } else if seconds <= 365 * DAY {
+        format!("{} days", seconds.div_ceil(DAY))
+    } else {
+        "more than a year".to_owned()
+    }
 }
 
 /// Whether a character is visible text: `false` for control characters (C0, DEL and C1), line and paragraph
@@ -219,5 +246,23 @@ mod tests {
     fn an_excerpt_cuts_long_text() {
         assert_eq!(excerpt(&"x".repeat(121)), format!("{}...", "x".repeat(120)));
         assert_eq!(excerpt(&"\n".repeat(120)), r"\n".repeat(120));
+    }
+
+    #[test]
+    fn a_duration_is_in_words_that_a_person_can_use() {
+        for (seconds, expected) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_199, "120 min"),
+            (7_200, "2 h"),
+            (172_799, "48 h"),
+            (172_800, "2 days"),
+            (365 * 86_400, "365 days"),
+            (u64::from(u32::MAX), "more than a year"),
+        ] {
+            assert_eq!(duration(Duration::from_secs(seconds)), expected);
+        }
+        assert_eq!(duration(Duration::from_millis(1_001)), "2 s");
     }
 }

@@ -8,21 +8,20 @@ use mv_clip_core::text::error_chain;
 use mv_clip_host::{CallError, Clip, ClipHost, ClipRequest, MediaClient, Settings, TlsError};
 use tokio::fs;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 use crate::digest;
 use crate::disk::{self, WriteError};
 use crate::download::{DownloadError, download};
 use crate::failed::Failed;
 use crate::footage::{self, Footage, InvalidFootage};
+use crate::limits;
 use crate::manifest::{Manifest, ManifestError, Missing, Mp4, SavedFile};
 use crate::names::REPORT;
 use crate::part::PartFile;
 use crate::progress::ProgressFactory;
 use crate::remux::{RemuxError, remux};
 use crate::report;
-
-/// The maximum number of downloads at once.
-const MAX_DOWNLOADS: usize = 4;
 
 /// Why a folder cannot be filled. The failure of a single clip goes to the manifest instead.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +96,7 @@ impl<'a> Collector<'a> {
             host,
             settings,
             client: host.media_client()?,
-            downloads: Semaphore::new(MAX_DOWNLOADS),
+            downloads: Semaphore::new(limits::AT_ONCE),
             progress,
             seen: Mutex::default(),
             run: Mutex::new(Collected {
@@ -177,8 +176,13 @@ impl<'a> Collector<'a> {
         wanted: &Footage,
         outcome: Result<Clip, CallError>,
     ) -> Result<SavedFile, Failed> {
+        let limit = limits::download(wanted.duration().to_std().unwrap_or_default());
+        let until = Instant::now() + limit;
+        let too_slow = |_| DownloadError::TooSlow { limit };
         let clip = match outcome? {
-            clip if is_expired(&clip) => self.renew(wanted).await?,
+            clip if is_expired(&clip) => timeout_at(until, self.renew(wanted))
+                .await
+                .map_err(too_slow)??,
             clip => clip,
         };
         let mut request_id = clip.request_id;
@@ -193,18 +197,25 @@ impl<'a> Collector<'a> {
         };
 
         let progress = (self.progress)(wanted);
-        let mut got = download(&self.client, &clip.url, &mut part, &*progress).await;
-        if got.as_ref().is_err_and(DownloadError::url_is_spent) {
+        let work = async {
+            let got = download(&self.client, &clip.url, &mut part, &*progress).await;
+            if !got.as_ref().is_err_and(DownloadError::url_is_spent) {
+                return Ok(got?);
+            }
             tracing::info!(footage = %wanted, "the URL has expired: requesting a new one");
             let clip = self.renew(wanted).await?;
             request_id = clip.request_id;
-            got = download(&self.client, &clip.url, &mut part, &*progress).await;
-        }
+            Ok(download(&self.client, &clip.url, &mut part, &*progress).await?)
+        };
+        let got: Result<_, Failed> = match timeout_at(until, work).await {
+            Ok(got) => got,
+            Err(elapsed) => Err(too_slow(elapsed).into()),
+        };
         let summary = match got {
             Ok(summary) => summary,
-            Err(error) => {
+            Err(failed) => {
                 part.close().await.map_err(not_written)?;
-                return Err(error.into());
+                return Err(failed);
             }
         };
         let (size, sha256) = part.keep().await.map_err(not_written)?;

@@ -43,6 +43,14 @@ pub enum DownloadError {
         "the media host sends different bytes for each request; run the same command again later"
     )]
     Unsteady,
+    /// The media host sends too slowly.
+    #[error(
+        "the clip did not arrive within {} s; run the same command again to resume", limit.as_secs()
+    )]
+    TooSlow {
+        /// How long the download could take.
+        limit: Duration,
+    },
     /// The file cannot be written.
     #[error("cannot write {path}")]
     File {

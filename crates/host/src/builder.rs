@@ -1,6 +1,5 @@
 //! [`ClipHostBuilder`]: makes hosts.
 
-use std::io;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use tokio::task::{JoinError, spawn_blocking};
 
 use crate::api_key::ApiKey;
 use crate::cache::CodeCache;
+use crate::component_file::read_component;
 use crate::error::{LoadError, TlsError};
 use crate::host::ClipHost;
 use crate::limits::Limits;
@@ -135,7 +135,7 @@ impl ClipHostBuilder {
         self
     }
 
-    /// Loads a component from a file. See [`ClipHostBuilder::load_bytes`].
+    /// Loads a component from a file. See [`read_component`] and [`ClipHostBuilder::load_bytes`].
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl ClipHostBuilder {
     /// Outside of a tokio runtime.
     pub async fn load(self, component: impl AsRef<Path>) -> Result<ClipHost, LoadError> {
         let path = component.as_ref().to_owned();
-        let read = spawn_blocking(move || read(&path)).await;
+        let read = spawn_blocking(move || read_component(&path)).await;
         self.load_bytes(joined(read)?).await
     }
 
@@ -202,15 +202,6 @@ impl ClipHostBuilder<Tenant> {
     pub fn build(self) -> Result<ClipHost, TlsError> {
         Ok(self.made_for.host.with_outbound(self.outbound.build()?))
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let failed = |error: io::Error| LoadError::Read {
-        // A relative path is hard to understand without its directory.
-        path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
-        error,
-    };
-    std::fs::read(path).map_err(failed)
 }
 
 fn joined<T>(result: Result<T, JoinError>) -> T {

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use directories_next::BaseDirs;
 use wasmtime::{Cache, CacheConfig};
 
 use crate::error::{CacheError, EngineError};
+#[cfg(unix)]
+use crate::private::{self, NotPrivate};
 
 /// A folder of compiled components, for [`ClipHostBuilder::cache`](crate::ClipHostBuilder::cache): a process
 /// that finds its component there is ready in milliseconds. Cloning is cheap.
@@ -16,8 +18,13 @@ use crate::error::{CacheError, EngineError};
 /// engine, its settings and the processor. Any number of processes may use the folder at once. Entries that have not
 /// been used for long are removed.
 ///
-/// The engine runs what it loads from the folder as native code, without a check. So the folder has to be the
-/// user's own: one that others could write to is refused.
+/// The engine runs what it loads from the folder as native code, without a check. So nobody else may have written to
+/// it. The folder has to have mode 0700. It, everything in it and everything above it has to belong to this user (what
+/// is above it, to root or this user) and must not be writable by others. There must be no link in it. A folder that
+/// does not fit is refused. Remove it: to change its mode would keep what others may have left in it.
+///
+/// The engine makes its files by the process's umask. With a umask that lets others write, such as 000, the next
+/// process refuses the folder.
 #[derive(Clone, Debug)]
 pub struct CodeCache(Cache);
 
@@ -44,11 +51,7 @@ impl CodeCache {
             source,
         };
         make(folder).map_err(failed)?;
-        if !is_private(folder).map_err(failed)? {
-            let folder = folder.to_owned();
-            return Err(CacheError::NotPrivate { folder });
-        }
-        let absolute = folder.canonicalize().map_err(failed)?;
+        let absolute = private(folder)?;
         let mut config = CacheConfig::new();
         config.with_directory(absolute);
         Cache::new(config)
@@ -79,13 +82,25 @@ fn make(folder: &Path) -> io::Result<()> {
         .create(folder)
 }
 
+/// The folder without links, if it is this user's alone.
 #[cfg(unix)]
-fn is_private(folder: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    const WRITABLE_BY_OTHERS: u32 = 0o022;
-    let found = fs::symlink_metadata(folder)?;
-    let own = found.uid() == nix::unistd::geteuid().as_raw();
-    Ok(found.is_dir() && own && found.mode() & WRITABLE_BY_OTHERS == 0)
+fn private(folder: &Path) -> Result<PathBuf, CacheError> {
+    private::check(folder).map_err(|error| {
+        let folder = folder.to_owned();
+        match error {
+            NotPrivate::Io(source) => CacheError::Io { folder, source },
+            NotPrivate::Entry(entry, problem) => CacheError::NotPrivate {
+                folder,
+                entry,
+                problem,
+            },
+            NotPrivate::Parent(parent, problem) => CacheError::Replaceable {
+                folder,
+                parent,
+                problem,
+            },
+        }
+    })
 }
 
 #[cfg(not(unix))]
@@ -95,14 +110,17 @@ fn make(folder: &Path) -> io::Result<()> {
 
 /// On other systems, a user's folders are private by default.
 #[cfg(not(unix))]
-fn is_private(folder: &Path) -> io::Result<bool> {
-    Ok(fs::symlink_metadata(folder)?.is_dir())
+fn private(folder: &Path) -> Result<PathBuf, CacheError> {
+    folder.canonicalize().map_err(|source| CacheError::Io {
+        folder: folder.to_owned(),
+        source,
+    })
 }
 
 #[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
@@ -119,32 +137,27 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_others_may_write_to_is_refused() {
-        for (mode, refused) in [(0o700, false), (0o755, false), (0o775, true), (0o702, true)] {
-            let folder = tempfile::tempdir().unwrap();
-            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
-            let result = CodeCache::at(folder.path());
-            let found = matches!(result, Err(CacheError::NotPrivate { .. }));
-            assert_eq!(found, refused, "{mode:o}: {result:?}");
-        }
+    fn a_refused_folder_is_to_be_removed_and_not_to_be_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let error = CodeCache::at(folder.path()).unwrap_err().to_string();
+        let advice = format!("remove {}", folder.path().display());
+        assert!(
+            error.contains(&advice) && !error.contains("chmod"),
+            "{error}"
+        );
+        let below = folder.path().join("cache");
+        CodeCache::at(&below).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let error = CodeCache::at(&below).unwrap_err().to_string();
+        assert!(error.ends_with("use another folder"), "{error}");
     }
 
     #[test]
-    fn a_link_and_a_file_are_refused() {
+    fn a_file_is_refused() {
         let parent = tempfile::tempdir().unwrap();
-        let (folder, link, file) = (
-            parent.path().join("folder"),
-            parent.path().join("link"),
-            parent.path().join("file"),
-        );
-        fs::create_dir(&folder).unwrap();
-        symlink(&folder, &link).unwrap();
+        let file = parent.path().join("file");
         fs::write(&file, "").unwrap();
-        let refused = CodeCache::at(&link);
-        assert!(
-            matches!(refused, Err(CacheError::NotPrivate { .. })),
-            "{refused:?}"
-        );
         let refused = CodeCache::at(&file);
         assert!(matches!(refused, Err(CacheError::Io { .. })), "{refused:?}");
     }

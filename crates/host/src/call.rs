@@ -264,6 +264,7 @@ impl OpenCall<'_> {
             bytes_sent: traffic.bytes_sent(),
             bytes_received: traffic.bytes_received(),
             peak_memory: self.bounds.peak_memory(),
+            clock_offset_seconds: traffic.clock_offset(),
         };
         Reply { result, report }
     }

@@ -48,6 +48,12 @@ pub(crate) fn new(limits: &Limits, cache: Option<&CodeCache>) -> Result<Engine> 
         .generate_address_map(false)
         .native_unwind_info(cfg!(windows))
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    if limits.compact {
+        // Without room for every address that a guest can name, its code checks each of them.
+        config
+            .memory_reservation(u64::try_from(limits.memory)?)
+            .memory_guard_size(0);
+    }
     let engine = Engine::new(&config)?;
     tick(engine.weak())?;
     Ok(engine)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mv_clip_core::error::FailureKind;
+use mv_clip_core::text::duration;
 
 use crate::limits::Limit;
 
@@ -158,7 +159,10 @@ impl fmt::Display for ClipError {
             Self::Transient(failure) => {
                 f.write_str(&failure.message)?;
                 match failure.retry_after_seconds {
-                    Some(seconds) => write!(f, " Try again in {seconds} s."),
+                    Some(seconds) => {
+                        let wait = duration(Duration::from_secs(seconds.into()));
+                        write!(f, " Try again in {wait}.")
+                    }
                     None => Ok(()),
                 }
             }
@@ -199,6 +203,14 @@ pub enum LoadError {
         path: PathBuf,
         /// What the system says.
         error: io::Error,
+    },
+    /// The file cannot be a component.
+    #[error("{} is not a WebAssembly component: {problem}; name the file mv-clip.wasm", path.display())]
+    NotAComponentFile {
+        /// The file, as an absolute path.
+        path: PathBuf,
+        /// Why not.
+        problem: &'static str,
     },
     /// The engine cannot be set up with these limits.
     #[error("cannot set up the engine: {0}")]
@@ -249,14 +261,31 @@ pub enum CacheError {
         /// What the system says.
         source: io::Error,
     },
-    /// Others may write to it, another user owns it, or it is a link.
+    /// Another user could have written to it: see [`CodeCache`](crate::CodeCache).
     #[error(
-        "other users could write to {}, and what they write would run here: remove it, run `chmod 700` on \
-         it, or use another folder", folder.display()
+        "another user could have written to {}, and what is in it would run here: {} {problem}; remove {}, or use \
+         another folder", folder.display(), entry.display(), folder.display()
     )]
     NotPrivate {
         /// The folder.
         folder: PathBuf,
+        /// The folder, or what in it gives it away.
+        entry: PathBuf,
+        /// What is wrong with the entry.
+        problem: &'static str,
+    },
+    /// Another user could replace it.
+    #[error(
+        "another user could replace {}, and what is in it would run here: {} {problem}; use another folder",
+        folder.display(), parent.display()
+    )]
+    Replaceable {
+        /// The folder.
+        folder: PathBuf,
+        /// A folder above it.
+        parent: PathBuf,
+        /// What is wrong with the folder above it.
+        problem: &'static str,
     },
     /// The engine refuses it.
     #[error("cannot use {} for compiled components: {error}", folder.display())]
@@ -372,6 +401,8 @@ mod tests {
         let error = CallError::from(ClipError::Transient(failure(Some(3))));
         assert_eq!(error.failure().unwrap().kind.to_string(), "rate-limited");
         assert_eq!(error.to_string(), "Too many requests. Try again in 3 s.");
+        let never = ClipError::Transient(failure(Some(u32::MAX))).to_string();
+        assert_eq!(never, "Too many requests. Try again in more than a year.");
     }
 
     #[test]

@@ -87,6 +87,7 @@ mod cache;
 mod call;
 mod calls;
 mod clip;
+mod component_file;
 mod convert;
 mod deadline;
 mod engine;
@@ -101,6 +102,8 @@ mod metrics;
 // Public for the integration tests only, as is `Instance`: their interfaces may change in any release.
 #[doc(hidden)]
 pub mod outbound;
+#[cfg(unix)]
+mod private;
 mod report;
 mod setting;
 mod settings;
@@ -112,6 +115,7 @@ pub use cache::CodeCache;
 pub use call::Call;
 pub use calls::Shutdown;
 pub use clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
+pub use component_file::read_component;
 pub use error::{
     CacheError, CallError, ClipError, EngineError, Failure, LoadError, OpenFiles, Phase, TlsError,
 };
@@ -125,8 +129,9 @@ pub use mv_clip_core::error::FailureKind;
 pub use mv_clip_core::host::HostError;
 pub use mv_clip_core::rate::RateLimit;
 pub use outbound::{
-    Denied, KeyMode, Lookup, Network, NetworkError, Origin, OriginError, OriginPattern,
-    OriginPatternError, Policy, RateLimiter, Resolve, SystemResolver, Timeouts,
+    Denied, KeyMode, Lookup, Nat64Prefix, Nat64PrefixError, Network, NetworkError, Origin,
+    OriginError, OriginPattern, OriginPatternError, Policy, RateLimiter, Resolve, SystemResolver,
+    Timeouts,
 };
 pub use report::{CallReport, Reply};
 pub use setting::{Setting, UnknownSetting};

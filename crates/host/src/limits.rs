@@ -16,15 +16,16 @@ use std::time::Duration;
 /// let limits = Limits::one_clip().wall_time(Duration::from_secs(60));
 /// ```
 ///
-/// | | `default` | `one_clip` | `transfer` | `batch` |
-/// | --- | --- | --- | --- | --- |
-/// | for | all functions | `get_clip`, `request_clip`, `get_incident` | these and `save_clip` | `get_range`, `get_coverage` |
-/// | `memory` | 16 MiB | 8 MiB | 8 MiB | 16 MiB |
-/// | `resources` | 2048 | 64 | 64 | 2048 |
-/// | `requests` | 512 | 8 | 8 | 512 |
-/// | `hostcall_bytes` | 2 MiB | 256 KiB | 256 KiB | 2 MiB |
-/// | `wall_time` | 180 s | 180 s | 900 s | 900 s |
-/// | `concurrent_calls` | 100 | 100 | 100 | 20 |
+/// | | `default` | `one_clip` | `transfer` | `batch` | `one_shot` |
+/// | --- | --- | --- | --- | --- | --- |
+/// | for | all functions | `get_clip`, `request_clip`, `get_incident` | these and `save_clip` | `get_range`, `get_coverage` | all functions, in a program that makes one call |
+/// | `memory` | 16 MiB | 8 MiB | 8 MiB | 16 MiB | 16 MiB |
+/// | `resources` | 2048 | 64 | 64 | 2048 | 2048 |
+/// | `requests` | 512 | 8 | 8 | 512 | 512 |
+/// | `hostcall_bytes` | 2 MiB | 256 KiB | 256 KiB | 2 MiB | 2 MiB |
+/// | `wall_time` | 180 s | 180 s | 900 s | 900 s | 180 s |
+/// | `concurrent_calls` | 100 | 100 | 100 | 20 | 1 |
+/// | `compact` | no | no | no | no | yes |
 ///
 /// A guest that exceeds a limit fails only that call, and [`CallError::Limit`](crate::CallError::Limit) names
 /// the limit. A component with more or larger core modules, memories or tables than these is not loaded. A
@@ -70,6 +71,10 @@ pub struct Limits {
     ///
     /// Each request in flight holds at most 256 KiB of its reply until the guest reads it: 512 MiB for 2048.
     pub sockets: Option<NonZeroU32>,
+    /// Whether the host reserves no more address space than the calls may use ([`memory`](Self::memory) for each).
+    /// Otherwise it reserves 4 GiB for each call that may run at once, with which guests compute somewhat faster.
+    /// False.
+    pub compact: bool,
 }
 
 impl Default for Limits {
@@ -87,6 +92,7 @@ impl Default for Limits {
             wall_time: Duration::from_secs(180),
             concurrent_calls: HUNDRED,
             sockets: None,
+            compact: false,
         }
     }
 }
@@ -109,6 +115,15 @@ impl Limits {
     #[must_use]
     pub fn transfer() -> Self {
         Self::one_clip().wall_time(LONG)
+    }
+
+    /// For programs that make one call and end, such as a command line: any call, one at a time, in little address
+    /// space ([`compact`](Self::compact)).
+    #[must_use]
+    pub fn one_shot() -> Self {
+        Self::default()
+            .concurrent_calls(NonZeroU32::MIN)
+            .compact(true)
     }
 
     /// For calls that get many clips: `get_range`, `get_coverage`.
@@ -154,7 +169,8 @@ setters! {
     header_bytes: usize,
     hostcall_bytes: usize,
     wall_time: Duration,
-    concurrent_calls: NonZeroU32
+    concurrent_calls: NonZeroU32,
+    compact: bool
 }
 
 /// Which of the [`Limits`] a guest exceeded, with its value.

@@ -33,4 +33,10 @@ pub struct CallReport {
     pub bytes_received: u64,
     /// The largest size of the guest's memory, in bytes. 0 if it never started.
     pub peak_memory: usize,
+    /// How many seconds the servers' clocks are ahead of this machine's, by the `Date` fields of their responses; a
+    /// negative number if they are behind. Of several servers, the one with the smallest difference counts. None if no
+    /// response had that field.
+    ///
+    /// If this machine's clock is off, the guest waits for footage that is there, or refuses it.
+    pub clock_offset_seconds: Option<i64>,
 }

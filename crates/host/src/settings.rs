@@ -33,7 +33,7 @@ pub struct Settings {
     values: Vec<(Setting, Zeroizing<String>)>,
 }
 
-/// A setting cannot be taken from the environment. Its value is not repeated: it may be the API key.
+/// A setting cannot be taken from the environment. Its value is not repeated: a URL may hold a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable {setting} is not UTF-8: set it again")]
 #[non_exhaustive]
@@ -43,10 +43,9 @@ pub struct SettingsError {
 }
 
 impl Settings {
-    /// Takes the settings that this process's environment has, with their values as they are.
+    /// Takes the settings that this process's environment has, with their values as they are, but for the API key.
     ///
-    /// The API key is among them, and then the component gets it. A host that keeps the key
-    /// ([`ClipHostBuilder::key`](crate::ClipHostBuilder::key)) leaves it out.
+    /// The key belongs to [`ClipHostBuilder::key`](crate::ClipHostBuilder::key), with [`ApiKey::from_env`].
     ///
     /// # Errors
     ///
@@ -57,7 +56,8 @@ impl Settings {
 
     fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, SettingsError> {
         let mut settings = Self::default();
-        for &setting in Setting::ALL {
+        let others = Setting::ALL.iter().filter(|it| **it != Setting::ApiKey);
+        for &setting in others {
             if let Some(value) = variable(setting.name()) {
                 let value = value.into_string().map_err(|_| SettingsError { setting })?;
                 settings = settings.text(setting, value);
@@ -217,12 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_components_own_variables_are_read() {
+    fn only_the_components_own_variables_are_read_and_not_the_key() {
         let all = Settings::from_variables(|name| {
             let is_setting = name.parse::<Setting>().is_ok();
             is_setting.then(|| "x".into())
         });
-        assert_eq!(all.unwrap().iter().count(), Setting::ALL.len());
+        let all = all.unwrap();
+        assert_eq!(all.iter().count(), Setting::ALL.len() - 1);
+        assert_eq!(all.get(Setting::ApiKey), None);
         let none = Settings::from_variables(|_| None).unwrap();
         assert_eq!(none, Settings::default());
     }
@@ -232,13 +234,13 @@ mod tests {
     fn a_value_that_is_not_utf_8_is_not_repeated() {
         use std::os::unix::ffi::OsStringExt;
         let broken = |name: &str| {
-            let is_key = name == Setting::ApiKey.name();
-            is_key.then(|| OsString::from_vec(b"5ec2e7\xff".to_vec()))
+            let is_url = name == Setting::BaseUrl.name();
+            is_url.then(|| OsString::from_vec(b"5ec2e7\xff".to_vec()))
         };
         let error = Settings::from_variables(broken).unwrap_err();
         let printed = format!("{error} {error:?}");
         assert!(
-            printed.contains("MERAKI_DASHBOARD_API_KEY is not UTF-8"),
+            printed.contains("MERAKI_BASE_URL is not UTF-8"),
             "{printed}"
         );
         assert!(!printed.contains("5ec2e7"), "{printed}");

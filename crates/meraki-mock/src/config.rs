@@ -13,6 +13,11 @@ use crate::faults::Faults;
 /// The default API key. It is not a secret: no real Meraki key looks like it.
 pub const DEFAULT_KEY: &str = "mock-meraki-key-not-a-secret";
 
+/// Whether a key is a mock's: it begins with `mock-`. A real key is hexadecimal.
+pub fn is_mock_key(key: &str) -> bool {
+    key.starts_with("mock-")
+}
+
 /// The configuration of a mock. Start from [`MockConfig::default`]:
 ///
 /// ```

@@ -61,7 +61,7 @@ mod sync;
 mod wire;
 
 pub use clip::CLIP;
-pub use config::{Camera, DEFAULT_KEY, MockConfig, Redirect};
+pub use config::{Camera, DEFAULT_KEY, MockConfig, Redirect, is_mock_key};
 pub use faults::Faults;
 pub use footage::read_caption;
 pub use mock::MockMeraki;

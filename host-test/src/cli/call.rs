@@ -1,8 +1,11 @@
 //! The options of the commands that call the component for one clip.
 
-use mv_clip_host::ClipRequest;
+use mv_clip_host::{ClipRequest, Settings};
 
+use super::deadline::Deadline;
 use super::options::{ComponentFile, KeyHolder};
+use super::stop::Limit;
+use super::{deadline, times};
 
 /// The clip, and the output format.
 #[derive(clap::Args)]
@@ -11,11 +14,11 @@ pub(super) struct Call {
     serial: String,
 
     /// The start of the window as an RFC 3339 time, such as 2026-03-12T14:30:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = times::time)]
     start: String,
 
     /// The end of the window, 1 to 300 seconds after the start
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = times::time)]
     end: String,
 
     /// The imager of a multi-imager camera
@@ -31,9 +34,20 @@ pub(super) struct Call {
 
     #[command(flatten)]
     pub(super) key: KeyHolder,
+
+    #[command(flatten)]
+    deadline: Deadline,
 }
 
 impl Call {
+    pub(super) fn limit(&self, settings: &Settings) -> Limit {
+        Limit {
+            time: self.deadline.or(deadline::of_call(settings)),
+            resumes: false,
+            json: self.json,
+        }
+    }
+
     pub(super) fn request(&self) -> ClipRequest {
         ClipRequest {
             serial: self.serial.clone(),

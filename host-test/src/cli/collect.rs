@@ -8,11 +8,14 @@ use mv_clip_core::text::{is_printable, printable};
 use mv_clip_footage::{Collected, Collector};
 use mv_clip_host::{CallError, ClipHost, ClipOutcome, Settings};
 
-use super::exit::{self, Interrupted};
+use super::clock::Clock;
+use super::deadline::{self, Clips, Deadline};
+use super::exit::{self, Usage};
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print, print_json, print_message};
 use super::progress::{self, Spinner};
 use super::settings::{self, Configuration};
+use super::stop::{Limit, Stop};
 use super::{failures, outcome};
 
 /// The folder, and the output format.
@@ -31,27 +34,30 @@ pub(super) struct Output {
 
     #[command(flatten)]
     key: KeyHolder,
+
+    #[command(flatten)]
+    deadline: Deadline,
 }
 
 /// The host and the settings of its calls.
 pub(super) struct Calls {
     pub(super) host: ClipHost,
     pub(super) settings: Settings,
+    pub(super) clock: Clock,
 }
 
 /// A command that requests clips.
 pub(super) trait Source {
+    /// How many clips it may request.
+    fn clips(&self) -> Clips;
+
     /// Requests clips, and passes each outcome to the collector.
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()>;
 }
 
 /// Fills the folder, and prints the result.
-pub(super) async fn run(output: &Output, source: &impl Source) -> ExitCode {
-    let filled = tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
-        filled = fill(output, source) => filled,
-    };
+pub(super) async fn run(output: &Output, source: &impl Source, stop: &Stop) -> ExitCode {
+    let filled = bounded(output, source, stop).await;
     let code = filled.as_ref().map_or(ExitCode::FAILURE, code);
     let shown = filled.and_then(|collected| show(output, &collected));
     let is_complete = shown.is_ok();
@@ -72,19 +78,50 @@ pub(super) async fn save_all(
     outcomes.try_for_each_concurrent(None, save).await
 }
 
-async fn fill(output: &Output, source: &impl Source) -> anyhow::Result<Collected> {
-    let configuration = Configuration::from_env(&output.key).await?;
-    let trust = &output.key.trust;
-    let host = settings::host(&output.component, trust, &configuration, &[]).await?;
-    let Configuration { settings, .. } = configuration;
-    let calls = Calls { host, settings };
+async fn bounded(output: &Output, source: &impl Source, stop: &Stop) -> anyhow::Result<Collected> {
+    let settings = Settings::from_env()?;
+    let is_new = !output.out.exists();
+    if !is_new && !output.out.is_dir() {
+        let message = format!("--out {} is a file; name a folder", output.out.display());
+        return Err(Usage(message).into());
+    }
+    let limit = Limit {
+        time: output
+            .deadline
+            .or(deadline::of_folder(&settings, source.clips())),
+        resumes: true,
+        json: output.json,
+    };
+    let filled = stop.bound(limit, fill(output, source, settings)).await;
+    if filled.is_err() && is_new {
+        // Only if it is empty.
+        let _ = std::fs::remove_dir(&output.out);
+    }
+    filled
+}
+
+async fn fill(
+    output: &Output,
+    source: &impl Source,
+    settings: Settings,
+) -> anyhow::Result<Collected> {
+    let configuration = Configuration::with_key(settings, &output.key).await?;
+    let (component, trust) = (&output.component, &output.key.trust);
+    let host = settings::host_for(component, trust, &configuration, &[], deadline::CALLS).await?;
+    let calls = Calls {
+        host,
+        settings: configuration.settings,
+        clock: Clock::default(),
+    };
     let (host, settings) = (&calls.host, &calls.settings);
     let bars = progress::bars();
     let text = format!("clips from {}", settings::base_url(settings));
     let _spinner = Spinner::within(&bars, &text);
     let downloads = progress::downloads(bars);
     let collector = Collector::new(&output.out, host, settings, downloads).await?;
-    source.collect(&calls, &collector).await?;
+    let collected = source.collect(&calls, &collector).await;
+    calls.clock.tell();
+    collected?;
     Ok(collector.finish().await?)
 }
 

@@ -1,11 +1,14 @@
 //! `mv-clip coverage`: the footage of many cameras around a time, in a folder.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use mv_clip_footage::Collector;
 
 use super::collect::{self, Calls, Output, Source};
-use super::exit;
+use super::deadline::{self, Clips};
+use super::stop::Stop;
+use super::times;
 
 /// Save the footage of up to 100 cameras around a time in a folder
 ///
@@ -13,14 +16,14 @@ use super::exit;
 /// camera's failure does not affect others. Run the same command again to resume. The exit code is 75 if every
 /// remaining failure is temporary.
 #[derive(clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = deadline::help(deadline::OF_BATCH))]
 pub(super) struct Args {
     /// The cameras' serial numbers, such as Q2XX-ABCD-1234
     #[arg(required = true)]
     serials: Vec<String>,
 
     /// The middle of the window as an RFC 3339 time, such as 2026-03-12T14:31:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = times::time)]
     at: String,
 
     /// The length of the window, up to 300 seconds
@@ -31,17 +34,23 @@ pub(super) struct Args {
     output: Output,
 }
 
-pub(super) async fn run(args: Args) -> ExitCode {
-    collect::run(&args.output, &args).await
+pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
+    collect::run(&args.output, &args, stop).await
 }
 
 impl Source for Args {
+    fn clips(&self) -> Clips {
+        Clips {
+            calls: 1,
+            clips: self.serials.len(),
+            length: Duration::from_secs(self.duration.into()),
+        }
+    }
+
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let Calls { host, settings } = calls;
         let duration = Some(self.duration);
-        let outcomes = host
-            .get_coverage(settings, &self.serials, &self.at, duration)
-            .await?;
-        collect::save_all(collector, outcomes).await
+        let call = calls.host.call(&calls.settings);
+        let reply = call.get_coverage(&self.serials, &self.at, duration).await;
+        collect::save_all(collector, calls.clock.judged(reply)?).await
     }
 }

@@ -5,18 +5,21 @@ use std::time::Instant;
 use anyhow::Context;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use meraki_mock::{MockConfig, MockMeraki};
-use mv_clip_host::{ApiKey, ClipRequest, Setting};
+use mv_clip_host::{ApiKey, ClipRequest, Setting, Settings};
 use mv_clip_mpegts as mpegts;
 
+use super::deadline::{self, Deadline};
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print};
 use super::settings::{self, Configuration};
+use super::stop::{Limit, Stop};
 
 /// Get a clip from a mock of the Meraki API, and print the time of each step
 ///
 /// The clip is checked to be an MPEG transport stream. With a serial number, the command uses the Meraki API and the API
 /// key in place of the mock.
 #[derive(clap::Args)]
+#[command(after_help = deadline::help(deadline::OF_DEMO))]
 pub(super) struct Args {
     /// A camera at the Meraki API
     serial: Option<String>,
@@ -26,6 +29,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     key: KeyHolder,
+
+    #[command(flatten)]
+    deadline: Deadline,
 }
 
 /// The camera, and the settings to reach it.
@@ -36,9 +42,19 @@ struct Target {
     _mock: Option<MockMeraki>,
 }
 
-pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, stop: &Stop) -> anyhow::Result<()> {
+    let settings = Settings::from_env()?;
+    let limit = Limit {
+        time: args.deadline.or(deadline::of_demo(&settings)),
+        resumes: false,
+        json: false,
+    };
+    stop.bound(limit, demo(&args, settings)).await
+}
+
+async fn demo(args: &Args, settings: Settings) -> anyhow::Result<()> {
     let started = Instant::now();
-    let target = target(args.serial.as_deref(), &args.key).await?;
+    let target = target(args, settings).await?;
     let settings = &target.configuration.settings;
     step("target", started, settings::base_url(settings))?;
 
@@ -75,9 +91,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(step("check", started, &format!("MPEG-TS: {summary}"))?)
 }
 
-async fn target(serial: Option<&str>, options: &KeyHolder) -> anyhow::Result<Target> {
-    if let Some(serial) = serial {
-        let configuration = Configuration::from_env(options)
+async fn target(args: &Args, settings: Settings) -> anyhow::Result<Target> {
+    if let Some(serial) = &args.serial {
+        let configuration = Configuration::with_key(settings, &args.key)
             .await
             .context("a serial number needs the Meraki API; omit it to use the mock")?;
         print(&format!(
@@ -86,7 +102,7 @@ async fn target(serial: Option<&str>, options: &KeyHolder) -> anyhow::Result<Tar
         ))?;
         return Ok(Target {
             configuration,
-            serial: serial.to_owned(),
+            serial: serial.clone(),
             _mock: None,
         });
     }
@@ -97,7 +113,7 @@ async fn target(serial: Option<&str>, options: &KeyHolder) -> anyhow::Result<Tar
     let mock = MockMeraki::start(MockConfig::default()).await?;
     // The mock gets no real key.
     let key = ApiKey::new(mock.key())?;
-    let settings = settings::others_from_env()?.base_url(mock.base_url());
+    let settings = settings.base_url(mock.base_url());
     let serial = mock
         .cameras()
         .first()
@@ -105,7 +121,7 @@ async fn target(serial: Option<&str>, options: &KeyHolder) -> anyhow::Result<Tar
         .serial
         .clone();
     Ok(Target {
-        configuration: Configuration::new(settings, Some(key), options.key_mode)?,
+        configuration: Configuration::new(settings, Some(key), args.key.key_mode)?,
         serial,
         _mock: Some(mock),
     })

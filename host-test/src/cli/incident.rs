@@ -1,6 +1,7 @@
 //! `mv-clip incident`: the footage around an event, in a folder.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -9,7 +10,9 @@ use mv_clip_footage::Collector;
 use mv_clip_host::ClipRequest;
 
 use super::collect::{self, Calls, Output, Source};
-use super::exit;
+use super::deadline::{self, Clips};
+use super::stop::Stop;
+use super::times;
 
 /// Save the footage of cameras before and after an event in a folder
 ///
@@ -17,14 +20,14 @@ use super::exit;
 /// MV_CLIP_DEADLINE_SECONDS. One camera's failure does not affect others. Run the same command again to resume. The
 /// exit code is 75 if every remaining failure is temporary.
 #[derive(clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = deadline::help(deadline::OF_INCIDENT))]
 pub(super) struct Args {
     /// The cameras' serial numbers, such as Q2XX-ABCD-1234
     #[arg(required = true)]
     serials: Vec<String>,
 
     /// The time of the event as an RFC 3339 time, such as 2026-03-12T14:31:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = times::time)]
     at: String,
 
     /// Seconds of footage before the event
@@ -39,20 +42,26 @@ pub(super) struct Args {
     output: Output,
 }
 
-pub(super) async fn run(args: Args) -> ExitCode {
-    collect::run(&args.output, &args).await
+pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
+    collect::run(&args.output, &args, stop).await
 }
 
 impl Source for Args {
+    fn clips(&self) -> Clips {
+        Clips {
+            calls: self.serials.len(),
+            clips: self.serials.len(),
+            length: Duration::from_secs(u64::from(self.pre) + u64::from(self.post)),
+        }
+    }
+
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let Calls { host, settings } = calls;
         let (pre, post) = (Some(self.pre), Some(self.post));
         let save = async |request: ClipRequest| {
             let serial = &request.serial;
-            let outcome = host
-                .get_incident(settings, serial, &self.at, pre, post)
-                .await;
-            Ok(collector.save(&request, outcome).await?)
+            let call = calls.host.call(&calls.settings);
+            let reply = call.get_incident(serial, &self.at, pre, post).await;
+            Ok(collector.save(&request, calls.clock.judged(reply)).await?)
         };
         let requests = requests(&self.serials, &self.at, self.pre, self.post)?;
         let cameras = stream::iter(requests).map(anyhow::Ok);

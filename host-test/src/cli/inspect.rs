@@ -4,42 +4,53 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anyhow::anyhow;
+use mv_clip_host::read_component;
 use serde_json::json;
+use tokio::task::spawn_blocking;
 use wasm_metadata::Payload;
 use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentExtern, ComponentItem};
 use wasmtime::{Config, Engine};
 
+use super::deadline::{self, Deadline};
 use super::options::ComponentFile;
 use super::output::{print, print_json};
-use super::settings::BUILD;
+use super::settings::unreadable;
+use super::stop::{Limit, Stop};
 
 /// Print the imports, exports, size and metadata of a component
 #[derive(clap::Args)]
+#[command(after_help = deadline::help(deadline::OF_INSPECT))]
 pub(super) struct Args {
     #[command(flatten)]
     component: ComponentFile,
 
-    /// Print one JSON object
+    /// Print the result, or the error, as one JSON object
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    deadline: Deadline,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, stop: &Stop) -> anyhow::Result<()> {
     let path = &args.component.component;
-    let bytes = std::fs::read(path).map_err(|error| {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        anyhow!(
-            "cannot read the component {}: {error}. {BUILD}",
-            path.display()
-        )
-    })?;
+    let limit = Limit {
+        time: args.deadline.or(deadline::of_inspect()),
+        resumes: false,
+        json: args.json,
+    };
+    let file = path.clone();
+    let inspected = spawn_blocking(move || -> anyhow::Result<Inspection> {
+        let bytes = read_component(&file).map_err(unreadable)?;
+        inspect(&bytes).map_err(|error| anyhow!("not a WebAssembly component: {error:#}"))
+    });
     let Inspection {
         size,
         imports,
         exports,
         metadata,
-    } = inspect(&bytes).map_err(|error| anyhow!("not a WebAssembly component: {error:#}"))?;
+    } = stop.bound(limit, async { inspected.await? }).await?;
     if args.json {
         let json =
             json!({ "size": size, "imports": imports, "exports": exports, "metadata": metadata });

@@ -3,19 +3,24 @@
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
-use meraki_mock::{Camera, DEFAULT_KEY, Faults, MockConfig, MockMeraki, RateLimit, Redirect};
+use meraki_mock::{
+    Camera, DEFAULT_KEY, Faults, MockConfig, MockMeraki, RateLimit, Redirect, is_mock_key,
+};
+use mv_clip_host::MediaClient;
+use mv_clip_mpegts as mpegts;
 use tokio::sync::oneshot;
 
 use super::output::{print, print_json};
+use super::stop::Stop;
 
-/// Run a mock of the Meraki API until Ctrl-C
+/// Run a mock of the Meraki API until Ctrl-C or SIGTERM
 ///
 /// Prints its URL for any client: this command, curl, or Meraki's SDK. With -v, logs each request.
 #[derive(Args)]
@@ -23,7 +28,8 @@ pub(crate) struct MockArgs {
     /// The loopback address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// The API key with access [default: a well-known test key]
+    /// The API key with access. Begin it with mock-, so that the other commands send it in plain text [default: a
+    /// well-known test key]
     #[arg(long)]
     key: Option<String>,
     /// The serial number of a camera; can be repeated [default: one camera, one with four imagers, and one that
@@ -76,8 +82,8 @@ impl MockArgs {
         let limit = RateLimit::default();
         let clip = match self.clip {
             Some(path) => Some(
-                std::fs::read(&path)
-                    .with_context(|| format!("cannot read the clip {}", path.display()))?
+                read_clip(&path)
+                    .with_context(|| format!("cannot use the clip {}", path.display()))?
                     .into(),
             ),
             None => default.clip,
@@ -110,8 +116,20 @@ impl MockArgs {
     }
 }
 
-/// Runs the mock until Ctrl-C or, with `--until-stdin-closes`, the end of standard input.
-pub(crate) async fn run(args: MockArgs) -> anyhow::Result<()> {
+/// Reads a clip as a camera makes it.
+fn read_clip(path: &Path) -> anyhow::Result<Vec<u8>> {
+    // Before it is opened: a device or a pipe may have no end.
+    let found = std::fs::metadata(path)?;
+    anyhow::ensure!(found.is_file(), "it is not a regular file");
+    let most = MediaClient::LARGEST;
+    anyhow::ensure!(found.len() <= most as u64, "it is larger than {most} bytes");
+    let bytes = std::fs::read(path)?;
+    mpegts::scan(&bytes)?;
+    Ok(bytes)
+}
+
+/// Runs the mock until Ctrl-C, SIGTERM or, with `--until-stdin-closes`, the end of standard input.
+pub(crate) async fn run(args: MockArgs, stop: &Stop) -> anyhow::Result<()> {
     let (json, until_stdin_closes) = (args.json, args.until_stdin_closes);
     let config = args.config()?;
     let listen = config.listen;
@@ -124,7 +142,7 @@ pub(crate) async fn run(args: MockArgs) -> anyhow::Result<()> {
         print(&instructions(&mock, Utc::now()))?;
     }
     tokio::select! {
-        signal = tokio::signal::ctrl_c() => signal.context("cannot wait for Ctrl-C"),
+        _ = stop.reason() => Ok(()),
         () = end_of(io::stdin()), if until_stdin_closes => Ok(()),
     }
 }
@@ -173,16 +191,30 @@ fn instructions(mock: &MockMeraki, now: DateTime<Utc>) -> String {
     } else {
         "'the key of --key'"
     };
-    let serial = mock
-        .cameras()
-        .first()
-        .map_or("SERIAL", |camera| &camera.serial);
-    let argument = shlex::try_quote(serial).unwrap_or_default();
+    let serial = mock.cameras().first();
+    let serial = serial.map_or("SERIAL", |camera| camera.serial.as_str());
+    let quoted = |text: &str| {
+        shlex::try_quote(text).map_or_else(|_| text.to_owned(), |text| text.into_owned())
+    };
+    let argument = quoted(serial);
+    let plain = if is_mock_key(mock.key()) {
+        ""
+    } else {
+        " --allow-plain-http"
+    };
     let time = |minutes_ago| {
         let time = now - TimeDelta::minutes(minutes_ago);
         time.to_rfc3339_opts(SecondsFormat::Secs, true)
     };
     let (start, end) = (time(12), time(10));
+    let query = format!("startTimestamp={start}&endTimestamp={end}");
+    let curl = quoted(&format!("{base_url}/devices/{serial}/camera/clip?{query}"));
+    // A JSON string is a string of Python's too.
+    let name = serde_json::Value::from(serial);
+    let python = quoted(&format!(
+        "import meraki; print(meraki.DashboardAPI(base_url='{base_url}', \
+         suppress_logging=True).camera.clipDeviceCamera({name}, '{start}', '{end}'))"
+    ));
     format!(
         r#"Mock Meraki API: {base_url}
 Cameras:
@@ -192,12 +224,12 @@ Commands to try:
   export MERAKI_BASE_URL={base_url}
   export MERAKI_DASHBOARD_API_KEY={key}
 
-  mv-clip get {argument} --start {start} --end {end}
+  mv-clip get {argument} --start {start} --end {end}{plain}
 
   curl --location --header "Authorization: Bearer $MERAKI_DASHBOARD_API_KEY" \
-    "$MERAKI_BASE_URL/devices/{serial}/camera/clip?startTimestamp={start}&endTimestamp={end}"
+    {curl}
 
-  python -c "import meraki; print(meraki.DashboardAPI(base_url='{base_url}', suppress_logging=True).camera.clipDeviceCamera('{serial}', '{start}', '{end}'))"
+  python -c {python}
 
 Press Ctrl-C to stop.
 "#

@@ -1,9 +1,12 @@
 //! The commands of `mv-clip`.
 
 mod call;
+mod clock;
 mod collect;
 mod coverage;
+mod deadline;
 mod demo;
+mod environment;
 mod exit;
 mod failures;
 mod get;
@@ -15,16 +18,23 @@ mod mock;
 mod options;
 mod outcome;
 mod output;
+mod plain_http;
 mod progress;
 mod range;
 mod save;
 mod settings;
+mod stop;
+mod times;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mv_clip_core::text::printable;
+use tokio::runtime;
+
+use self::exit::Usage;
+use self::stop::Stop;
 
 /// Get recorded video from Cisco Meraki MV cameras
 ///
@@ -54,28 +64,74 @@ enum Command {
 }
 
 /// Runs the command of this process.
-pub(crate) async fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
+    // Before there is anything to end.
+    let stop = match Stop::watch() {
+        Ok(stop) => stop,
+        Err(error) => return outcome::end(Err(error.into()), wants_json()),
+    };
+    keep_others_from_writing();
+    // One thread starts faster than many and suffices for I/O. Computations run on blocking threads.
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return outcome::end(Err(error.into()), wants_json()),
+    };
+    let code = runtime.block_on(command(&stop));
+    // A look-up of a name or a compilation that goes on must not hold the process.
+    runtime.shutdown_background();
+    code
+}
+
+async fn command(stop: &Stop) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return help_or_usage(&in_one_line_each(error)),
     };
     log::init(cli.verbose);
+    if let Err(error) = environment::check() {
+        return outcome::end(Err(error.into()), wants_json());
+    }
     match cli.command {
-        Command::Get(args) => get::run(args).await,
-        Command::Save(args) => save::run(args).await,
-        Command::Incident(args) => incident::run(args).await,
-        Command::Range(args) => range::run(args).await,
-        Command::Coverage(args) => coverage::run(args).await,
-        Command::Verify(args) => verify::run(args).await,
-        Command::Mock(args) => outcome::end(mock::run(args).await, false),
-        Command::Inspect(args) => outcome::end(inspect::run(&args), false),
-        Command::Demo(args) => outcome::end(demo::run(args).await, false),
+        Command::Get(args) => get::run(args, stop).await,
+        Command::Save(args) => save::run(args, stop).await,
+        Command::Incident(args) => incident::run(args, stop).await,
+        Command::Range(args) => range::run(args, stop).await,
+        Command::Coverage(args) => coverage::run(args, stop).await,
+        Command::Verify(args) => verify::run(args, stop).await,
+        Command::Mock(args) => outcome::end(mock::run(args, stop).await, false),
+        Command::Inspect(args) => outcome::end(inspect::run(&args, stop).await, wants_json()),
+        Command::Demo(args) => outcome::end(demo::run(args, stop).await, false),
     }
 }
+
+/// Whether `--json` is among the arguments, also if they are wrong.
+fn wants_json() -> bool {
+    let arguments = std::env::args_os().skip(1);
+    let mut options = arguments.take_while(|argument| argument != "--");
+    options.any(|argument| argument == "--json")
+}
+
+/// Whatever the umask is, nobody else can write to a new file of this process: not to compiled components, which are
+/// run.
+#[cfg(unix)]
+fn keep_others_from_writing() {
+    use nix::sys::stat::{Mode, umask};
+    let others = Mode::S_IWGRP | Mode::S_IWOTH;
+    let given = umask(others);
+    umask(given | others);
+}
+
+#[cfg(not(unix))]
+fn keep_others_from_writing() {}
 
 /// Prints the help or the version as they were asked for, or else what is wrong with the arguments.
 fn help_or_usage(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
+    if error.use_stderr() && wants_json() {
+        let message = text.strip_prefix("error: ").unwrap_or(&text);
+        return outcome::end(Err(Usage(message.trim_end().to_owned()).into()), true);
+    }
     if error.use_stderr() {
         output::print_usage(&text);
         return exit::usage();

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
+use mv_clip_host::Nat64Prefix;
+
 /// The environment variable with the path of the component.
-const COMPONENT: &str = "MV_CLIP_COMPONENT";
+pub(super) const COMPONENT: &str = "MV_CLIP_COMPONENT";
 
 /// The environment variable with the folder of compiled components.
-const CACHE: &str = "MV_CLIP_CACHE";
+pub(super) const CACHE: &str = "MV_CLIP_CACHE";
 
 /// The environment variable with the path of the file that holds the API key.
-const KEY_FILE: &str = "MERAKI_DASHBOARD_API_KEY_FILE";
+pub(super) const KEY_FILE: &str = "MERAKI_DASHBOARD_API_KEY_FILE";
 
 /// The component to run.
 #[derive(clap::Args)]
@@ -29,12 +31,17 @@ pub(super) struct ComponentFile {
     pub(super) cache: Option<PathBuf>,
 }
 
-/// Which servers to trust.
+/// Which servers to trust, and where names may lead.
 #[derive(clap::Args)]
 pub(super) struct Trust {
     /// Also trust the certificates in this PEM file, such as those of a proxy's or a store's own authority
     #[arg(long, value_name = "FILE", env = "SSL_CERT_FILE")]
     pub(super) ca_file: Option<PathBuf>,
+
+    /// The prefix of a NAT64 translator in this network, such as 2001:db8:64::/96, so that it leads only to public
+    /// addresses; can be repeated
+    #[arg(long, value_name = "PREFIX")]
+    pub(super) nat64_prefix: Vec<Nat64Prefix>,
 }
 
 /// The API key, and who holds it while the component runs.
@@ -47,6 +54,10 @@ pub(super) struct KeyHolder {
     /// How the API key gets into requests
     #[arg(long, value_enum, value_name = "MODE", default_value_t)]
     pub(super) key_mode: KeyOption,
+    /// Send an API key that is not a mock's to a MERAKI_BASE_URL with http
+    #[arg(long)]
+    pub(super) allow_plain_http: bool,
+
     #[command(flatten)]
     pub(super) trust: Trust,
 }

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use mv_clip_host::{CallError, Clip, ClipError};
 use serde_json::{Value, json};
 
-use super::exit;
+use super::exit::{self, Usage};
 use super::output::{self, OutputError, print, print_json};
+use super::stop::Stopped;
 
 /// Prints the result of a call, as text or as JSON.
 pub(super) fn show<T>(
@@ -60,7 +61,12 @@ fn error_json(error: &anyhow::Error) -> Value {
         Some(CallError::Clip(ClipError::Transient(failure))) => ("transient", failure),
         _ => {
             let message = mv_clip_core::text::error_chain(error.as_ref());
-            return json!({ "error": { "case": "host", "message": message } });
+            let case = match error {
+                error if error.is::<Usage>() => "usage",
+                error if error.is::<Stopped>() => "stopped",
+                _ => "host",
+            };
+            return json!({ "error": { "case": case, "message": message } });
         }
     };
     json!({

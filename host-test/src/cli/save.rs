@@ -2,14 +2,16 @@
 
 use std::process::ExitCode;
 
-use mv_clip_host::SavedClip;
+use mv_clip_host::{SavedClip, Settings};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::exit;
+use super::clock::Clock;
+use super::deadline;
 use super::outcome::{clip_json, show};
 use super::progress::Spinner;
 use super::settings::{self, Configuration, DESTINATION};
+use super::stop::Stop;
 
 /// Stream a recorded clip to a presigned URL
 ///
@@ -17,7 +19,7 @@ use super::settings::{self, Configuration, DESTINATION};
 /// MPEG transport stream is stored. Settings are those of `mv-clip get`; MV_CLIP_DEADLINE_SECONDS also covers the
 /// transfer.
 #[derive(clap::Args)]
-#[command(after_help = exit::HELP)]
+#[command(after_help = deadline::help(deadline::OF_CALL))]
 pub(super) struct Args {
     #[command(flatten)]
     call: Call,
@@ -28,25 +30,35 @@ pub(super) struct Args {
     to: String,
 }
 
-pub(super) async fn run(args: Args) -> ExitCode {
-    let saved = save(&args).await;
+pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
+    let saved = save(&args, stop).await;
     show(saved, args.call.json, saved_json, |saved| {
         format!("{}  {} bytes", saved.sha256, saved.bytes)
     })
 }
 
-async fn save(args: &Args) -> anyhow::Result<SavedClip> {
+async fn save(args: &Args, stop: &Stop) -> anyhow::Result<SavedClip> {
     let call = &args.call;
-    let configuration = Configuration::from_env(&call.key).await?;
-    let settings = &configuration.settings;
+    let settings = Settings::from_env()?;
     // An invalid URL allows nothing: the component reports what is wrong with it.
     let destination: http::Uri = args.to.parse().unwrap_or_default();
     let host = destination.host().unwrap_or("its destination");
-    let base_url = settings::base_url(settings);
-    let _spinner = Spinner::start(&format!("saving a clip from {base_url} to {host}"));
-    let trust = &call.key.trust;
-    let host = settings::host(&call.component, trust, &configuration, &[destination]).await?;
-    Ok(host.save_clip(settings, &call.request(), &args.to).await?)
+    let base_url = settings::base_url(&settings);
+    let text = format!("saving a clip from {base_url} to {host}");
+    let limit = call.limit(&settings);
+    let clock = Clock::default();
+    let work = async {
+        let _spinner = Spinner::start(&text);
+        let configuration = Configuration::with_key(settings, &call.key).await?;
+        let (trust, others) = (&call.key.trust, [destination.clone()]);
+        let host = settings::host(&call.component, trust, &configuration, &others).await?;
+        let calls = host.call(&configuration.settings);
+        let reply = calls.save_clip(&call.request(), &args.to).await;
+        Ok(clock.judged(reply)?)
+    };
+    let saved = stop.bound(limit, work).await;
+    clock.tell();
+    saved
 }
 
 fn saved_json(saved: &SavedClip) -> Value {

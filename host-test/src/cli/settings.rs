@@ -7,11 +7,12 @@ use anyhow::anyhow;
 use mv_clip_core::url::Url;
 use mv_clip_host::{
     ApiKey, ApiKeyError, CacheError, ClipHost, CodeCache, KeyMode, Limits, LoadError, Origin,
-    OriginPattern, Policy, RateLimit, RateLimiter, Setting, Settings, SettingsError, Timeouts,
+    OriginPattern, Policy, RateLimit, RateLimiter, Setting, Settings, Timeouts,
 };
 
-use super::key;
+use super::deadline::LONGEST_CALL;
 use super::options::{ComponentFile, KeyHolder, KeyOption, Trust};
+use super::{key, plain_http};
 
 /// The environment variable that says where to save a clip.
 pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
@@ -19,9 +20,6 @@ pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
 const DEFAULT_BASE_URL: &str = "https://api.meraki.com/api/v1";
 
 const DEFAULT_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
-
-/// The longest `MV_CLIP_DEADLINE_SECONDS` that the guest accepts.
-const LONGEST_DEADLINE: Duration = Duration::from_secs(86_400);
 
 /// The longest `MV_CLIP_ATTEMPT_TIMEOUT_SECONDS` that it accepts.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(600);
@@ -33,12 +31,13 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// The settings from the environment, with the key of this process.
+    /// These settings, with the key of this process.
     ///
     /// Only [`KeyOption::Environment`] works without a key, for APIs behind a proxy that adds one.
-    pub(super) async fn from_env(options: &KeyHolder) -> anyhow::Result<Self> {
+    pub(super) async fn with_key(settings: Settings, options: &KeyHolder) -> anyhow::Result<Self> {
         let key = key::find(options.key_file.as_deref()).await?;
-        Ok(Self::new(others_from_env()?, key, options.key_mode)?)
+        plain_http::check(base_url(&settings), key.as_ref(), options.allow_plain_http)?;
+        Ok(Self::new(settings, key, options.key_mode)?)
     }
 
     /// These settings and this key.
@@ -70,11 +69,6 @@ impl Configuration {
 #[error("{0}, or name a file that holds one with --key-file")]
 pub(super) struct NoKey(ApiKeyError);
 
-/// The settings from the environment, without the key.
-pub(super) fn others_from_env() -> Result<Settings, SettingsError> {
-    Ok(Settings::from_env()?.without(Setting::ApiKey))
-}
-
 pub(super) fn base_url(settings: &Settings) -> &str {
     settings.get(Setting::BaseUrl).unwrap_or(DEFAULT_BASE_URL)
 }
@@ -87,11 +81,22 @@ pub(super) async fn host(
     configuration: &Configuration,
     others: &[http::Uri],
 ) -> anyhow::Result<ClipHost> {
+    host_for(component, trust, configuration, others, NonZeroU32::MIN).await
+}
+
+/// The same for that many calls at once.
+pub(super) async fn host_for(
+    component: &ComponentFile,
+    trust: &Trust,
+    configuration: &Configuration,
+    others: &[http::Uri],
+    calls: NonZeroU32,
+) -> anyhow::Result<ClipHost> {
     let Configuration { settings, kept } = configuration;
     let mut builder = ClipHost::builder()
-        .policy(policy(settings, others))
+        .policy(policy(settings, others).nat64_prefixes(trust.nat64_prefix.clone()))
         .timeouts(timeouts())
-        .limits(limits())
+        .limits(limits(calls))
         .rate_limiter(RateLimiter::new(rate_limit(settings)));
     if let Some((key, mode)) = kept {
         builder = builder.key(key.clone(), *mode);
@@ -105,17 +110,18 @@ pub(super) async fn host(
         Err(CacheError::NoFolder) => {}
         Err(error) => tracing::warn!("{error}: the component is compiled only for this run"),
     }
-    builder
-        .load(&component.component)
-        .await
-        .map_err(|error| match error {
-            LoadError::Read { .. } => anyhow!("{error}. {BUILD}"),
-            error => error.into(),
-        })
+    builder.load(&component.component).await.map_err(unreadable)
 }
 
-/// What to do if the component does not exist.
-pub(super) const BUILD: &str = "`cargo xtask build` makes it";
+/// Why there is no component, and what to do.
+pub(super) fn unreadable(error: LoadError) -> anyhow::Error {
+    match error {
+        LoadError::Read { .. } | LoadError::NotAComponentFile { .. } => {
+            anyhow!("{error}. `cargo xtask build` makes it")
+        }
+        error => error.into(),
+    }
+}
 
 fn cache(component: &ComponentFile) -> Result<CodeCache, CacheError> {
     match &component.cache {
@@ -124,8 +130,10 @@ fn cache(component: &ComponentFile) -> Result<CodeCache, CacheError> {
     }
 }
 
-fn limits() -> Limits {
-    Limits::default().wall_time(LONGEST_DEADLINE + Duration::from_secs(60))
+fn limits(calls: NonZeroU32) -> Limits {
+    Limits::one_shot()
+        .concurrent_calls(calls)
+        .wall_time(LONGEST_CALL + Duration::from_secs(60))
 }
 
 /// The rate limit of one call, for all calls of a command together. If the value is not a number, the guest reports it
@@ -224,7 +232,7 @@ mod tests {
     fn the_limits_of_the_host_allow_every_accepted_setting() {
         let (longest_deadline, longest_attempt) =
             (Duration::from_secs(86_400), Duration::from_secs(600));
-        assert!(limits().wall_time > longest_deadline);
+        assert!(limits(NonZeroU32::MIN).wall_time > longest_deadline);
         assert!(timeouts().first_byte >= longest_attempt);
         assert!(timeouts().between_bytes >= longest_attempt);
     }

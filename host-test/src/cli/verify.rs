@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use mv_clip_footage::{Verified, verify};
 use serde_json::{Value, json};
 
+use super::deadline::{self, Deadline};
 use super::outcome;
 use super::output::{OutputError, print, print_json, print_message};
+use super::stop::{Limit, Stop};
 
 /// Verify the files of a folder against its manifest
 ///
 /// Compares sizes and SHA-256, and reports files that are missing or not in the manifest. The exit code is 0 if there
-/// are no differences, 1 otherwise.
+/// are no differences, 1 otherwise, also if the manifest has no files.
 #[derive(clap::Args)]
+#[command(after_help = deadline::help(deadline::OF_VERIFY))]
 pub(super) struct Args {
     /// A folder filled by `mv-clip incident`, `range` or `coverage`
     #[arg(value_name = "DIR")]
@@ -22,17 +25,21 @@ pub(super) struct Args {
     /// Print the differences, or the error, as one JSON object
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    deadline: Deadline,
 }
 
-pub(super) async fn run(args: Args) -> ExitCode {
-    let verified = verify(&args.folder).await;
-    let is_equal = verified
-        .as_ref()
-        .is_ok_and(|verified| verified.differences.is_empty());
-    let shown = match verified {
-        Ok(verified) => show(&verified, args.json).map_err(anyhow::Error::from),
-        Err(error) => Err(error.into()),
+pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
+    let limit = Limit {
+        time: args.deadline.or(deadline::of_verify(&args.folder)),
+        resumes: false,
+        json: args.json,
     };
+    let work = async { Ok(verify(&args.folder).await?) };
+    let verified = stop.bound(limit, work).await;
+    let is_equal = verified.as_ref().is_ok_and(is_verified);
+    let shown = verified.and_then(|verified| Ok(show(&verified, args.json)?));
     let is_shown = shown.is_ok();
     let code = outcome::end(shown, args.json);
     if is_shown && !is_equal {
@@ -40,6 +47,11 @@ pub(super) async fn run(args: Args) -> ExitCode {
     } else {
         code
     }
+}
+
+/// A manifest without files says nothing about the folder.
+fn is_verified(verified: &Verified) -> bool {
+    verified.differences.is_empty() && verified.files > 0
 }
 
 fn show(verified: &Verified, json: bool) -> Result<(), OutputError> {
@@ -50,6 +62,7 @@ fn show(verified: &Verified, json: bool) -> Result<(), OutputError> {
         print_message("difference", &format!("{name}: {difference}"));
     }
     print(&match (verified.differences.len(), verified.files) {
+        (0, 0) => "Nothing to verify: the manifest has no files".to_owned(),
         (0, 1) => "1 file verified: no differences".to_owned(),
         (0, files) => format!("{files} files verified: no differences"),
         (1, _) => "1 difference from the manifest".to_owned(),
@@ -64,5 +77,5 @@ fn as_json(verified: &Verified) -> Value {
             json!({ "name": name, "kind": difference.kind(), "message": difference.to_string() })
         })
         .collect();
-    json!({ "ok": differences.is_empty(), "files": verified.files, "differences": differences })
+    json!({ "ok": is_verified(verified), "files": verified.files, "differences": differences })
 }

@@ -1,10 +1,12 @@
 //! Compiled components on disk.
 
-use std::path::Path;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::{fs, io};
 
-use mv_clip_host::{ClipHost, CodeCache, Limits};
+use mv_clip_host::{CacheError, ClipHost, CodeCache, Limits};
+use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::support::{SERIAL, World, component_file, footage};
@@ -16,7 +18,7 @@ fn load(cache: &CodeCache, limits: Limits) {
 }
 
 /// All files below a folder.
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .unwrap()
         .collect::<io::Result<Vec<_>>>();
@@ -32,10 +34,15 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
         .collect()
 }
 
+/// A folder for a cache, which makes it for this user alone.
+fn folder(parent: &TempDir) -> PathBuf {
+    parent.path().join("cache")
+}
+
 #[test]
 fn a_component_is_compiled_once_for_each_engine() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = CodeCache::at(folder.path()).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let cache = CodeCache::at(&folder(&parent)).unwrap();
     load(&cache, Limits::default());
     assert_eq!(cache.hits(), 0);
     load(&cache, Limits::default());
@@ -46,10 +53,10 @@ fn a_component_is_compiled_once_for_each_engine() {
 
 #[test]
 fn a_damaged_entry_is_compiled_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = CodeCache::at(folder.path()).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let cache = CodeCache::at(&folder(&parent)).unwrap();
     load(&cache, Limits::default());
-    for path in files(folder.path()) {
+    for path in files(&folder(&parent)) {
         let half = fs::metadata(&path).unwrap().len() / 2;
         let file = fs::File::options().write(true).open(path).unwrap();
         file.set_len(half).unwrap();
@@ -58,31 +65,42 @@ fn a_damaged_entry_is_compiled_again() {
     assert_eq!(cache.hits(), 0);
 }
 
+/// A command that gets a clip.
+fn get(world: &World, cache: &Path) -> Command {
+    let window = footage(SERIAL);
+    let program = env!("CARGO_BIN_EXE_mv-clip");
+    let mut get = Command::new("sh");
+    get.args(["-c", "umask \"${UMASK-022}\"; exec \"$@\"", "sh", program])
+        .args(["get", SERIAL])
+        .args(["--start", &window.start, "--end", &window.end])
+        .env_clear()
+        .envs(world.variables())
+        .env("MV_CLIP_COMPONENT", component_file())
+        .env("MV_CLIP_CACHE", cache);
+    get
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode()
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_processes_can_fill_the_cache_at_once() {
-    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
-    let window = footage(SERIAL);
-    let get = |folder: &Path| {
-        let arguments = [
-            "get",
-            SERIAL,
-            "--start",
-            &window.start,
-            "--end",
-            &window.end,
-        ];
-        Command::new(env!("CARGO_BIN_EXE_mv-clip"))
-            .args(arguments)
-            .env_clear()
-            .envs(world.variables())
-            .env("MV_CLIP_COMPONENT", component_file())
-            .env("MV_CLIP_CACHE", folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
-    let all: Vec<_> = (0..6).map(|_| get(folder.path())).collect();
+    let (world, parent) = (World::new().await, tempfile::tempdir().unwrap());
+    let folder = folder(&parent);
+    let all: Vec<_> = (0..6)
+        .map(|_| {
+            let mut get = get(&world, &folder);
+            get.stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
     for child in all {
         let output = child.wait_with_output().await.unwrap();
         assert!(
@@ -90,22 +108,73 @@ async fn many_processes_can_fill_the_cache_at_once() {
             "{output:?}"
         );
     }
-    let cache = CodeCache::at(folder.path()).unwrap();
-    load(&cache, Limits::default());
+    let cache = CodeCache::at(&folder).unwrap();
+    load(&cache, Limits::one_shot());
     assert_eq!(cache.hits(), 1);
+}
 
-    let writable_by_all = tempfile::tempdir().unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    fs::set_permissions(writable_by_all.path(), open).unwrap();
-    let output = get(writable_by_all.path())
-        .wait_with_output()
-        .await
-        .unwrap();
-    assert!(output.status.success());
-    let words = String::from_utf8(output.stderr).unwrap();
-    assert!(words.contains("other users could write to"), "{words}");
-    assert_eq!(
-        files(writable_by_all.path()),
-        [""; 0].map(std::path::PathBuf::from)
-    );
+#[tokio::test(flavor = "multi_thread")]
+async fn no_umask_lets_others_write_to_what_will_run() {
+    let (world, parent) = (World::new().await, tempfile::tempdir().unwrap());
+    let folder = folder(&parent);
+    for _ in 0..2 {
+        let mut get = get(&world, &folder);
+        let output = get.env("UMASK", "000").output().await.unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+    }
+    let entries = files(&folder);
+    assert!(!entries.is_empty());
+    for path in entries
+        .iter()
+        .flat_map(|path| [path, path.parent().unwrap()])
+    {
+        assert_eq!(mode(path) & 0o022, 0, "{path:?}");
+    }
+    // The second process found it.
+    let cache = CodeCache::at(&folder).unwrap();
+    load(&cache, Limits::one_shot());
+    assert_eq!(cache.hits(), 1);
+}
+
+/// The attack: somebody writes to a folder while all may, and the user then takes that right away.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_planted_in_a_cache_is_not_run() {
+    type Plant = fn(&Path);
+    let plants: [Plant; 4] = [
+        |entry| set_mode(entry, 0o666),
+        |entry| set_mode(entry.parent().unwrap(), 0o777),
+        |entry| {
+            let planted = entry.with_extension("planted");
+            fs::rename(entry, &planted).unwrap();
+            symlink(planted, entry).unwrap();
+        },
+        |entry| fs::hard_link(entry, entry.with_extension("planted")).unwrap(),
+    ];
+    let world = World::new().await;
+    for plant in plants {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = folder(&parent);
+        load(&CodeCache::at(&folder).unwrap(), Limits::one_shot());
+        set_mode(&folder, 0o777);
+        plant(&files(&folder)[0]);
+        set_mode(&folder, 0o700);
+        let refused = CodeCache::at(&folder);
+        assert!(
+            matches!(refused, Err(CacheError::NotPrivate { .. })),
+            "{refused:?}"
+        );
+        // The command goes on without it.
+        let output = get(&world, &folder).output().await.unwrap();
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{words}");
+        let advice = format!("remove {}", folder.display());
+        assert!(
+            words.contains("another user could have written to") && words.contains(&advice),
+            "{words}"
+        );
+        assert!(!words.contains("chmod"), "{words}");
+    }
 }

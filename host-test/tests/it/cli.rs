@@ -1,8 +1,11 @@
 //! The command line.
 
+mod ends;
 #[cfg(unix)]
 mod key;
+mod mistakes;
 mod output;
+mod small;
 
 use std::process::Output;
 
@@ -89,7 +92,7 @@ async fn the_key_may_stay_with_the_host() {
         let output = get(&world.unset(KEY), SERIAL, &["--key-mode", mode]).await;
         assert_eq!(output.status.code(), Some(1), "{}", error(&output));
     }
-    let world = World::new().await.set(KEY, "5ec2e7 key");
+    let world = World::new().await.set(KEY, "mock-5ec2e7 key");
     let output = get(&world, SERIAL, &["--key-mode", "injection"]).await;
     assert!(
         error(&output).contains("visible ASCII"),

@@ -5,7 +5,7 @@ use wit_parser::Resolve;
 
 /// A component of the world `clip-plugin`. The first letter of the serial selects what its `get-clip` does:
 ///
-/// - `s`pin forever, `w`ait forever, `t`rap, recurse `e`ndlessly
+/// - `s`pin forever (`request-clip` too), `w`ait forever, `t`rap, recurse `e`ndlessly
 /// - `g`row its memory until that fails, and continue; `d`evour memory in the same way, and trap
 /// - grow its ta`b`le until that fails, and trap
 /// - create `l`ists of fields endlessly; `o`pen requests endlessly, to the authority in `start`; open them after the
@@ -36,6 +36,40 @@ pub fn obedient() -> Vec<u8> {
 /// A component that spins forever during instantiation.
 pub fn never_starts() -> Vec<u8> {
     component("(start $spin)")
+}
+
+/// A component that takes minutes to compile.
+pub fn vast() -> Vec<u8> {
+    // local.get 0, i32.const 3, i32.mul, local.get 0, call 0, i32.add, local.set 0
+    let step = [0x20, 0, 0x41, 3, 0x6c, 0x20, 0, 0x10, 0, 0x6a, 0x21, 0];
+    let locals: &[u8] = &[0];
+    let body = [locals, &step.repeat(1_000), &[0x20, 0, 0x0b]].concat();
+    let functions = 500;
+    let types = [1, 0x60, 1, 0x7f, 1, 0x7f];
+    let uses = [number(functions), vec![0; functions]].concat();
+    let bodies = [number(functions), prefixed(&body).repeat(functions)].concat();
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    for (id, section) in [(1, &types[..]), (3, &uses), (10, &bodies)] {
+        module.push(id);
+        module.extend(prefixed(section));
+    }
+    [b"\0asm\x0d\0\x01\0\x01", prefixed(&module).as_slice()].concat()
+}
+
+/// With its length before it.
+fn prefixed(bytes: &[u8]) -> Vec<u8> {
+    [&number(bytes.len()), bytes].concat()
+}
+
+/// In LEB128.
+fn number(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
 }
 
 /// A component with more parts than the host allows.
@@ -366,7 +400,8 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
     (i32.const 16))
 
   (func (export "meraki-mv:clips/clips@0.1.0#request-clip")
-    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (param $serial i32) (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (if (i32.eq (i32.load8_u (local.get $serial)) (i32.const {spin})) (then (call $spin)))
     (unreachable))
   (func (export "meraki-mv:clips/events@0.1.0#get-range")
     (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)

@@ -160,12 +160,15 @@ fn each_limit_stops_the_call_that_exceeds_it_and_is_named() {
         ("vast", hostcall.0, hostcall.1),
     ];
     watched(2, async move {
-        let host = host(&guest::obedient(), Limits::default());
-        for (order, expected, words) in cases {
-            let (found, message) = limit(hostile(&host, order, "").await);
-            assert_eq!(found, expected, "{order}");
-            let message = message.strip_prefix("the component was stopped: it needs more than ");
-            assert_eq!(message, Some(words));
+        for limits in [Limits::default(), Limits::default().compact(true)] {
+            let host = host(&guest::obedient(), limits);
+            for (order, expected, words) in cases {
+                let (found, message) = limit(hostile(&host, order, "").await);
+                assert_eq!(found, expected, "{order}");
+                let message =
+                    message.strip_prefix("the component was stopped: it needs more than ");
+                assert_eq!(message, Some(words));
+            }
         }
     });
 }

@@ -122,6 +122,7 @@ mod process {
                 &window.start,
                 "--end",
                 &window.end,
+                "--allow-plain-http",
             ])
             .env_clear()
             .env("MV_CLIP_COMPONENT", component_file())

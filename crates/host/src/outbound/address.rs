@@ -1,6 +1,6 @@
 //! Which addresses may be connected to, as the table at [`Policy`](super::policy::Policy) says.
 //!
-//! An IPv6 address with an IPv4 address in it (IPv4-mapped, IPv4-compatible, NAT64, 6to4) has to pass as both.
+//! An IPv6 address with an IPv4 address in it (IPv4-mapped, IPv4-compatible, NAT64, 6to4, ISATAP) has to pass as both.
 //!
 //! The ranges are those of the IANA special-purpose address registries for
 //! [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry) and
@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{Ipv4Net, Ipv6Net};
 use mv_clip_core::host::Host;
 
+use super::nat64::Nat64Prefix;
 use super::network::Network;
 
 /// The addresses that a connection may use. It depends on how the policy names the host.
@@ -35,21 +36,21 @@ impl Reach {
         }
     }
 
-    /// Decides whether `address` may be connected to, where a name may also lead into `networks`.
+    /// Decides whether `address` may be connected to.
     ///
     /// # Errors
     ///
     /// [`Prohibited`] names the address and its kind.
-    pub(super) fn permits(self, address: IpAddr, networks: &[Network]) -> Result<(), Prohibited> {
-        let refused = match (classify(address), self) {
+    pub(super) fn permits(
+        self,
+        address: IpAddr,
+        around: Surroundings<'_>,
+    ) -> Result<(), Prohibited> {
+        let refused = match (classify(address, around), self) {
             (Class::Global, Self::Global | Self::Literal)
             | (Class::Loopback, Self::Loopback | Self::Literal)
             | (Class::Special(_), Self::Literal) => return Ok(()),
-            (Class::Special(_), Self::Global)
-                if networks.iter().any(|network| network.contains(address)) =>
-            {
-                return Ok(());
-            }
+            (Class::Special(_), Self::Global) if around.opens(address) => return Ok(()),
             (class, _) => class,
         };
         Err(Prohibited {
@@ -59,11 +60,30 @@ impl Reach {
     }
 }
 
+/// What is known of the network that this machine is in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Surroundings<'a> {
+    /// The networks that a name may also lead into.
+    pub(super) networks: &'a [Network],
+    /// The prefixes of the translators besides the well-known one.
+    pub(super) nat64: &'a [Nat64Prefix],
+    /// The addresses of this machine.
+    pub(super) own: &'a [IpAddr],
+}
+
+impl Surroundings<'_> {
+    fn opens(&self, address: IpAddr) -> bool {
+        self.networks
+            .iter()
+            .any(|network| network.contains(address))
+    }
+}
+
 /// An address that may not be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{address} ({kind}) may not be connected to: a name may lead only to public addresses, \
-     localhost only to loopback; to reach a private address, allow the address itself, or its network \
+     localhost only to loopback; to reach a private address, or one of this machine's own, allow the address itself, or its network \
      with Policy::allow_networks"
 )]
 pub(super) struct Prohibited {
@@ -124,125 +144,112 @@ const IPV4: &[(Ipv4Net, Class)] = &[
     (v4([240, 0, 0, 0], 4), Class::Never("reserved")),
 ];
 
+/// This machine may offer more to its own addresses than to others.
+const OWN: Class = Class::Special("this machine's own");
+
+/// A local translator embeds the address at a place of its own choice, so that nobody else can tell where it leads
+/// (RFC 8215), unless the policy says so.
+const LOCAL_NAT64: Class = Class::Never("local NAT64");
+
 /// From the narrow to the wide: the first range that holds an address decides. What no range
 /// holds is not global.
 const IPV6: &[(Ipv6Net, Class)] = &[
     // AWS, Google Cloud, Oracle Cloud, Scaleway, Akamai, Alibaba Cloud.
-    (v6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0], 32), METADATA),
-    (v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254], 128), METADATA),
-    (
-        v6([0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128),
-        METADATA,
-    ),
-    (v6([0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042], 128), METADATA),
-    (v6([0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1], 128), METADATA),
-    (
-        v6([0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200], 128),
-        METADATA,
-    ),
-    (
-        v6([0, 0, 0, 0, 0, 0, 0, 0], 128),
-        Class::Never("unspecified"),
-    ),
-    (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), Class::Loopback),
+    (v6(0xfd00_0ec2 << 96, 32), METADATA),
+    (v6((0xfd20_00ce << 96) + 0x0254, 128), METADATA),
+    (v6((0xfd00_00c1 << 96) + 0xa9fe_a9fe, 128), METADATA),
+    (v6((0xfd00_0042 << 96) + 0x0042, 128), METADATA),
+    (v6((0xfd00_a9fe_a9fe << 80) + 1, 128), METADATA),
+    (v6((0xfd00_0100 << 96) + 0x0100_0200, 128), METADATA),
+    (v6(0, 128), Class::Never("unspecified")),
+    (v6(1, 128), Class::Loopback),
     // The IPv4 address in these decides, see `embedded`.
     (MAPPED, Class::Global),
     (NAT64, Class::Global),
     (COMPATIBLE, Class::Special("IPv4-compatible")),
-    // A local translator embeds the address at a place of its own choice, so that nobody else
-    // can tell where it leads (RFC 8215).
-    (
-        v6([0x0064, 0xff9b, 1, 0, 0, 0, 0, 0], 48),
-        Class::Never("local NAT64"),
-    ),
-    (
-        v6([0x0100, 0, 0, 0, 0, 0, 0, 0], 64),
-        Class::Special("discard-only"),
-    ),
-    (
-        v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
-        Class::Special("protocol assignment"),
-    ),
-    (
-        v6([0x2001, 0x0db8, 0, 0, 0, 0, 0, 0], 32),
-        Class::Special("documentation"),
-    ),
-    (
-        v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
-        Class::Special("documentation"),
-    ),
-    (v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3), Class::Global),
-    (
-        v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),
-        Class::Special("unique local"),
-    ),
-    (
-        v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
-        Class::Never("link-local"),
-    ),
-    (
-        v6([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10),
-        Class::Special("site-local"),
-    ),
-    (
-        v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
-        Class::Never("multicast"),
-    ),
+    (v6(0x0064_ff9b_0001 << 80, 48), LOCAL_NAT64),
+    (v6(0x0100 << 112, 64), Class::Special("discard-only")),
+    (v6(0x2001 << 112, 23), Class::Special("protocol assignment")),
+    (v6(0x2001_0db8 << 96, 32), Class::Special("documentation")),
+    (v6(0x3fff << 112, 20), Class::Special("documentation")),
+    (v6(0x2000 << 112, 3), Class::Global),
+    (v6(0xfc00 << 112, 7), Class::Special("unique local")),
+    (v6(0xfe80 << 112, 10), Class::Never("link-local")),
+    (v6(0xfec0 << 112, 10), Class::Special("site-local")),
+    (v6(0xff00 << 112, 8), Class::Never("multicast")),
 ];
 
-const MAPPED: Ipv6Net = v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96);
-const COMPATIBLE: Ipv6Net = v6([0, 0, 0, 0, 0, 0, 0, 0], 96);
-const NAT64: Ipv6Net = v6([0x0064, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
-const SIX_TO_FOUR: Ipv6Net = v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16);
+const MAPPED: Ipv6Net = v6(0xffff << 32, 96);
+const COMPATIBLE: Ipv6Net = v6(0, 96);
+const NAT64: Ipv6Net = v6(0x0064_ff9b << 96, 96);
+const SIX_TO_FOUR: Ipv6Net = v6(0x2002 << 112, 16);
 
 const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
 }
 
-const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix: u8) -> Ipv6Net {
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
+const fn v6(bits: u128, prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::from_bits(bits), prefix)
 }
 
-fn classify(address: IpAddr) -> Class {
-    match address {
-        IpAddr::V4(address) => classify_v4(address),
+fn classify(address: IpAddr, around: Surroundings<'_>) -> Class {
+    let found = match address {
+        IpAddr::V4(address) => classify_v4(address, around.own),
         IpAddr::V6(address) => {
             let outer = IPV6
                 .iter()
                 .find(|(range, _)| range.contains(&address))
                 .map_or(Class::Special("unassigned"), |(_, class)| *class);
-            match embedded(address) {
-                Some(inner) => outer.max(classify_v4(inner)),
-                None => outer,
+            let translators = around.nat64.iter();
+            let translated = translators.filter_map(|prefix| prefix.embedded(address));
+            match translated.map(|inner| classify_v4(inner, around.own)).max() {
+                // The policy says where the address leads, whatever range the prefix is from.
+                Some(inner) if outer == LOCAL_NAT64 || matches!(outer, Class::Special(_)) => inner,
+                Some(inner) => outer.max(inner),
+                None => embedded(address).fold(outer, |class, inner| {
+                    class.max(classify_v4(inner, around.own))
+                }),
             }
         }
+    };
+    match found {
+        Class::Global if around.own.contains(&address) => OWN,
+        found => found,
     }
 }
 
-fn classify_v4(address: Ipv4Addr) -> Class {
-    IPV4.iter()
-        .find(|(range, _)| range.contains(&address))
-        .map_or(Class::Global, |(_, class)| *class)
+fn classify_v4(address: Ipv4Addr, own: &[IpAddr]) -> Class {
+    let found = IPV4.iter().find(|(range, _)| range.contains(&address));
+    match found {
+        Some((_, class)) => *class,
+        None if own.contains(&address.into()) => OWN,
+        None => Class::Global,
+    }
 }
 
-/// The IPv4 address that a translator or tunnel would send to (RFC 4291, 2.5.5; RFC 6052, 2.1;
-/// RFC 3056, 2).
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 addresses that a translator or tunnel would send to (RFC 4291, 2.5.5; RFC 6052, 2.1; RFC 3056, 2;
+/// RFC 5214, 6.1).
+fn embedded(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let [_, _, a, b, c, d, .., w, x, y, z] = address.octets();
-    let octets = if SIX_TO_FOUR.contains(&address) {
-        [a, b, c, d]
-    } else if address.is_loopback() || address.is_unspecified() {
-        // These lie in the IPv4-compatible range without being IPv4-compatible.
-        return None;
-    } else if [MAPPED, COMPATIBLE, NAT64]
-        .iter()
-        .any(|range| range.contains(&address))
-    {
-        [w, x, y, z]
-    } else {
-        return None;
-    };
-    Some(octets.into())
+    let is_6to4 = SIX_TO_FOUR.contains(&address);
+    let ends_with_one = is_isatap(address)
+        || [MAPPED, COMPATIBLE, NAT64]
+            .iter()
+            .any(|range| range.contains(&address))
+            // These lie in the IPv4-compatible range without being IPv4-compatible.
+            && !address.is_loopback()
+            && !address.is_unspecified();
+    let found = [
+        is_6to4.then_some([a, b, c, d]),
+        ends_with_one.then_some([w, x, y, z]),
+    ];
+    found.into_iter().flatten().map(Ipv4Addr::from)
+}
+
+/// Under any prefix. The two bits that say whether the IPv4 address is unique, and for a group, do not count.
+fn is_isatap(address: Ipv6Addr) -> bool {
+    let [.., first, second, _, _] = address.segments();
+    first & !0x0300 == 0 && second == 0x5efe
 }
 
 #[cfg(test)]
@@ -263,7 +270,11 @@ mod tests {
     }
 
     fn open(address: IpAddr) -> Open {
-        let permits = |reach: Reach| reach.permits(address, &[]).is_ok();
+        open_in(Surroundings::default(), address)
+    }
+
+    fn open_in(around: Surroundings<'_>, address: IpAddr) -> Open {
+        let permits = |reach: Reach| reach.permits(address, around).is_ok();
         match (
             permits(Reach::Global),
             permits(Reach::Loopback),
@@ -345,6 +356,31 @@ mod tests {
             ("6to4 public", "2002:808:808::1", Open::Wide),
             ("6to4 private", "2002:a00:1::1", Open::Listed),
             ("6to4 metadata", "2002:a9fe:a9fe::1", Open::Never),
+            (
+                "6to4 metadata as ISATAP",
+                "2002:808:808::5efe:a9fe:a9fe",
+                Open::Never,
+            ),
+            ("ISATAP public", "2606:4700::5efe:808:808", Open::Wide),
+            ("ISATAP private", "2606:4700::5efe:10.0.0.1", Open::Listed),
+            (
+                "ISATAP unique private",
+                "2606:4700::200:5efe:10.0.0.1",
+                Open::Listed,
+            ),
+            ("ISATAP group", "2606:4700::300:5efe:10.0.0.1", Open::Listed),
+            ("ISATAP loopback", "2606:4700::5efe:127.0.0.1", Open::Local),
+            (
+                "ISATAP metadata",
+                "2606:4700::5efe:169.254.169.254",
+                Open::Never,
+            ),
+            (
+                "ISATAP in a unique local network",
+                "fd12:3456::5efe:8.8.8.8",
+                Open::Listed,
+            ),
+            ("no ISATAP", "2606:4700::400:5efe:10.0.0.1", Open::Wide),
             ("segment routing", "5f00::1", Open::Listed),
             ("unassigned", "4000::1", Open::Listed),
             ("unique local", "fd12:3456::1", Open::Listed),
@@ -387,7 +423,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_the_address_is() {
         let prohibited = Reach::Global
-            .permits("10.0.0.1".parse().unwrap(), &[])
+            .permits("10.0.0.1".parse().unwrap(), Surroundings::default())
             .unwrap_err();
         assert_eq!(prohibited.kind, "private");
         assert!(
@@ -421,7 +457,13 @@ mod tests {
             ("224.0.0.1", false, false),
         ] {
             let address = address.parse().unwrap();
-            let permits = |reach: Reach, networks| reach.permits(address, networks).is_ok();
+            let permits = |reach: Reach, networks| {
+                let around = Surroundings {
+                    networks,
+                    ..Surroundings::default()
+                };
+                reach.permits(address, around).is_ok()
+            };
             assert_eq!(permits(Reach::Global, &networks), within, "{address}");
             assert_eq!(
                 permits(Reach::Global, &everything),
@@ -435,5 +477,72 @@ mod tests {
                 "{address}"
             );
         }
+    }
+
+    #[test]
+    fn this_machines_own_addresses_are_for_none_but_those_that_list_them() {
+        let own = ["198.41.0.4", "2606:4700::4", "127.0.0.1", "10.0.0.4"];
+        let own = own.map(|address| address.parse().unwrap());
+        let listed = ["198.41.0.0/16".parse().unwrap()];
+        for (address, by_name, if_listed) in [
+            ("198.41.0.4", false, true),
+            ("198.41.0.5", true, true),
+            ("2606:4700::4", false, false),
+            ("2606:4700::5", true, true),
+            ("::ffff:198.41.0.4", false, false),
+            ("64:ff9b::198.41.0.4", false, false),
+            ("2002:c629:4::1", false, false),
+            ("2606:4700::5efe:198.41.0.4", false, false),
+            ("2606:4700:64::198.41.0.4", false, false),
+            ("127.0.0.1", false, false),
+        ] {
+            let around = Surroundings {
+                own: &own,
+                nat64: &["2606:4700:64::/96".parse().unwrap()],
+                ..Surroundings::default()
+            };
+            let address = address.parse().unwrap();
+            let permits = |reach: Reach, around| reach.permits(address, around).is_ok();
+            assert_eq!(permits(Reach::Global, around), by_name, "{address}");
+            let listed = Surroundings {
+                networks: &listed,
+                ..around
+            };
+            assert_eq!(permits(Reach::Global, listed), if_listed, "{address}");
+            assert!(permits(Reach::Literal, around), "{address}");
+        }
+    }
+
+    #[test]
+    fn behind_a_translator_the_embedded_address_decides() {
+        let prefixes = ["2606:4700:64::/96", "fd64::/64", "64:ff9b:1::/48"];
+        let prefixes = prefixes.map(|prefix| prefix.parse().unwrap());
+        for (address, expected) in [
+            ("2606:4700:64::8.8.8.8", Open::Wide),
+            ("2606:4700:64::10.0.0.1", Open::Listed),
+            ("2606:4700:64::127.0.0.1", Open::Local),
+            ("2606:4700:64::169.254.169.254", Open::Never),
+            ("2606:4700:64::100.100.100.200", Open::Never),
+            // Of `u` and a suffix nothing counts.
+            ("fd64::ff08:808:8ff:ffff", Open::Wide),
+            ("fd64::a9:fea9:fe00:0", Open::Never),
+            ("fd64::a:0:100:0", Open::Listed),
+            ("64:ff9b:1:808:8:800::", Open::Wide),
+            ("64:ff9b:1:a9fe:a9:fe00::", Open::Never),
+            ("2606:4700:65::10.0.0.1", Open::Wide),
+        ] {
+            let address = address.parse().unwrap();
+            let around = Surroundings {
+                nat64: &prefixes,
+                ..Surroundings::default()
+            };
+            assert_eq!(open_in(around, address), expected, "{address}");
+        }
+        let metadata = "fd00:ec2::254".parse().unwrap();
+        let around = Surroundings {
+            nat64: &["fd00:ec2::/96".parse().unwrap()],
+            ..Surroundings::default()
+        };
+        assert_eq!(open_in(around, metadata), Open::Never);
     }
 }

@@ -20,7 +20,7 @@ use super::budget::WINDOW;
 use super::error;
 use super::fair::Share;
 use super::pool::{Http1, Http2, MAX_STREAMS};
-use super::resolve::{CheckedResolver, check_literal};
+use super::resolve::CheckedResolver;
 use super::socket::{Counted, Socket};
 
 /// An HTTP/2 connection in use whose other end vanished is noticed within the sum of these. For
@@ -67,7 +67,7 @@ impl Connector {
         limit: Duration,
     ) -> Result<Connection, Error> {
         let failed = |error| error::of_connect(&error);
-        check_literal(destination).map_err(failed)?;
+        self.resolver.check_literal(destination).map_err(failed)?;
         let mut tcp = HttpConnector::new_with_resolver(self.resolver.of(lookups));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

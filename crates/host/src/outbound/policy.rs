@@ -1,10 +1,14 @@
 //! What a guest may send requests to.
 
+use std::net::IpAddr;
+
 use http::Uri;
 use http::uri::Scheme;
 use mv_clip_core::host::Host;
 use mv_clip_core::url::is_meraki_api;
 
+use super::address::Surroundings;
+use super::nat64::Nat64Prefix;
 use super::network::Network;
 use super::origin::{Origin, OriginError};
 use super::pattern::OriginPattern;
@@ -55,10 +59,13 @@ use super::pattern::OriginPattern;
 ///
 /// | how the policy names the host | addresses that may be connected to |
 /// | --- | --- |
-/// | a name | globally reachable unicast, and [`Policy::allow_networks`] |
+/// | a name | globally reachable unicast but this machine's own, and [`Policy::allow_networks`] |
 /// | `localhost` | loopback, nothing else |
 /// | a literal address | that address, private ones included |
 /// | any of them | never: link-local, cloud metadata, multicast, unspecified, reserved |
+///
+/// An IPv6 address that leads to an IPv4 address is treated as both: IPv4-mapped and IPv4-compatible addresses, the
+/// well-known NAT64 prefix `64:ff9b::/96`, 6to4, ISATAP, and [`Policy::nat64_prefixes`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     api: Vec<OriginPattern>,
@@ -66,6 +73,7 @@ pub struct Policy {
     meraki: bool,
     others: Vec<OriginPattern>,
     networks: Vec<Network>,
+    nat64: Vec<Nat64Prefix>,
 }
 
 /// Why a request may not be sent.
@@ -144,6 +152,21 @@ impl Policy {
         self
     }
 
+    /// The prefixes of the network's own NAT64 translators, besides the well-known `64:ff9b::/96`. An address with such
+    /// a prefix is treated as the IPv4 address in it: a translator would otherwise lead a guest into a private network.
+    ///
+    /// ```
+    /// use mv_clip_host::Policy;
+    ///
+    /// let policy = Policy::meraki().nat64_prefixes(["2001:db8:64::/96".parse()?]);
+    /// # Ok::<(), mv_clip_host::Nat64PrefixError>(())
+    /// ```
+    #[must_use]
+    pub fn nat64_prefixes(mut self, prefixes: impl IntoIterator<Item = Nat64Prefix>) -> Self {
+        self.nat64.extend(prefixes);
+        self
+    }
+
     /// This policy, and all public servers with a name over https.
     pub(crate) fn and_public(&self) -> Self {
         self.clone().allow([OriginPattern::public()])
@@ -193,11 +216,13 @@ impl Policy {
         self.api.iter().any(|pattern| pattern.covers(origin)) || self.meraki && is_meraki()
     }
 
-    /// The networks that a host may lead into although they are private.
-    pub(super) fn networks(&self, host: &Host) -> &[Network] {
-        match self.origins().any(|pattern| pattern.names(host)) {
-            true => &self.networks,
-            false => &[],
+    /// Where a host may lead, on a machine with these addresses.
+    pub(super) fn surroundings<'a>(&'a self, host: &Host, own: &'a [IpAddr]) -> Surroundings<'a> {
+        let is_listed = self.origins().any(|pattern| pattern.names(host));
+        Surroundings {
+            networks: if is_listed { &self.networks } else { &[] },
+            nat64: &self.nat64,
+            own,
         }
     }
 }

@@ -480,7 +480,9 @@ fn networks_are_open_to_the_names_of_the_policy_alone() {
         ("media.example", false),
         ("localhost", false),
     ] {
-        let networks = policy.networks(&Host::parse(host).unwrap());
+        let networks = policy
+            .surroundings(&Host::parse(host).unwrap(), &[])
+            .networks;
         assert_eq!(!networks.is_empty(), is_open, "{host}");
     }
 }

@@ -12,9 +12,9 @@ use hyper_util::client::legacy::connect::dns::Name;
 use mv_clip_core::host::{Host, HostError};
 use tower_service::Service;
 
-use super::address::{Prohibited, Reach};
+use super::address::{Prohibited, Reach, Surroundings};
 use super::fair::{Permit, Share};
-use super::network::Network;
+use super::interfaces;
 use super::policy::Policy;
 
 /// The addresses of one name, once they are known.
@@ -54,6 +54,8 @@ pub(super) struct CheckedResolver {
     lookups: Option<Share>,
     /// Until the connection is made: there may be one socket for each kind of addresses.
     permit: Arc<OnceLock<Permit>>,
+    /// The addresses of this machine.
+    own: fn() -> Vec<IpAddr>,
 }
 
 impl CheckedResolver {
@@ -63,6 +65,7 @@ impl CheckedResolver {
             policy,
             lookups: None,
             permit: Arc::default(),
+            own: interfaces::addresses,
         }
     }
 
@@ -73,6 +76,17 @@ impl CheckedResolver {
             permit: Arc::default(),
             ..self.clone()
         }
+    }
+
+    /// Checks an address in the URI itself, which the connector does not look up.
+    pub(super) fn check_literal(&self, destination: &Uri) -> Result<(), BoxError> {
+        let host = Host::parse(destination.host().ok_or(HostError::Empty)?)?;
+        if let Some(address) = host.ip() {
+            Reach::Literal
+                .permits(address, self.policy.surroundings(&host, &[]))
+                .map_err(ConnectFailure::from)?;
+        }
+        Ok(())
     }
 }
 
@@ -98,6 +112,7 @@ impl Service<Name> for CheckedResolver {
             policy,
             lookups,
             permit,
+            own,
         } = self.clone();
         Box::pin(async move {
             if let Some(lookups) = lookups {
@@ -109,7 +124,8 @@ impl Service<Name> for CheckedResolver {
                 .await
                 .map_err(ConnectFailure::Lookup)?;
             // The connector replaces port 0 with the port of the request.
-            let permitted = permitted(&found, Reach::of(&host), policy.networks(&host))?
+            let own = own();
+            let permitted = permitted(&found, Reach::of(&host), policy.surroundings(&host, &own))?
                 .into_iter()
                 .map(|ip| SocketAddr::new(ip, 0));
             Ok(permitted.collect::<Vec<_>>().into_iter())
@@ -120,27 +136,16 @@ impl Service<Name> for CheckedResolver {
 /// The error of a connector.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Checks an address in the URI itself, which [`CheckedResolver`] never sees.
-pub(super) fn check_literal(destination: &Uri) -> Result<(), BoxError> {
-    let host = Host::parse(destination.host().ok_or(HostError::Empty)?)?;
-    if let Some(address) = host.ip() {
-        Reach::Literal
-            .permits(address, &[])
-            .map_err(ConnectFailure::from)?;
-    }
-    Ok(())
-}
-
 /// The permitted addresses among those found.
 fn permitted(
     found: &[IpAddr],
     reach: Reach,
-    networks: &[Network],
+    around: Surroundings<'_>,
 ) -> Result<Vec<IpAddr>, ConnectFailure> {
     let mut permitted = Vec::new();
     let mut prohibited = None;
     for address in found {
-        match reach.permits(*address, networks) {
+        match reach.permits(*address, around) {
             Ok(()) => permitted.push(*address),
             Err(error) => prohibited = Some(error),
         }
@@ -162,7 +167,9 @@ mod tests {
 
     #[test]
     fn an_address_in_the_uri_is_checked_and_a_name_is_left_to_the_resolver() {
-        let check = |uri: &str| check_literal(&uri.parse().unwrap());
+        let policy = Policy::default().nat64_prefixes(["2606:4700:64::/96".parse().unwrap()]);
+        let resolver = CheckedResolver::new(Arc::new(Fixed(Vec::new())), Arc::new(policy));
+        let check = |uri: &str| resolver.check_literal(&uri.parse().unwrap());
         for uri in [
             "http://127.0.0.1:8080/",
             "https://[fd00::1]/",
@@ -177,6 +184,7 @@ mod tests {
             "http://[::ffff:169.254.169.254]/",
             "http://0.0.0.0/",
             "http://[ff02::1]/",
+            "http://[2606:4700:64::169.254.169.254]/",
         ] {
             let error = check(uri).unwrap_err();
             let found = error.downcast_ref();
@@ -197,20 +205,24 @@ mod tests {
     #[test]
     fn prohibited_addresses_are_removed_and_the_order_is_kept() {
         let found = addresses(&["10.0.0.1", "8.8.8.8", "::1", "2606:4700::1111"]);
-        let global = permitted(&found, Reach::Global, &[]).unwrap();
+        let global = permitted(&found, Reach::Global, Surroundings::default()).unwrap();
         assert_eq!(global, addresses(&["8.8.8.8", "2606:4700::1111"]));
-        let local = permitted(&found, Reach::Loopback, &[]).unwrap();
+        let local = permitted(&found, Reach::Loopback, Surroundings::default()).unwrap();
         assert_eq!(local, addresses(&["::1"]));
     }
 
     #[test]
     fn no_permitted_address_differs_from_no_address() {
-        let private = permitted(&addresses(&["10.0.0.1"]), Reach::Global, &[]);
+        let private = permitted(
+            &addresses(&["10.0.0.1"]),
+            Reach::Global,
+            Surroundings::default(),
+        );
         assert!(
             matches!(private, Err(ConnectFailure::Prohibited(_))),
             "{private:?}"
         );
-        let nothing = permitted(&[], Reach::Global, &[]);
+        let nothing = permitted(&[], Reach::Global, Surroundings::default());
         assert!(
             matches!(nothing, Err(ConnectFailure::Lookup(_))),
             "{nothing:?}"
@@ -244,5 +256,23 @@ mod tests {
             matches!(media, Err(ConnectFailure::Prohibited(_))),
             "{media:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_name_does_not_lead_to_this_machine_or_through_a_translator() {
+        let found = addresses(&["198.41.0.4", "2606:4700:64::10.0.0.1", "8.8.8.8"]);
+        let policy = Policy::new(["https://media.example".parse().unwrap()])
+            .nat64_prefixes(["2606:4700:64::/96".parse().unwrap()]);
+        let resolver = CheckedResolver::new(Arc::new(Fixed(found)), Arc::new(policy));
+        let mut resolver = CheckedResolver {
+            own: || addresses(&["198.41.0.4"]),
+            ..resolver
+        };
+        let permitted = resolver
+            .call("media.example".parse().unwrap())
+            .await
+            .unwrap();
+        let permitted: Vec<_> = permitted.map(|socket| socket.ip()).collect();
+        assert_eq!(permitted, addresses(&["8.8.8.8"]));
     }
 }

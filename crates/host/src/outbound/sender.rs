@@ -173,6 +173,7 @@ impl Outbound {
                 .ended(result.as_ref().ok().map(Response::status));
             match &result {
                 Ok(response) => {
+                    call.traffic.response(response.headers());
                     let status = response.status().as_u16();
                     debug!("http.response.status_code" = status, ?elapsed, "response");
                 }

@@ -1,12 +1,19 @@
 //! Failed and resumed downloads.
 
+use std::time::Duration;
+
 use http::header::CONTENT_RANGE;
 use http::{Response, StatusCode};
 use meraki_mock::{CLIP, MockConfig, Point, Scripted, WireFault};
+use mv_clip_footage::{Collector, Footage, Progress};
 use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
 
-use super::{assert_complete, folder, media_statuses, name, names, save, window};
+use super::{Ignored, assert_complete, folder, media_statuses, name, names, save, window};
+use crate::simulated::Simulated;
 use crate::support::World;
 
 /// A folder with a partial clip of an earlier run.
@@ -180,4 +187,58 @@ async fn a_connection_error_contains_no_url() {
         "{collected:?}"
     );
     assert_eq!(names(folder.path()), ["manifest.json", "report.html"]);
+}
+
+/// A media host that sends a packet every five seconds, and never stops.
+async fn drips() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n";
+                // The request fits.
+                assert!(connection.read(&mut [0; 4_096]).await? > 0);
+                connection.write_all(head.as_bytes()).await?;
+                for packet in CLIP.chunks(188).cycle() {
+                    connection.write_all(packet).await?;
+                    sleep(Duration::from_secs(5)).await;
+                }
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    origin
+}
+
+#[tokio::test]
+async fn a_clip_that_drips_ends_by_a_deadline_and_can_be_resumed() {
+    let origin = drips().await;
+    let (world, folder) = (World::new().await.also(&origin), folder());
+    let reply = format!(r#"{{"url":"{origin}/clip"}}"#).into_bytes();
+    world.mock.script([Scripted::from(Response::new(reply))]);
+    let request = window();
+    let outcome = world.request(&request).await.unwrap();
+    let (size, failure) = {
+        let _time = Simulated::in_steps_of(Duration::from_secs(1));
+        let started = Instant::now();
+        let progress = Box::new(|_: &Footage| Box::new(Ignored) as Box<dyn Progress>);
+        let collector = Collector::new(folder.path(), &world.host, world.settings(), progress);
+        let collector = collector.await.unwrap();
+        collector.save(&request, Ok(outcome)).await.unwrap();
+        let collected = collector.finish().await.unwrap();
+        // Four times two minutes, and one. Time also passes while files are written.
+        assert!(started.elapsed().as_secs() >= 540);
+        let part = folder.path().join(format!("{}.part", name(&request)));
+        (
+            std::fs::metadata(part).unwrap().len(),
+            collected.failures[0].clone(),
+        )
+    };
+    assert!(failure.transient, "{failure:?}");
+    assert!(
+        failure.message.contains("did not arrive within 540 s"),
+        "{failure:?}"
+    );
+    assert!(size > 0 && size % 188 == 0, "{size}");
 }

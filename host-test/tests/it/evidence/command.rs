@@ -260,16 +260,74 @@ async fn a_full_disk_leaves_only_resumable_files() {
 }
 
 #[tokio::test]
-async fn a_failed_call_is_an_error_and_writes_no_manifest() {
+async fn a_failed_call_is_an_error_and_leaves_no_folder() {
     let (world, folder) = (World::new().await, folder());
-    let out = folder.path().to_str().unwrap();
-    let arguments = [
-        "range", SERIAL, "--start", "x", "--end", "y", "--out", out, "--json",
-    ];
-    let output = run(&world, &arguments).await;
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(json(&output)["error"]["kind"], "invalid-time");
-    assert_eq!(names(folder.path()), [""; 0]);
+    let new = folder.path().join("new");
+    for out in [folder.path(), &new] {
+        let (start, end, out) = (ago(20), ago(30), out.to_str().unwrap());
+        let range = ["range", SERIAL, "--start", &start, "--end", &end];
+        let output = run(&world, &[&range[..], &["--out", out, "--json"]].concat()).await;
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(json(&output)["error"]["kind"], "invalid-window");
+        assert_eq!(names(folder.path()), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn arguments_that_cannot_be_used_exit_with_2_and_leave_no_folder() {
+    let (world, folder) = (World::new().await, folder());
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let new = folder.path().join("new");
+    let (file, new, at) = (file.to_str().unwrap(), new.to_str().unwrap(), ago(20));
+    let clip = ["--start", "2026-02-30T00:00:00Z", "--end", &at];
+    for (arguments, expected) in [
+        (
+            &["incident", SERIAL, "--at", "noon", "--out", new][..],
+            "noon",
+        ),
+        (&["coverage", SERIAL, "--at", "noon", "--out", new], "noon"),
+        (
+            &[&["range", SERIAL, "--out", new], &clip[..]].concat(),
+            "does not exist",
+        ),
+        (&[&["get", SERIAL], &clip[..]].concat(), "does not exist"),
+        (
+            &["incident", SERIAL, "--at", &at, "--out", file],
+            "is a file",
+        ),
+    ] {
+        let output = run(&world, &[arguments, &["--json"]].concat()).await;
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let error = &json(&output)["error"];
+        assert_eq!(error["case"], "usage");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(expected), "{message}");
+        assert_eq!(names(folder.path()), ["file"]);
+    }
+}
+
+#[tokio::test]
+async fn a_folder_in_which_nothing_was_saved_is_not_verified() {
+    let (world, folder) = (World::new().await, folder());
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    let saved = run(
+        &world,
+        &["incident", "Q2XX-NONE-0000", "--at", &at, "--out", out],
+    )
+    .await;
+    assert_eq!(saved.status.code(), Some(1));
+    let verified = run(&world, &["verify", out]).await;
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(
+        words(&verified.stdout).starts_with("Nothing to verify"),
+        "{verified:?}"
+    );
+    let verified = run(&world, &["verify", out, "--json"]).await;
+    assert_eq!(
+        (verified.status.code(), &json(&verified)["ok"]),
+        (Some(1), &false.into())
+    );
 }
 
 #[tokio::test]
@@ -323,15 +381,19 @@ async fn ctrl_c_leaves_only_resumable_files() {
 
 /// Waits until half of a clip is in the folder. The command has no event for this.
 async fn half_there(folder: &Path) {
-    let started = Instant::now();
     let half = CLIP.len() as u64 / 2;
-    let is_there = || {
+    until(folder, |folder| {
         let entries = std::fs::read_dir(folder).unwrap().flatten();
         entries
             .filter_map(|entry| entry.metadata().ok())
             .any(|found| found.len() >= half)
-    };
-    while !is_there() {
+    })
+    .await;
+}
+
+async fn until(folder: &Path, is_there: impl Fn(&Path) -> bool) {
+    let started = Instant::now();
+    while !is_there(folder) {
         assert!(
             started.elapsed() < Duration::from_secs(300),
             "{:?}",

@@ -442,7 +442,13 @@ async fn the_command_line_passes_no_other_variable_to_a_guest() {
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mv-clip"));
         command
-            .args(["get", "Q2XX-ABCD-1234", "--start", "x", "--end", "y"])
+            .args(["get", "Q2XX-ABCD-1234"])
+            .args([
+                "--start",
+                "2026-03-12T14:30:00Z",
+                "--end",
+                "2026-03-12T14:31:00Z",
+            ])
             .args(mode.into_iter().flat_map(|mode| ["--key-mode", mode]))
             .env_clear()
             .env("MV_CLIP_COMPONENT", &component)
@@ -454,7 +460,7 @@ async fn the_command_line_passes_no_other_variable_to_a_guest() {
             .env("MV_CLIP_MAX_ATTEMPTS", "2")
             .env("MERAKI_DASHBOARD_API_KEY", KEYS[0])
             .env("MERAKI_API_KEY", "5ec2e7")
-            .env("MERAKI_DASHBOARD_API_KEYS", "5ec2e7")
+            .env("MERAKI_KEY", "5ec2e7")
             .env("AWS_SECRET_ACCESS_KEY", "5ec2e7");
         let output = command.output().await.unwrap();
         let url = String::from_utf8(output.stdout).unwrap();

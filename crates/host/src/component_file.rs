@@ -1,0 +1,94 @@
+//! Reads the file of a component.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::error::LoadError;
+
+/// A hundred times as large as the project's components.
+const LARGEST: u64 = 64 << 20;
+
+/// What every WebAssembly file begins with.
+const MAGIC: &[u8] = b"\0asm";
+
+/// What a core module begins with.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+/// Reads the file of a component, as [`ClipHostBuilder::load`](crate::ClipHostBuilder::load) does: a regular file of at
+/// most 64 MiB that begins as a WebAssembly file.
+///
+/// # Errors
+///
+/// See [`LoadError`].
+pub fn read_component(path: &Path) -> Result<Vec<u8>, LoadError> {
+    // A relative path is hard to understand without its directory.
+    let whole = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let failed = |error: io::Error| LoadError::Read {
+        path: whole(),
+        error,
+    };
+    let refused = |problem| LoadError::NotAComponentFile {
+        path: whole(),
+        problem,
+    };
+    // Before it is opened: to open a named pipe waits for another program.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(refused("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    let mut file = File::open(path).map_err(failed)?.take(LARGEST + 1);
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(refused("it is larger than 64 MiB"));
+    }
+    if !bytes.starts_with(MAGIC) {
+        return Err(refused("it is no WebAssembly file"));
+    }
+    if bytes.starts_with(MODULE) {
+        return Err(refused("it is a core module"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(path: &Path) -> String {
+        let error = read_component(path).unwrap_err().to_string();
+        assert!(error.contains(&*path.to_string_lossy()), "{error}");
+        error
+    }
+
+    #[test]
+    fn only_a_webassembly_file_of_a_reasonable_size_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(refused(folder.path()).contains("not a regular file"));
+        let file = folder.path().join("x.wasm");
+        assert!(refused(&file).contains("cannot read"));
+        for text in ["", "\0as", "root:x:0:0"] {
+            fs::write(&file, text).unwrap();
+            assert!(refused(&file).contains("no WebAssembly file"));
+        }
+        fs::write(&file, MODULE).unwrap();
+        assert!(refused(&file).contains("a core module"));
+        fs::write(&file, "\0asm....").unwrap();
+        assert_eq!(read_component(&file).unwrap(), b"\0asm....");
+        let large = File::options().write(true).open(&file).unwrap();
+        large.set_len(LARGEST + 1).unwrap();
+        assert!(refused(&file).contains("larger than 64 MiB"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_never_ends_is_not_read() {
+        assert!(refused(Path::new("/dev/zero")).contains("not a regular file"));
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        assert!(refused(&pipe).contains("not a regular file"));
+    }
+}

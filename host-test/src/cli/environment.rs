@@ -1,0 +1,102 @@
+//! The names of environment variables: a misspelt one would be ignored.
+
+use mv_clip_core::text::printable;
+use mv_clip_host::Setting;
+
+use super::exit::Usage;
+use super::options::{CACHE, COMPONENT, KEY_FILE};
+use super::settings::DESTINATION;
+
+/// All names with this prefix are this project's own.
+const OWN: &str = "MV_CLIP_";
+
+/// Other programs have names with this prefix too.
+const SHARED: &str = "MERAKI_";
+
+/// The command line's own.
+const COMMAND_LINE: [&str; 4] = [COMPONENT, CACHE, DESTINATION, KEY_FILE];
+
+/// Names of the project's tests.
+const TESTS: [&str; 5] = [
+    "MV_CLIP_CELL",
+    "MV_CLIP_LOAD_MINUTES",
+    "MV_CLIP_SEED",
+    "MV_CLIP_SEEDS",
+    "MV_CLIP_TEST_OWN_PROCESS",
+];
+
+/// How many letters a misspelt name differs in.
+const FEW: usize = 2;
+
+/// Refuses a variable whose name is misspelt.
+pub(super) fn check() -> Result<(), Usage> {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    match names.filter_map(|name| misspelt(&name)).min() {
+        Some(message) => Err(Usage(message)),
+        None => Ok(()),
+    }
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    let settings = Setting::ALL.iter().map(|setting| setting.name());
+    settings.chain(COMMAND_LINE)
+}
+
+fn is_known(name: &str) -> bool {
+    known().chain(TESTS).any(|known| known == name)
+}
+
+/// What is wrong with the name, if anything.
+fn misspelt(name: &str) -> Option<String> {
+    let upper = name.to_ascii_uppercase();
+    let is_own = upper.starts_with(OWN);
+    if !(is_own || upper.starts_with(SHARED)) || is_known(name) {
+        return None;
+    }
+    let likeness = |known: &&str| strsim::jaro_winkler(&upper, known);
+    let nearest = known().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
+    if !is_own && strsim::damerau_levenshtein(&upper, nearest) > FEW {
+        return None;
+    }
+    Some(format!(
+        "{} is no variable of mv-clip; the nearest is {nearest}. Unset it, or correct its name",
+        printable(name)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_is_an_error_with_the_nearest_one() {
+        for (name, nearest) in [
+            ("MV_CLIP_DEADLINE_SECOND", "MV_CLIP_DEADLINE_SECONDS"),
+            ("MV_CLIP_DEADLINE", "MV_CLIP_DEADLINE_SECONDS"),
+            ("MV_CLIP_RPS", "MV_CLIP_"),
+            ("MV_CLIP_RETENTION_DAY", "MV_CLIP_RETENTION_DAYS"),
+            ("mv_clip_lag_seconds", "MV_CLIP_LAG_SECONDS"),
+            ("MERAKI_DASHBOARD_APIKEY", "MERAKI_DASHBOARD_API_KEY"),
+            ("MERAKI_DASHBORAD_API_KEY", "MERAKI_DASHBOARD_API_KEY"),
+            ("MERAKI_BASEURL", "MERAKI_BASE_URL"),
+        ] {
+            let found = misspelt(name).unwrap_or_else(|| panic!("{name}"));
+            assert!(found.contains(&format!("nearest is {nearest}")), "{found}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_known_or_of_other_programs_pass() {
+        let others = [
+            "MERAKI_PYTHON_SDK_CALLER",
+            "MERAKI_API_KEY",
+            "MERAKI_ORG_ID",
+            "MV_GATEWAY_LINK_KEYS",
+            "PATH",
+            "",
+        ];
+        for name in known().chain(TESTS).chain(others) {
+            assert_eq!(misspelt(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Ends a command at its deadline, by Ctrl-C or by SIGTERM, whatever it does.
+//!
+//! A thread of its own waits for these. It tells the command, which then drops its work: children are killed, and files
+//! that can be resumed stay. If the command does not end within a moment, or at a second signal, the thread ends the
+//! process.
+
+use std::io;
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::outcome;
+
+/// How long a command may take to end by itself.
+const GRACE: Duration = Duration::from_millis(700);
+
+/// How long standard error may take to accept the last message.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// EX_TEMPFAIL of sysexits(3).
+const TEMPORARY: u8 = 75;
+
+/// 128 and the number of the signal, as shells report it.
+const INTERRUPTED: u8 = 130;
+const TERMINATED: u8 = 143;
+
+/// How long a command may take, and what to print if it takes longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    pub(super) time: Duration,
+    /// Whether the next run continues from what this one leaves.
+    pub(super) resumes: bool,
+    /// Whether errors are printed as JSON.
+    pub(super) json: bool,
+}
+
+/// Why a command stops before it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    Interrupt,
+    Terminate,
+    Deadline,
+}
+
+/// The command stopped before it was done.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("{}{}", .reason.what_happened(.limit), .reason.what_to_do(.limit))]
+pub(super) struct Stopped {
+    reason: Reason,
+    limit: Option<Limit>,
+}
+
+impl Reason {
+    fn what_happened(self, limit: &Option<Limit>) -> String {
+        match (self, limit) {
+            (Self::Interrupt, _) => "interrupted".to_owned(),
+            (Self::Terminate, _) => "terminated".to_owned(),
+            (Self::Deadline, limit) => {
+                let seconds = limit.map_or(0, |limit| limit.time.as_secs());
+                format!("the command did not end by its deadline of {seconds} s")
+            }
+        }
+    }
+
+    fn what_to_do(self, limit: &Option<Limit>) -> &'static str {
+        match (self, limit) {
+            (Self::Deadline, Some(Limit { resumes: true, .. })) => {
+                "; run the same command again to resume from the files that end in .part, or give it more time with \
+                 --deadline"
+            }
+            (Self::Deadline, _) => "; run it again, or give it more time with --deadline",
+            (_, Some(Limit { resumes: true, .. })) => {
+                "; run the same command again to resume from the files that end in .part"
+            }
+            _ => "",
+        }
+    }
+}
+
+impl Stopped {
+    pub(super) fn exit_code(self) -> u8 {
+        match self.reason {
+            Reason::Interrupt => INTERRUPTED,
+            Reason::Terminate => TERMINATED,
+            Reason::Deadline => TEMPORARY,
+        }
+    }
+}
+
+/// Tells a command when to stop.
+pub(super) struct Stop {
+    reason: watch::Receiver<Option<Reason>>,
+    limit: watch::Sender<Option<(Limit, Instant)>>,
+    /// Whether somebody prints why the command stops.
+    is_told: Arc<AtomicBool>,
+}
+
+impl Stop {
+    /// Waits for signals from now on. When this returns, their default actions are replaced. For the first process of a
+    /// container, the default is to ignore SIGTERM.
+    pub(super) fn watch() -> io::Result<Self> {
+        let (tell, reason) = watch::channel(None);
+        let (limit, limits) = watch::channel(None);
+        let is_told = Arc::new(AtomicBool::new(false));
+        let watcher = Watcher {
+            tell,
+            limits,
+            is_told: Arc::clone(&is_told),
+        };
+        let (ready, installed) = mpsc::channel();
+        thread::Builder::new()
+            .name("stop".into())
+            .spawn(move || watcher.run(&ready))?;
+        // The thread always says something.
+        installed.recv().map_err(io::Error::other)??;
+        Ok(Self {
+            reason,
+            limit,
+            is_told,
+        })
+    }
+
+    /// Runs a command until it is done or has to stop.
+    pub(super) async fn bound<T>(
+        &self,
+        limit: Limit,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tracing::info!(deadline = ?limit.time, "command started");
+        // A time of centuries is no limit.
+        let at = Instant::now().checked_add(limit.time);
+        self.limit.send_replace(at.map(|at| (limit, at)));
+        let reason = tokio::select! {
+            biased;
+            reason = self.reason() => reason,
+            result = work => return result,
+        };
+        self.is_told.store(true, Ordering::Release);
+        let limit = Some(limit);
+        Err(Stopped { reason, limit }.into())
+    }
+
+    /// Waits until the command has to stop.
+    pub(super) async fn reason(&self) -> Reason {
+        let mut reason = self.reason.clone();
+        let reason = reason.wait_for(Option::is_some).await;
+        // The thread never ends before the process.
+        reason
+            .ok()
+            .and_then(|reason| *reason)
+            .unwrap_or(Reason::Terminate)
+    }
+}
+
+/// The thread's side of [`Stop`].
+struct Watcher {
+    tell: watch::Sender<Option<Reason>>,
+    limits: watch::Receiver<Option<(Limit, Instant)>>,
+    is_told: Arc<AtomicBool>,
+}
+
+impl Watcher {
+    fn run(mut self, ready: &mpsc::Sender<io::Result<()>>) {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
+        runtime.block_on(async {
+            let mut signals = match Signals::install() {
+                Ok(signals) => signals,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            if ready.send(Ok(())).is_ok() {
+                self.wait(&mut signals).await;
+            }
+        });
+    }
+
+    async fn wait(&mut self, signals: &mut Signals) {
+        let reason = tokio::select! {
+            reason = signals.next() => reason,
+            () = deadline(&mut self.limits) => Reason::Deadline,
+        };
+        self.tell.send_replace(Some(reason));
+        tokio::select! {
+            _ = signals.next() => {}
+            () = sleep(GRACE) => {}
+        }
+        let limit = self.limits.borrow().map(|(limit, _)| limit);
+        let stopped = Stopped { reason, limit };
+        if !self.is_told.swap(true, Ordering::AcqRel) {
+            tell(stopped);
+        }
+        process::exit(stopped.exit_code().into());
+    }
+}
+
+/// Waits for the deadline, once there is one.
+async fn deadline(limits: &mut watch::Receiver<Option<(Limit, Instant)>>) {
+    let found = limits.wait_for(Option::is_some).await;
+    let at = found.ok().and_then(|limit| limit.map(|(_, at)| at));
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Prints the error, unless nobody reads it.
+fn tell(stopped: Stopped) {
+    let (done, printed) = mpsc::channel();
+    thread::spawn(move || {
+        let json = stopped.limit.is_some_and(|limit| limit.json);
+        outcome::end(Err(stopped.into()), json);
+        done.send(())
+    });
+    let _ = printed.recv_timeout(LAST_WORDS);
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn install() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Reason {
+        tokio::select! {
+            Some(()) = self.interrupt.recv() => Reason::Interrupt,
+            Some(()) = self.terminate.recv() => Reason::Terminate,
+            else => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn install() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) -> Reason {
+        match self.0.recv().await {
+            Some(()) => Reason::Interrupt,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_next_depends_on_the_command() {
+        let text = |reason, resumes| {
+            let limit = Some(Limit {
+                time: Duration::from_secs(240),
+                resumes,
+                json: false,
+            });
+            Stopped { reason, limit }.to_string()
+        };
+        assert_eq!(text(Reason::Interrupt, false), "interrupted");
+        assert_eq!(
+            text(Reason::Terminate, true),
+            "terminated; run the same command again to resume from the files that end in .part"
+        );
+        assert_eq!(
+            text(Reason::Deadline, false),
+            "the command did not end by its deadline of 240 s; run it again, or give it more time with --deadline"
+        );
+        let early = Stopped {
+            reason: Reason::Terminate,
+            limit: None,
+        };
+        assert_eq!(
+            (early.to_string().as_str(), early.exit_code()),
+            ("terminated", 143)
+        );
+    }
+}
