@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mv_clip_footage::Collector;
-use mv_clip_host::ClipRequest;
 
+use super::camera::{self, Camera};
 use super::collect::{self, Calls, Output, Source};
 use super::deadline::{self, Clips};
 use super::stop::Stop;
@@ -22,9 +21,9 @@ use super::times;
 #[derive(clap::Args)]
 #[command(after_help = deadline::help(deadline::OF_INCIDENT))]
 pub(super) struct Args {
-    /// The cameras' serial numbers, such as Q2XX-ABCD-1234
-    #[arg(required = true)]
-    serials: Vec<String>,
+    /// The cameras' serial numbers, such as Q2XX-ABCD-1234; Q2XX-ABCD-1234.2 is the second imager of a camera
+    #[arg(required = true, value_name = "SERIAL[.IMAGER]")]
+    cameras: Vec<Camera>,
 
     /// The time of the event as an RFC 3339 time, such as 2026-03-12T14:31:00Z
     #[arg(long, value_name = "TIME", value_parser = times::time)]
@@ -49,83 +48,27 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
 impl Source for Args {
     fn clips(&self) -> Clips {
         Clips {
-            calls: self.serials.len(),
-            clips: self.serials.len(),
+            calls: self.cameras.len(),
+            clips: self.cameras.len(),
             length: Duration::from_secs(u64::from(self.pre) + u64::from(self.post)),
         }
     }
 
     async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
         let (pre, post) = (Some(self.pre), Some(self.post));
-        let save = async |request: ClipRequest| {
-            let serial = &request.serial;
+        let [before, after] = [self.pre, self.post].map(|roll| TimeDelta::seconds(roll.into()));
+        let window = camera::around(&self.at, before, after)?;
+        let save = async |camera: &Camera| {
+            let request = camera.request(&window);
             let call = calls.host.call(&calls.settings);
-            let reply = call.get_incident(serial, &self.at, pre, post).await;
+            let reply = match camera.imager_id {
+                None => call.get_incident(&camera.serial, &self.at, pre, post).await,
+                // The function for incidents takes no imager.
+                Some(_) => call.request_clip(&request).await,
+            };
             Ok(collector.save(&request, calls.clock.judged(reply)).await?)
         };
-        let requests = requests(&self.serials, &self.at, self.pre, self.post)?;
-        let cameras = stream::iter(requests).map(anyhow::Ok);
+        let cameras = stream::iter(camera::distinct(&self.cameras)).map(anyhow::Ok);
         cameras.try_for_each_concurrent(None, save).await
-    }
-}
-
-/// One request per camera.
-fn requests(serials: &[String], at: &str, pre: u32, post: u32) -> anyhow::Result<Vec<ClipRequest>> {
-    let (start, end) = around(at, pre, post)?;
-    let mut requests: Vec<ClipRequest> = Vec::new();
-    for serial in serials {
-        if requests
-            .iter()
-            .all(|other| !other.serial.eq_ignore_ascii_case(serial))
-        {
-            requests.push(ClipRequest {
-                serial: serial.clone(),
-                start: start.clone(),
-                end: end.clone(),
-                imager_id: None,
-            });
-        }
-    }
-    Ok(requests)
-}
-
-fn around(at: &str, pre: u32, post: u32) -> anyhow::Result<(String, String)> {
-    let instant = DateTime::parse_from_rfc3339(at)
-        .with_context(|| format!("--at {at} is not an RFC 3339 time such as 2026-03-12T14:31:00Z"))?
-        .to_utc();
-    let start = instant.checked_sub_signed(TimeDelta::seconds(pre.into()));
-    let end = instant.checked_add_signed(TimeDelta::seconds(post.into()));
-    let (start, end) = start
-        .zip(end)
-        .context("the window is outside the supported range of dates")?;
-    let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
-    Ok((text(start), text(end)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_camera_named_twice_is_requested_once() {
-        let serials = ["Q2XX-ABCD-1234", "q2xx-abcd-1234", "Q2XX-ABCD-9999"].map(str::to_owned);
-        let requests = requests(&serials, "2026-03-12T14:31:00Z", 30, 45).unwrap();
-        let [first, second] = requests.as_slice() else {
-            panic!("{requests:?}")
-        };
-        assert_eq!(
-            (&*first.serial, &*second.serial),
-            ("Q2XX-ABCD-1234", "Q2XX-ABCD-9999")
-        );
-        let window = ("2026-03-12T14:30:30.000Z", "2026-03-12T14:31:45.000Z");
-        assert_eq!((&*first.start, &*first.end), window);
-    }
-
-    #[test]
-    fn an_invalid_time_is_named() {
-        for at in ["yesterday", "2026-03-12T14:31:00", "2026-02-30T00:00:00Z"] {
-            let error = around(at, 30, 30).unwrap_err().to_string();
-            assert!(error.contains(at), "{error}");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The commands of `mv-clip`.
 
 mod call;
+mod camera;
 mod clock;
 mod collect;
 mod coverage;
