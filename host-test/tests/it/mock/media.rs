@@ -28,10 +28,7 @@ async fn a_media_url_refuses_the_key() {
 
 #[tokio::test]
 async fn a_media_url_expires() {
-    let config = MockConfig {
-        media_ttl: Duration::ZERO,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().media_ttl(Duration::ZERO);
     let mock = start(config).await;
     let url = media_url(&mock).await;
     assert_eq!(get(&url, None).await.status(), StatusCode::NOT_FOUND);
@@ -39,11 +36,7 @@ async fn a_media_url_expires() {
 
 #[tokio::test]
 async fn a_clip_can_appear_after_some_requests() {
-    let mock = start(MockConfig {
-        media_not_ready: 2,
-        ..MockConfig::default()
-    })
-    .await;
+    let mock = start(MockConfig::default().media_not_ready(2)).await;
     let url = media_url(&mock).await;
     let mut found = Vec::new();
     for _ in 0..3 {
