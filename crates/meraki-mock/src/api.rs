@@ -208,10 +208,7 @@ mod tests {
             end_timestamp: Some(end.to_owned()),
             imager_id: imager.map(str::to_owned),
         };
-        let camera = Camera {
-            imagers,
-            ..Camera::new("Q2MV-ABCD-1234")
-        };
+        let camera = Camera::new("Q2MV-ABCD-1234").imagers(imagers);
         validate(&query, &camera).err().unwrap_or_default()
     }
 
@@ -295,11 +292,9 @@ mod tests {
     fn footage_is_available_between_lag_and_retention() {
         let now = Utc::now();
         let second = TimeDelta::seconds(1);
-        let config = MockConfig {
-            lag: Duration::from_secs(30),
-            retention: Duration::from_secs(3600),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default()
+            .lag(Duration::from_secs(30))
+            .retention(Duration::from_secs(3600));
         let ending = |ago| Window {
             start: now - second * (ago + 10),
             end: now - second * ago,
@@ -317,10 +312,7 @@ mod tests {
             let found = has_footage(ending(ago), &camera, &config, now);
             assert_eq!(found, expected, "ending {ago} s ago");
         }
-        let offline = Camera {
-            online: false,
-            ..Camera::new("Q2MV-ABCD-1234")
-        };
+        let offline = Camera::new("Q2MV-ABCD-1234").online(false);
         assert!(!has_footage(ending(60), &offline, &config, now));
     }
 }

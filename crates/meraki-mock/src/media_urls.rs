@@ -87,11 +87,11 @@ mod tests {
     use std::time::Duration;
 
     fn urls(ttl: Duration, not_ready: u32) -> MediaUrls {
-        MediaUrls::new(&MockConfig {
-            media_ttl: ttl,
-            media_not_ready: not_ready,
-            ..MockConfig::default()
-        })
+        MediaUrls::new(
+            &MockConfig::default()
+                .media_ttl(ttl)
+                .media_not_ready(not_ready),
+        )
     }
 
     fn clip() -> Clip {

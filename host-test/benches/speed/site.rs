@@ -21,10 +21,7 @@ pub struct Site {
 impl Site {
     pub fn start() -> Result<Self> {
         Ok(Self {
-            mock: MockThread::start(MockConfig {
-                rate_limit: None,
-                ..MockConfig::default()
-            })?,
+            mock: MockThread::start(MockConfig::default().rate_limit(None))?,
             runtime: Builder::new_current_thread().enable_all().build()?,
         })
     }

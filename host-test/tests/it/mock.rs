@@ -25,27 +25,15 @@ async fn start(mut config: MockConfig) -> MockMeraki {
 async fn start_with_footage(config: MockConfig) -> MockMeraki {
     let cameras = vec![
         Camera::new(SERIAL),
-        Camera {
-            imagers: 4,
-            ..Camera::new("Q2MV-FOUR-EYES")
-        },
-        Camera {
-            online: false,
-            ..Camera::new("Q2MV-DEAD-BEEF")
-        },
+        Camera::new("Q2MV-FOUR-EYES").imagers(4),
+        Camera::new("Q2MV-DEAD-BEEF").online(false),
     ];
-    MockMeraki::start(MockConfig { cameras, ..config })
-        .await
-        .unwrap()
+    MockMeraki::start(config.cameras(cameras)).await.unwrap()
 }
 
 /// A mock without a rate limit.
 async fn unlimited() -> MockMeraki {
-    start(MockConfig {
-        rate_limit: None,
-        ..MockConfig::default()
-    })
-    .await
+    start(MockConfig::default().rate_limit(None)).await
 }
 
 /// The path and query of a window of `length` that ended `ago`.

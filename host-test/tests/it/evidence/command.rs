@@ -96,14 +96,14 @@ async fn an_incident_is_saved_for_each_camera_and_verified() {
 async fn all_cameras_of_an_incident_share_one_rate_limit() {
     let cameras: Vec<_> = (0..12).map(|n| format!("Q2MV-{n:04}-0000")).collect();
     let five = NonZeroU32::new(5).unwrap();
-    let world = World::with(MockConfig {
-        cameras: cameras.iter().map(Camera::new).collect(),
-        rate_limit: Some(RateLimit {
-            per_second: five,
-            burst: five,
-        }),
-        ..MockConfig::default()
-    })
+    let world = World::with(
+        MockConfig::default()
+            .cameras(cameras.iter().map(Camera::new).collect())
+            .rate_limit(RateLimit {
+                per_second: five,
+                burst: five,
+            }),
+    )
     .await;
     let (folder, at) = (folder(), ago(20));
     let options = ["--at", &at, "--out", folder.path().to_str().unwrap()];

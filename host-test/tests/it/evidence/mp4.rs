@@ -97,10 +97,7 @@ async fn a_stream_without_a_picture_is_no_clip() {
         null.repeat(9),
     ] {
         let folder = folder();
-        let config = MockConfig {
-            clip: Some(clip.into()),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(clip);
         let world = World::with(config).await;
         let collected = save(&world, &folder, &[window()]).await;
         assert_eq!((collected.fetched, collected.failures.len()), (0, 1));

@@ -29,10 +29,7 @@ async fn a_media_url_refuses_the_key() {
 
 #[tokio::test]
 async fn a_media_url_expires() {
-    let config = MockConfig {
-        media_ttl: Duration::ZERO,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().media_ttl(Duration::ZERO);
     let mock = start(config).await;
     let url = media_url(&mock).await;
     assert_eq!(get(&url, None).await.status(), StatusCode::NOT_FOUND);
@@ -40,11 +37,7 @@ async fn a_media_url_expires() {
 
 #[tokio::test]
 async fn a_clip_can_appear_after_some_requests() {
-    let mock = start(MockConfig {
-        media_not_ready: 2,
-        ..MockConfig::default()
-    })
-    .await;
+    let mock = start(MockConfig::default().media_not_ready(2)).await;
     let url = media_url(&mock).await;
     let mut found = Vec::new();
     for _ in 0..3 {
@@ -82,11 +75,7 @@ async fn a_range_of_a_clip_can_be_requested() {
 #[tokio::test]
 async fn footage_is_as_long_as_the_window_and_is_the_same_in_parts() {
     for media_length in [true, false] {
-        let mock = start_with_footage(MockConfig {
-            media_length,
-            ..MockConfig::default()
-        })
-        .await;
+        let mock = start_with_footage(MockConfig::default().media_length(media_length)).await;
         let (ago, length) = (TimeDelta::minutes(10), TimeDelta::seconds(7));
         let window = clip_of("Q2MV-FOUR-EYES", ago, length) + "&imagerId=3";
         let url = json(&ask(&mock, &window).await)["url"].clone();
