@@ -443,7 +443,12 @@ async fn the_command_line_passes_no_other_variable_to_a_guest() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mv-clip"));
         command
             .args(["get", "Q2XX-ABCD-1234"])
-            .args(["--start", "2026-03-12T14:30:00Z", "--end", "2026-03-12T14:31:00Z"])
+            .args([
+                "--start",
+                "2026-03-12T14:30:00Z",
+                "--end",
+                "2026-03-12T14:31:00Z",
+            ])
             .args(mode.into_iter().flat_map(|mode| ["--key-mode", mode]))
             .env_clear()
             .env("MV_CLIP_COMPONENT", &component)
