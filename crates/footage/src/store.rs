@@ -253,3 +253,6 @@ impl From<ManifestError> for CollectError {
         Self::Manifest(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -161,7 +161,10 @@ fn while_busy(output: &Output) -> WhileBusy {
 /// The arguments of this process. None of them is a secret.
 fn command_line() -> String {
     let arguments = std::env::args_os().skip(1);
-    let quoted = arguments.map(|argument| quoted(Path::new(&argument)));
+    let quoted = arguments.map(|argument| {
+        let text = printable(&argument.to_string_lossy()).into_owned();
+        shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| quoted.into_owned())
+    });
     quoted.collect::<Vec<_>>().join(" ")
 }
 

@@ -2,9 +2,13 @@
 
 mod broken;
 mod command;
+mod disks;
 mod folder;
+mod killed;
 mod mp4;
+mod planted;
 mod saved;
+mod shared;
 
 use std::path::Path;
 use std::sync::LazyLock;

@@ -17,7 +17,7 @@ use tokio::process::Command;
 use super::{folder, media_statuses, names};
 use crate::support::{CACHE, SERIAL, World, component_file};
 
-fn command(world: &World, arguments: &[&str]) -> Command {
+pub(super) fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mv-clip"));
     command
         .args(arguments)
@@ -32,7 +32,7 @@ fn command(world: &World, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(world: &World, arguments: &[&str]) -> Output {
+pub(super) async fn run(world: &World, arguments: &[&str]) -> Output {
     command(world, arguments).output().await.unwrap()
 }
 
@@ -40,15 +40,15 @@ fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn ago(minutes: i64) -> String {
+pub(super) fn ago(minutes: i64) -> String {
     text(Utc::now() - TimeDelta::minutes(minutes))
 }
 
-fn json(output: &Output) -> Value {
+pub(super) fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn words(bytes: &[u8]) -> String {
+pub(super) fn words(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
@@ -140,7 +140,11 @@ async fn a_range_is_saved_without_gaps_and_its_manifest_is_printed() {
 
 #[tokio::test]
 async fn a_coverage_with_only_transient_failures_exits_with_75() {
-    let config = MockConfig::default();
+    let cameras = ["Q2MV-0001-0000", "Q2MV-0002-0000"];
+    let config = MockConfig {
+        cameras: cameras.map(Camera::new).to_vec(),
+        ..MockConfig::default()
+    };
     let world = World::with(config).await.set("MV_CLIP_MAX_ATTEMPTS", "1");
     let folder = folder();
     world.mock.script([
@@ -148,12 +152,8 @@ async fn a_coverage_with_only_transient_failures_exits_with_75() {
         Scripted::error(StatusCode::SERVICE_UNAVAILABLE, "Try again"),
     ]);
     let (out, at) = (folder.path().to_str().unwrap(), ago(20));
-    let cameras = ["coverage", SERIAL, "Q2MV-MOCK-0004"];
-    let output = run(
-        &world,
-        &[&cameras[..], &["--at", &at, "--out", out]].concat(),
-    )
-    .await;
+    let options = ["--at", &at, "--out", out];
+    let output = run(&world, &[&["coverage"], &cameras[..], &options].concat()).await;
     assert_eq!(output.status.code(), Some(75), "{}", words(&output.stderr));
     assert!(words(&output.stdout).starts_with("1 clip in "));
 }
