@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{World, command, error, json};
+use super::{World, command, error, get_command, json};
 use crate::guest;
 use crate::support::{SERIAL, footage};
 
@@ -121,18 +121,6 @@ async fn endless(deadline: &str) -> Vec<Endless> {
     let roots = pipe(&place, "roots.pem");
     let arguments = [&get[..], &["--ca-file", roots.to_str().unwrap()]].concat();
     add("a pipe as certificates", world, place, &arguments, None);
-
-    // It blocks a thread that cannot be cancelled, as a look-up of a name does.
-    let (world, place) = (World::new().await, folder());
-    pipe(&place, "manifest.json");
-    let verified = place.path().to_str().unwrap().to_owned();
-    add(
-        "a pipe as a manifest",
-        world,
-        place,
-        &["verify", &verified],
-        None,
-    );
 
     let (world, place) = (silent().await, folder());
     let out = place.path().join("out");
@@ -250,23 +238,11 @@ async fn a_deadline_is_shown_and_is_an_error_in_json() {
         let help = String::from_utf8(help.stdout).unwrap();
         assert!(help.contains("Deadline without --deadline: "), "{help}");
     }
-    let folder = tempfile::tempdir().unwrap();
-    pipe(&folder, "manifest.json");
-    let arguments = [
-        "verify",
-        folder.path().to_str().unwrap(),
-        "--json",
-        "--deadline",
-        "1",
-    ];
-    let output = ended(
-        "verify",
-        command(&world, &arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap(),
-    )
-    .await;
+    let world = silent().await;
+    let get = get_command(&world, SERIAL, &["--json", "--deadline", "1"])
+        .stdout(Stdio::piped())
+        .spawn();
+    let output = ended("get", get.unwrap()).await;
     assert_eq!(output.status.code(), Some(75));
     assert_eq!(json(&output)["error"]["case"], "stopped");
 }
