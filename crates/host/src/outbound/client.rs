@@ -65,11 +65,11 @@ impl Client {
         if shares.is_careless() {
             sending.framing = Framing::Own;
         }
-        let (mut permit, started) = place(shares, sending.limits.connect).await?;
+        let (mut permit, deadline) = place(shares, sending.limits.connect).await?;
         let uri = request.uri().clone();
         loop {
-            let found = self.connection(&uri, shares, &sending);
-            let (lease, is_reused) = timeout_at(started + sending.limits.connect, found)
+            let found = self.connection(&uri, shares, &sending, deadline);
+            let (lease, is_reused) = timeout_at(deadline, found)
                 .await
                 .map_err(|_| Error::ConnectionTimeout)??;
             sending.progress.moved();
@@ -88,10 +88,11 @@ impl Client {
         uri: &Uri,
         shares: &Shares,
         sending: &Sending<'_>,
+        deadline: Instant,
     ) -> Result<(Ready, bool), Error> {
         let origin = sending.origin;
         if sending.framing == Framing::Own {
-            return Ok((self.connect(uri, shares, sending).await?, false));
+            return Ok((self.connect(uri, shares, sending, deadline).await?, false));
         }
         if let Some(ready) = self.pool.take(origin) {
             return Ok((ready, true));
@@ -101,7 +102,7 @@ impl Client {
         tokio::select! {
             biased;
             ready = self.pool.wait(origin) => Ok((ready, true)),
-            made = self.connect(uri, shares, sending) => Ok((made?, false)),
+            made = self.connect(uri, shares, sending, deadline) => Ok((made?, false)),
         }
     }
 
@@ -111,8 +112,9 @@ impl Client {
         uri: &'a Uri,
         shares: &'a Shares,
         sending: &'a Sending<'_>,
+        deadline: Instant,
     ) -> Pin<Box<dyn Future<Output = Result<Ready, Error>> + Send + 'a>> {
-        Box::pin(self.make(uri, shares, sending))
+        Box::pin(self.make(uri, shares, sending, deadline))
     }
 
     async fn make(
@@ -120,11 +122,12 @@ impl Client {
         uri: &Uri,
         shares: &Shares,
         sending: &Sending<'_>,
+        deadline: Instant,
     ) -> Result<Ready, Error> {
         let socket = self.budget.sockets.open(|| self.budget.evict()).await;
         let made = self
             .connector
-            .connect(uri, socket, &shares.lookups, sending.limits.connect)
+            .connect(uri, socket, &shares.lookups, deadline)
             .await?;
         match made {
             Connection::Http1(one) => Ok(Ready::Http1(one)),
@@ -200,13 +203,13 @@ impl Client {
     }
 }
 
-/// Waits until the call may have one more request in flight. The time for its connection starts when it is the call's
-/// turn: before that, it waits for other requests of its own call.
+/// Waits until the call may have one more request in flight, and says when it must have a connection. That time starts
+/// when it is the call's turn: before that, it waits for other requests of its own call.
 async fn place(shares: &Shares, limit: Duration) -> Result<(Permit, Instant), Error> {
     let turn = shares.requests.turn().await;
-    let started = Instant::now();
-    let permit = timeout(limit, turn.acquire()).await;
-    Ok((permit.map_err(|_| Error::ConnectionLimitReached)?, started))
+    let deadline = Instant::now() + limit;
+    let permit = timeout_at(deadline, turn.acquire()).await;
+    Ok((permit.map_err(|_| Error::ConnectionLimitReached)?, deadline))
 }
 
 async fn over_http2(

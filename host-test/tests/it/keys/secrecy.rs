@@ -461,6 +461,8 @@ async fn the_command_line_passes_no_other_variable_to_a_guest() {
             .env("MERAKI_DASHBOARD_API_KEY", KEYS[0])
             .env("MERAKI_API_KEY", "5ec2e7")
             .env("MERAKI_KEY", "5ec2e7")
+            .env("HTTPS_PROXY", "http://user:5ec2e7@127.0.0.1:9")
+            .env("NO_PROXY", "5ec2e7.example")
             .env("AWS_SECRET_ACCESS_KEY", "5ec2e7");
         let output = command.output().await.unwrap();
         let url = String::from_utf8(output.stdout).unwrap();
