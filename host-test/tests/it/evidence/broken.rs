@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use super::{Ignored, assert_complete, folder, media_statuses, name, names, save, window};
+use super::{Ignored, assert_complete, folder, name, names, save, window};
 use crate::simulated::Simulated;
 use crate::support::World;
 
@@ -32,7 +32,7 @@ async fn an_interrupted_download_resumes() {
     let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_eq!(collected.fetched, 1);
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [None, Some(206)]);
+    assert_eq!(world.media_statuses(), [None, Some(206)]);
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_partial_clip_of_an_earlier_run_is_resumed() {
         let folder = folder_with_partial(&request, &CLIP[..length]);
         save(&world, &folder, std::slice::from_ref(&request)).await;
         assert_complete(&folder, &request);
-        assert_eq!(media_statuses(&world), [Some(206)], "{length} bytes");
+        assert_eq!(world.media_statuses(), [Some(206)], "{length} bytes");
     }
 }
 
@@ -55,7 +55,7 @@ async fn a_partial_file_of_another_clip_is_discarded() {
     let folder = folder_with_partial(&request, &packets.concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(206), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(206), Some(200)]);
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_partial_file_of_a_longer_clip_is_discarded() {
     let folder = folder_with_partial(&request, &[CLIP, CLIP, CLIP].concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(416), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(416), Some(200)]);
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn an_invalid_partial_file_is_discarded() {
     let folder = folder_with_partial(&request, b"<html>502 Bad Gateway</html>");
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200)]);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn without_range_support_the_download_restarts() {
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [None, Some(200)]);
+    assert_eq!(world.media_statuses(), [None, Some(200)]);
 }
 
 /// RFC 9110, section 15.3.7: a server may send less than the requested range.
@@ -103,7 +103,7 @@ async fn a_short_partial_response_is_not_the_whole_rest() {
     world.mock.script_media([Scripted::from(part.unwrap())]);
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(206); 2]);
+    assert_eq!(world.media_statuses(), [Some(206); 2]);
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_clip_that_is_not_available_yet_is_retried() {
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(404), Some(404), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(404), Some(404), Some(200)]);
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_clip_that_ends_inside_a_packet_is_fetched_again() {
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(200), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200), Some(200)]);
 }
 
 #[tokio::test]
