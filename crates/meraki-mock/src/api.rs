@@ -13,7 +13,9 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::clip::Clip;
 use crate::config::{Camera, MockConfig};
+use crate::footage::Footage;
 use crate::record::{Authorization, MEDIA};
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -39,6 +41,17 @@ pub(crate) struct ClipQuery {
 struct Window {
     start: DateTime<Utc>,
     end: DateTime<Utc>,
+}
+
+impl Window {
+    /// The footage of a camera or of one of its imagers, which is named as in the command line.
+    fn footage(self, camera: &Camera, imager: Option<&str>) -> Footage {
+        let name = match imager {
+            Some(imager) if camera.imagers > 1 => format!("{}.{imager}", camera.serial),
+            _ => camera.serial.clone(),
+        };
+        Footage::new(name, self.start, self.end)
+    }
 }
 
 /// The API's entry point: answers, or redirects clients with a valid key to the shard.
@@ -78,7 +91,11 @@ pub(crate) async fn clip(
     if !has_footage(window, camera, config, now) {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, NO_VIDEO));
     }
-    let (token, expires) = state.media_urls.create(now);
+    let clip = match &config.clip {
+        Some(bytes) => Clip::Fixed(bytes.clone()),
+        None => Clip::Recorded(window.footage(camera, query.imager_id.as_deref())),
+    };
+    let (token, expires) = state.media_urls.create(clip, now);
     let expires = expires.to_rfc3339_opts(SecondsFormat::Secs, true);
     let body = json!({
         "url": format!("http://{}{MEDIA}/{token}", state.authority),

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::StatusCode;
 use mv_clip_core::rate::RateLimit;
 
-use crate::clip::CLIP;
 use crate::faults::Faults;
 
 /// The default API key. It is not a secret: no real Meraki key looks like it.
@@ -56,8 +55,9 @@ pub struct MockConfig {
     pub media_ttl: Duration,
     /// How many requests to a new media URL get 404 because the clip is not ready. Default: 0.
     pub media_not_ready: u32,
-    /// The clip of every media URL. Default: [`CLIP`].
-    pub clip: Bytes,
+    /// The clip of every media URL, such as [`CLIP`](crate::CLIP). Default: `None`, the footage that was asked for, with
+    /// the camera and the time in each picture. Half a minute of it has about a megabyte.
+    pub clip: Option<Bytes>,
     /// Whether the media host sends `Content-Length`. Default: true.
     pub media_length: bool,
     /// The delay of every reply. Default: 0.
@@ -84,7 +84,7 @@ impl Default for MockConfig {
             redirect: None,
             media_ttl: Duration::from_secs(15 * 60),
             media_not_ready: 0,
-            clip: Bytes::from_static(CLIP),
+            clip: None,
             media_length: true,
             latency: Duration::ZERO,
             faults: None,
@@ -119,10 +119,18 @@ setters! {
     redirect: impl Into<Option<Redirect>>,
     media_ttl: Duration,
     media_not_ready: u32,
-    clip: impl Into<Bytes>,
     media_length: bool,
     latency: Duration,
     faults: impl Into<Option<Faults>>
+}
+
+impl MockConfig {
+    /// Sets [`clip`](MockConfig#structfield.clip).
+    #[must_use]
+    pub fn clip(mut self, clip: impl Into<Bytes>) -> Self {
+        self.clip = Some(clip.into());
+        self
+    }
 }
 
 impl fmt::Debug for MockConfig {
@@ -139,7 +147,7 @@ impl fmt::Debug for MockConfig {
             .field("redirect", &self.redirect)
             .field("media_ttl", &self.media_ttl)
             .field("media_not_ready", &self.media_not_ready)
-            .field("clip_bytes", &self.clip.len())
+            .field("clip_bytes", &self.clip.as_ref().map(Bytes::len))
             .field("media_length", &self.media_length)
             .field("latency", &self.latency)
             .field("faults", &self.faults)

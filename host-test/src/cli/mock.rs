@@ -51,7 +51,8 @@ pub(crate) struct MockArgs {
     /// Lifetime of media URLs [default: 900]
     #[arg(long, value_name = "SECONDS")]
     media_ttl: Option<u32>,
-    /// The MPEG-TS file of all media URLs [default: a clip of four seconds]
+    /// The MPEG-TS file of all media URLs [default: the footage that was asked for, with the camera and the time in each
+    /// picture]
     #[arg(long, value_name = "FILE")]
     clip: Option<PathBuf>,
     /// Redirect requests to a shard (302), as Meraki does
@@ -79,12 +80,6 @@ impl MockArgs {
             given.map_or(default, |seconds| Duration::from_secs(seconds.into()))
         };
         let limit = RateLimit::default();
-        let clip = match self.clip {
-            Some(path) => read_clip(&path)
-                .with_context(|| format!("cannot use the clip {}", path.display()))?
-                .into(),
-            None => default.clip,
-        };
         let cameras = if self.serial.is_empty() {
             default.cameras
         } else {
@@ -93,7 +88,7 @@ impl MockArgs {
         let latency = self.latency.map_or(default.latency, |milliseconds| {
             Duration::from_millis(milliseconds.into())
         });
-        Ok(MockConfig::default()
+        let config = MockConfig::default()
             .listen(self.listen)
             .key(self.key.unwrap_or(default.key))
             .cameras(cameras)
@@ -105,11 +100,15 @@ impl MockArgs {
             .latency(latency)
             .media_ttl(seconds(self.media_ttl, default.media_ttl))
             .redirect(self.redirect.then_some(Redirect::SamePort))
-            .clip(clip)
             .faults(
                 self.faults
                     .map(|percent| Faults::new(percent).seed(self.seed)),
-            ))
+            );
+        let Some(path) = self.clip else {
+            return Ok(config);
+        };
+        let clip = read_clip(&path);
+        Ok(config.clip(clip.with_context(|| format!("cannot use the clip {}", path.display()))?))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands of `mv-clip`.
 
 mod call;
+mod camera;
 mod clock;
 mod collect;
 mod coverage;
@@ -24,6 +25,7 @@ mod range;
 mod save;
 mod settings;
 mod stop;
+mod stopped;
 mod times;
 mod verify;
 

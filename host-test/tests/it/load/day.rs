@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meraki_mock::{Faults, MockConfig, MockMeraki};
+use meraki_mock::{CLIP, Faults, MockConfig, MockMeraki};
 use mv_clip_host::{ClipHost, Policy, RateLimit, RateLimiter, Setting, Settings};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
@@ -70,6 +70,7 @@ impl Day {
         let mock = MockMeraki::start(
             MockConfig::default()
                 .cameras(cameras())
+                .clip(CLIP)
                 // The mock's wall clock does not follow simulated time.
                 .lag(Duration::ZERO)
                 .retention(Duration::from_secs(10 * 365 * 24 * 3600))
