@@ -17,7 +17,8 @@ fn load(cache: &CodeCache, limits: Limits) {
     builder.load_bytes_blocking(&component).unwrap();
 }
 
-/// All files below a folder.
+/// The files of compiled code below a folder. The engine writes others there at any time: a temporary file has an
+/// extension, and so has the file that counts the uses of an entry.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .unwrap()
@@ -31,6 +32,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
                 vec![path]
             }
         })
+        .filter(|path| path.extension().is_none())
         .collect()
 }
 

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{World, command, error, get_command, json};
+use super::{World, arguments, command, error, get_command, json};
 use crate::guest;
 use crate::support::{SERIAL, footage};
 
@@ -255,14 +255,7 @@ async fn what_is_no_component_is_refused_in_one_line() {
     let text = folder.path().join("text");
     fs::write(&text, "no component").unwrap();
     let window = footage(SERIAL);
-    let get = [
-        "get",
-        SERIAL,
-        "--start",
-        &window.start,
-        "--end",
-        &window.end,
-    ];
+    let get = arguments("get", &window);
     let module = folder.path().join("module");
     fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
     let endless = Path::new("/dev/zero");
