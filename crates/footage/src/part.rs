@@ -37,6 +37,7 @@ impl PartFile {
             .create(true)
             .truncate(false)
             .open(&path)?;
+        disk::require_itself(&file, &path)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => io::Error::other("another run is writing this file"),
             TryLockError::Error(error) => error,

@@ -8,9 +8,9 @@ use mv_clip_mpegts::{Error, Indexer, Mp4Writer};
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use crate::digest;
 use crate::manifest::Mp4;
 use crate::names::PART;
+use crate::{digest, disk};
 
 /// Why there is no MP4.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +67,9 @@ fn write(clip: &Path, unfinished: Unfinished) -> Result<(Unfinished, u64, String
     each_piece(clip, |piece| Ok(indexer.push(piece)?))?;
     let index = indexer.finish()?;
 
+    disk::make_way(&unfinished.0)?;
     let mut output = Output {
-        file: File::create(&unfinished.0)?,
+        file: File::create_new(&unfinished.0)?,
         hash: Sha256::new(),
         writer: index.writer(),
         buffer: Vec::new(),
