@@ -24,6 +24,10 @@ use super::progress::Progress;
 use super::socket::Socket;
 use super::timeouts::Timeouts;
 
+/// The longest head of a request that goes over a connection of several calls. Servers that take no longer one, as is
+/// their default, may close the connection.
+const SHARED_HEAD: usize = 8 << 10;
+
 /// A client with a pool of its own. It belongs to one policy, because a request that finds an open connection in the
 /// pool passes no check of addresses.
 ///
@@ -62,7 +66,7 @@ impl Client {
         shares: &Shares,
         mut sending: Sending<'_>,
     ) -> Result<(Response<Incoming>, Held), Error> {
-        if shares.is_careless() {
+        if shares.is_careless() || length(&request) > SHARED_HEAD {
             sending.framing = Framing::Own;
         }
         let (mut permit, started) = place(shares, sending.limits.connect).await?;
@@ -198,6 +202,15 @@ impl Client {
             drop(socket.take_back());
         });
     }
+}
+
+/// The length of the head, without what the client adds.
+fn length(request: &Request<WasiBody>) -> usize {
+    let path = request.uri().path_and_query();
+    let path = path.map_or(0, |path| path.as_str().len());
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len());
+    request.method().as_str().len() + path + fields.sum::<usize>()
 }
 
 /// Waits until the call may have one more request in flight. The time for its connection starts when it is the call's
