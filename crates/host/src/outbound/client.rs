@@ -10,7 +10,7 @@ use http::{HeaderValue, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use tokio::task::yield_now;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::budget::{Budget, Shares};
@@ -73,7 +73,8 @@ impl Client {
         let uri = request.uri().clone();
         loop {
             let found = self.connection(&uri, shares, &sending);
-            let (lease, is_reused) = timeout_at(started + sending.limits.connect, found)
+            let left = sending.limits.connect.saturating_sub(started.elapsed());
+            let (lease, is_reused) = timeout(left, found)
                 .await
                 .map_err(|_| Error::ConnectionTimeout)??;
             sending.progress.moved();
