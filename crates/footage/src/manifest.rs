@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::fs;
+use tokio::fs::{self, File};
+use tokio::io::AsyncReadExt;
 
 use crate::disk::{self, WriteError};
 use crate::footage::{self, Footage, milliseconds};
@@ -16,6 +17,9 @@ use crate::names::{MANIFEST, PART};
 
 /// The version of the format of `manifest.json`.
 const FORMAT: u32 = 1;
+
+/// That of a hundred thousand clips.
+const LARGEST: u64 = 64 << 20;
 
 /// The content of a folder: each file with its size and hash, and each requested window without a file. Its JSON
 /// is `manifest.json`.
@@ -235,8 +239,18 @@ fn unfinished(folder: &Path) -> PathBuf {
     folder.join(MANIFEST).with_added_extension(PART)
 }
 
+async fn content(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut file = File::open(path).await?.take(LARGEST + 1);
+    file.read_to_end(&mut bytes).await?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(io::Error::other("it is larger than 64 MiB")),
+        false => Ok(bytes),
+    }
+}
+
 async fn read(path: PathBuf) -> Result<Option<Manifest>, ManifestError> {
-    let bytes = match fs::read(&path).await {
+    let bytes = match content(&path).await {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(ManifestError::Read { path, source }),
@@ -251,5 +265,20 @@ async fn read(path: PathBuf) -> Result<Option<Manifest>, ManifestError> {
     } else {
         let source = format!("the format is {}, not {FORMAT}", manifest.format).into();
         Err(ManifestError::Invalid { path, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_manifest_without_an_end_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = std::fs::File::create(folder.path().join(MANIFEST)).unwrap();
+        manifest.set_len(LARGEST + 1).unwrap();
+        let error = Manifest::read(folder.path()).await.unwrap_err();
+        let cause = error.source().unwrap().to_string();
+        assert!(cause.contains("larger than 64 MiB"), "{cause}");
     }
 }
