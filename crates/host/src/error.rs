@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mv_clip_core::error::FailureKind;
-use mv_clip_core::text::{duration, printable_lines};
+use mv_clip_core::text::{duration, printable};
 
 use crate::limits::Limit;
 
@@ -340,8 +340,10 @@ impl EngineError {
 
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The message has names of the guest's functions.
-        f.write_str(&printable_lines(&format!("{:#}", self.0)))
+        // The message has names of the guest's functions. In one line, they cannot pass for messages of their own.
+        let message = format!("{:#}", self.0);
+        let lines: Vec<_> = message.lines().map(str::trim).collect();
+        f.write_str(&printable(&lines.join(" ")))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mv_clip_core::text::is_printable;
 use mv_clip_host::{CallError, ClipHost, ClipRequest, Limit, Limits, Policy, Settings};
 use tokio::time::advance;
 
@@ -153,20 +154,14 @@ async fn a_result_that_names_the_same_memory_many_times_is_limited() {
 
 #[tokio::test]
 async fn the_names_of_a_guests_functions_do_not_control_the_terminal() {
-    let parts = r#"(func $"\1b[2J\1b]0;x\07\u{202e}" (unreachable))"#;
-    let host = host(&component(
-        REALLOC,
-        parts,
-        r#"(call $"\1b[2J\1b]0;x\07\u{202e}") (i32.const 16)"#,
-    ));
+    let name = r#"$"\1b[2J\1b]0;x\07\u{202e}\nerror: 5ec2e7""#;
+    let parts = format!("(func {name} (unreachable))");
+    let body = format!("(call {name}) (i32.const 16)");
+    let host = host(&component(REALLOC, &parts, &body));
     let error = call(&host).await.unwrap_err();
-    let printed = format!("{error} {}", mv_clip_core::text::error_chain(&error));
-    assert!(
-        printed
-            .chars()
-            .all(|c| c == '\n' || mv_clip_core::text::is_printable(c)),
-        "{printed:?}"
-    );
+    let printed = format!("{error} {error:?}");
+    assert!(printed.contains("5ec2e7"), "{printed}");
+    assert!(printed.chars().all(is_printable), "{printed:?}");
 }
 
 /// The same timer, so often that the host would work for long without a pause.
