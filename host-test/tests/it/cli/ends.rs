@@ -4,6 +4,9 @@
 //! ends by itself.
 
 use std::fs;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -154,6 +157,25 @@ async fn every_command_ends_at_its_deadline() {
             "{name}: {words}"
         );
     }
+}
+
+/// It blocks the only thread of the command, as soon as something is logged.
+#[tokio::test]
+async fn a_deadline_holds_if_standard_error_accepts_nothing() {
+    let (world, (_reader, mut full)) = (World::new().await, UnixStream::pair().unwrap());
+    full.set_nonblocking(true).unwrap();
+    while full.write(&[b'x'; 64]).is_ok() {}
+    full.set_nonblocking(false).unwrap();
+    let window = footage(SERIAL);
+    let options = ["--start", &window.start, "--end", &window.end];
+    let arguments = [&["get", SERIAL, "-vv", "--deadline", "1"], &options[..]].concat();
+    let mut command = command(&world, &arguments);
+    command
+        .stdout(Stdio::null())
+        .stderr(OwnedFd::from(full))
+        .kill_on_drop(true);
+    let output = ended("a command", command.spawn().unwrap()).await;
+    assert_eq!(output.status.code(), Some(75));
 }
 
 /// Sends the signal as soon as the command waits for one, and returns what it printed.
