@@ -1,14 +1,12 @@
 //! Fills a folder with clips: the common part of `incident`, `range` and `coverage`.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use futures_util::{StreamExt, stream};
-use mv_clip_core::request::Window;
 use mv_clip_core::text::{is_printable, printable};
 use mv_clip_footage::{Collected, Collector, Order, SavedFile, WhileBusy};
 use mv_clip_host::{ClipRequest, Settings};
@@ -52,21 +50,6 @@ pub(super) struct Output {
 pub(super) trait Source {
     /// The clips that it asks for. They are worked out before anything is written or sent.
     fn requests(&self) -> Result<Vec<ClipRequest>, Usage>;
-}
-
-/// One request for each camera, whether or not it is named twice.
-pub(super) fn of_each_camera(serials: &[String], window: Window) -> Vec<ClipRequest> {
-    let mut seen = BTreeSet::new();
-    let serials = serials.iter().map(|serial| serial.to_ascii_uppercase());
-    serials
-        .filter(|serial| seen.insert(serial.clone()))
-        .map(|serial| ClipRequest {
-            serial,
-            start: window.start().to_string(),
-            end: window.end().to_string(),
-            imager_id: None,
-        })
-        .collect()
 }
 
 fn longest(requests: &[ClipRequest]) -> Duration {
@@ -271,17 +254,6 @@ fn code(collected: &Collected) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_camera_named_twice_is_requested_once() {
-        let serials = ["Q2XX-ABCD-1234", "q2xx-abcd-1234", "Q2XX-ABCD-9999"].map(str::to_owned);
-        let start = times::timestamp("2026-03-12T14:30:30Z").unwrap();
-        let window = Window::new(start, start + Duration::from_secs(75)).unwrap();
-        let requests = of_each_camera(&serials, window);
-        let serials: Vec<_> = requests.iter().map(|request| &*request.serial).collect();
-        assert_eq!(serials, ["Q2XX-ABCD-1234", "Q2XX-ABCD-9999"]);
-        assert_eq!(longest(&requests).as_secs(), 75);
-    }
 
     #[test]
     fn a_printed_path_is_one_argument() {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use mv_clip_core::events;
 use mv_clip_host::ClipRequest;
 
+use super::camera::{self, Camera};
 use super::collect::{self, Output, Source};
 use super::deadline;
 use super::exit::Usage;
@@ -19,9 +20,9 @@ use super::times;
 #[derive(clap::Args)]
 #[command(after_help = deadline::help(deadline::OF_FOLDER))]
 pub(super) struct Args {
-    /// The cameras' serial numbers, such as Q2XX-ABCD-1234
-    #[arg(required = true)]
-    serials: Vec<String>,
+    /// The cameras' serial numbers, such as Q2XX-ABCD-1234; Q2XX-ABCD-1234.2 is the second imager of a camera
+    #[arg(required = true, value_name = "SERIAL[.IMAGER]")]
+    cameras: Vec<Camera>,
 
     /// The middle of the window as an RFC 3339 time, such as 2026-03-12T14:31:00Z
     #[arg(long, value_name = "TIME", value_parser = times::time)]
@@ -41,8 +42,13 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
 
 impl Source for Args {
     fn requests(&self) -> Result<Vec<ClipRequest>, Usage> {
-        let coverage = events::coverage(&self.serials, &self.at, Some(self.duration));
+        let serials: Vec<_> = self
+            .cameras
+            .iter()
+            .map(|camera| camera.serial.clone())
+            .collect();
+        let coverage = events::coverage(&serials, &self.at, Some(self.duration));
         let coverage = coverage.map_err(|failure| Usage(failure.message))?;
-        Ok(collect::of_each_camera(&self.serials, coverage.window))
+        Ok(camera::requests(&self.cameras, coverage.window))
     }
 }

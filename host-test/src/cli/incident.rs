@@ -6,6 +6,7 @@ use std::time::Duration;
 use mv_clip_core::request::Window;
 use mv_clip_host::ClipRequest;
 
+use super::camera::{self, Camera};
 use super::collect::{self, Output, Source};
 use super::deadline;
 use super::exit::Usage;
@@ -20,9 +21,9 @@ use super::times;
 #[derive(clap::Args)]
 #[command(after_help = deadline::help(deadline::OF_FOLDER))]
 pub(super) struct Args {
-    /// The cameras' serial numbers, such as Q2XX-ABCD-1234
-    #[arg(required = true)]
-    serials: Vec<String>,
+    /// The cameras' serial numbers, such as Q2XX-ABCD-1234; Q2XX-ABCD-1234.2 is the second imager of a camera
+    #[arg(required = true, value_name = "SERIAL[.IMAGER]")]
+    cameras: Vec<Camera>,
 
     /// The time of the event as an RFC 3339 time, such as 2026-03-12T14:31:00Z
     #[arg(long, value_name = "TIME", value_parser = times::time)]
@@ -47,7 +48,7 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
 impl Source for Args {
     fn requests(&self) -> Result<Vec<ClipRequest>, Usage> {
         let window = around(&self.at, self.pre, self.post)?;
-        Ok(collect::of_each_camera(&self.serials, window))
+        Ok(camera::requests(&self.cameras, window))
     }
 }
 

@@ -19,12 +19,7 @@ fn cameras(count: usize) -> Vec<String> {
 
 async fn world(cameras: &[String], latency: Duration) -> World {
     let cameras = cameras.iter().map(Camera::new).collect();
-    World::with(MockConfig {
-        cameras,
-        latency,
-        ..MockConfig::default()
-    })
-    .await
+    World::with(MockConfig::default().cameras(cameras).latency(latency)).await
 }
 
 fn clips(outcomes: &[ClipOutcome]) -> Vec<&Clip> {
@@ -61,11 +56,7 @@ async fn a_range_is_consecutive_clips() {
 async fn a_rejected_window_does_not_affect_the_others() {
     // The first of four windows is before the mock's retention.
     let retention = Duration::from_secs(62 * 60);
-    let world = World::with(MockConfig {
-        retention,
-        ..MockConfig::default()
-    })
-    .await;
+    let world = World::with(MockConfig::default().retention(retention)).await;
     let request = ClipRequest {
         serial: SERIAL.into(),
         start: ago(65),
@@ -122,10 +113,7 @@ async fn invalid_arguments_and_settings_fail_the_whole_call() {
 
 #[tokio::test]
 async fn an_incident_waits_for_its_footage() {
-    let config = MockConfig {
-        lag: Duration::from_secs(1),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().lag(Duration::from_secs(1));
     let world = World::with(config).await.set("MV_CLIP_LAG_SECONDS", "1");
     let started = Instant::now();
     let at = ago(0);

@@ -133,10 +133,7 @@ async fn redirects_are_limited() {
 #[tokio::test]
 async fn a_clip_that_is_not_available_yet_is_requested_again() {
     let _time = Simulated::time();
-    let world = World::with(MockConfig {
-        media_not_ready: 1,
-        ..MockConfig::default()
-    });
+    let world = World::with(MockConfig::default().media_not_ready(1));
     let world = world.await;
     let url = world.get().await.unwrap().url;
     assert_eq!(world.fetch(&url).await.unwrap(), CLIP);

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use meraki_mock::{MockConfig, MockMeraki};
+use meraki_mock::{CLIP, MockConfig, MockMeraki};
 use mv_clip_host::{
     ApiKey, CallError, Clip, ClipError, ClipHost, ClipHostBuilder, ClipRequest, ClipUrl, CodeCache,
     Failure, FailureKind, KeyMode, Limits, LoadError, MediaError, Policy, RateLimiter, Setting,
@@ -75,7 +75,7 @@ pub fn tenant(builder: ClipHostBuilder<Tenant>) -> ClipHost {
     builder.build().unwrap()
 }
 
-/// A mock, and a host that may reach only the mock.
+/// A mock that serves a small clip, and a host that may reach only the mock.
 pub struct World {
     pub mock: MockMeraki,
     pub host: ClipHost,
@@ -89,7 +89,13 @@ impl World {
         Self::with(MockConfig::default()).await
     }
 
-    pub async fn with(config: MockConfig) -> Self {
+    pub async fn with(mut config: MockConfig) -> Self {
+        config.clip.get_or_insert(CLIP.into());
+        Self::with_footage(config).await
+    }
+
+    /// A mock that serves the footage that is asked for.
+    pub async fn with_footage(config: MockConfig) -> Self {
         let mock = MockMeraki::start(config).await.unwrap();
         let base_url = mock.base_url();
         let host = host(&[base_url.trim_end_matches("/api/v1")]);

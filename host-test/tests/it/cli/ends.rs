@@ -47,10 +47,7 @@ fn file(folder: &TempDir, bytes: &[u8]) -> PathBuf {
 
 /// A server that answers after a day, and settings with which the calls wait for it.
 async fn silent() -> World {
-    let config = MockConfig {
-        latency: Duration::from_secs(86_400),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().latency(Duration::from_secs(86_400));
     patient(World::with(config).await)
 }
 

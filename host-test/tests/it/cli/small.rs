@@ -47,11 +47,9 @@ async fn a_clip_needs_neither_much_address_space_nor_many_descriptors() {
 #[tokio::test]
 async fn nor_does_an_incident_of_twenty_cameras() {
     let cameras: Vec<_> = (0..20).map(|n| format!("Q2MV-{n:04}-0000")).collect();
-    let config = MockConfig {
-        cameras: cameras.iter().map(Camera::new).collect(),
-        rate_limit: None,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default()
+        .cameras(cameras.iter().map(Camera::new).collect())
+        .rate_limit(None);
     let world = World::with(config)
         .await
         .set("MV_CLIP_REQUESTS_PER_SECOND", "100");

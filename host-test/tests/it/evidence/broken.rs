@@ -111,10 +111,7 @@ async fn a_short_partial_response_is_not_the_whole_rest() {
 
 #[tokio::test]
 async fn a_clip_that_is_not_available_yet_is_retried() {
-    let config = MockConfig {
-        media_not_ready: 2,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().media_not_ready(2);
     let (world, folder) = (World::with(config).await, folder());
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;

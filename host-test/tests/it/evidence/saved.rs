@@ -108,10 +108,9 @@ async fn a_failure_is_listed_until_a_later_run_succeeds() {
     assert_eq!((&*missing.kind, missing.status), ("not-found", Some(404)));
     assert!(!missing.transient && missing.request_id.is_some());
 
-    let recovered = World::with(MockConfig {
-        cameras: vec![meraki_mock::Camera::new("Q2XX-NONE-0000")],
-        ..MockConfig::default()
-    });
+    let recovered = World::with(
+        MockConfig::default().cameras(vec![meraki_mock::Camera::new("Q2XX-NONE-0000")]),
+    );
     let second = save(&recovered.await, &folder, &requests[..1]).await;
     assert_eq!(
         (second.manifest.files.len(), second.manifest.failures.len()),

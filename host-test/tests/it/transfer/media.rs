@@ -67,10 +67,7 @@ fn field<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 async fn a_clip_of_unknown_length_is_sent_in_chunks() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
-    let config = MockConfig {
-        media_length: false,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().media_length(false);
     let world = world(config, &bucket).await;
     let saved = save(&world, &bucket.url()).await.unwrap();
     let put = bucket.puts().remove(0);
@@ -86,10 +83,7 @@ async fn a_clip_of_unknown_length_is_sent_in_chunks() {
 async fn a_clip_that_is_not_ready_is_retried() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
-    let config = MockConfig {
-        media_not_ready: 1,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().media_not_ready(1);
     let world = world(config, &bucket).await;
     world
         .mock
@@ -132,10 +126,7 @@ async fn a_broken_stream_is_retried_with_a_new_put() {
         WireFault::StallInBody,
     ] {
         let bucket = Bucket::new([]).await;
-        let config = MockConfig {
-            clip: clip.clone(),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(clip.clone());
         let world = world(config, &bucket).await;
         world.mock.script_media([fault]);
         let saved = save(&world, &bucket.url()).await.unwrap();
@@ -190,11 +181,7 @@ async fn an_upload_of_an_invalid_clip_is_not_completed() {
         (cut_off, false, "is cut off"),
     ] {
         let bucket = Bucket::new([]).await;
-        let config = MockConfig {
-            clip: clip.into(),
-            media_length,
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(clip).media_length(media_length);
         let world = world(config, &bucket).await;
         let world = world.set("MV_CLIP_MAX_ATTEMPTS", "2");
         let failure = transient(save(&world, &bucket.url()).await, FailureKind::BadResponse);
@@ -222,10 +209,7 @@ async fn a_stream_without_a_picture_is_not_saved() {
     let null = [&[0x47, 0x1f, 0xff, 0x10][..], &[0xff; 184]].concat();
     for clip in [without(&[0x100, 0x101]), without(&[0x100]), null.repeat(9)] {
         let bucket = Bucket::new([]).await;
-        let config = MockConfig {
-            clip: clip.into(),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(clip);
         let world = world(config, &bucket).await;
         let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
         let failure = transient(save(&world, &bucket.url()).await, FailureKind::BadResponse);
