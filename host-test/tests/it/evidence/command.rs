@@ -141,10 +141,7 @@ async fn a_range_is_saved_without_gaps_and_its_manifest_is_printed() {
 #[tokio::test]
 async fn a_coverage_with_only_transient_failures_exits_with_75() {
     let cameras = ["Q2MV-0001-0000", "Q2MV-0002-0000"];
-    let config = MockConfig {
-        cameras: cameras.map(Camera::new).to_vec(),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().cameras(cameras.map(Camera::new).to_vec());
     let world = World::with(config).await.set("MV_CLIP_MAX_ATTEMPTS", "1");
     let folder = folder();
     world.mock.script([

@@ -14,10 +14,7 @@ use super::{folder, names};
 use crate::support::{SERIAL, World};
 
 fn with_cameras(serials: &[String]) -> MockConfig {
-    MockConfig {
-        cameras: serials.iter().map(Camera::new).collect(),
-        ..MockConfig::default()
-    }
+    MockConfig::default().cameras(serials.iter().map(Camera::new).collect())
 }
 
 /// The entries of this type in the log.
