@@ -62,7 +62,7 @@ impl Client {
         shares: &Shares,
         mut sending: Sending<'_>,
     ) -> Result<(Response<Incoming>, Held), Error> {
-        if shares.is_careless() {
+        if shares.drops_many_requests() {
             sending.framing = Framing::Own;
         }
         let (mut permit, started) = place(shares, sending.limits.connect).await?;
@@ -164,13 +164,13 @@ impl Client {
         sending: &Sending<'_>,
     ) -> Result<Result<(Response<Incoming>, Held), Unsent>, Error> {
         let request = origin_form(request, sending.origin)?;
-        one.socket.lend(permit);
+        one.socket.hold(permit);
         let response = one.sender.try_send_request(request);
         let response = sending.first_byte(response).await?;
         let response = match response {
             Ok(response) => response,
             Err(failed) => {
-                let of = one.socket.take_back();
+                let of = one.socket.release();
                 return unsent(failed, of);
             }
         };
@@ -195,7 +195,7 @@ impl Client {
             let socket = Arc::clone(&one.socket);
             pool.put(origin, one);
             // Whoever waits for the permit finds the connection.
-            drop(socket.take_back());
+            drop(socket.release());
         });
     }
 }
@@ -221,7 +221,7 @@ async fn over_http2(
     let permit = match sending.framing {
         Framing::Bodyless => Some(permit),
         Framing::Own => {
-            one.socket.lend(permit);
+            one.socket.hold(permit);
             None
         }
     };
@@ -243,7 +243,7 @@ async fn over_http2(
         Err(failed) => {
             one.socket.retire();
             dropped.not();
-            let of = permit.or_else(|| one.socket.take_back());
+            let of = permit.or_else(|| one.socket.release());
             unsent(failed, of)
         }
     }
