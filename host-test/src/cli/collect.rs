@@ -18,7 +18,8 @@ use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print, print_json, print_message};
 use super::progress::{self, Spinner};
 use super::settings::{self, Configuration};
-use super::stop::{Limit, Stop};
+use super::stop::Stop;
+use super::stopped::Limit;
 use super::{failures, outcome, times};
 
 /// The folder, and the output format.

@@ -25,6 +25,7 @@ mod range;
 mod save;
 mod settings;
 mod stop;
+mod stopped;
 mod times;
 mod verify;
 

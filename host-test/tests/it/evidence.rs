@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use meraki_mock::{CLIP, Target};
+use meraki_mock::CLIP;
 use mv_clip_footage::{Collected, Collector, Footage, Manifest, Order, Progress, WhileBusy};
 use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
@@ -64,17 +64,6 @@ pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipReques
         collector.save(request, ask).await.unwrap();
     }
     collector.finish().await.unwrap()
-}
-
-/// The statuses of the media requests.
-fn media_statuses(world: &World) -> Vec<Option<u16>> {
-    let requests = world.mock.requests();
-    let media = requests
-        .iter()
-        .filter(|request| request.target == Target::Media);
-    media
-        .map(|request| request.status.map(|status| status.as_u16()))
-        .collect()
 }
 
 /// The sorted names in a folder.

@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use tokio::process::Command;
 
-use super::{World, command, error, get_command};
+use super::{World, arguments, command, error, get_command};
 use crate::support::{SERIAL, footage};
 
 fn full() -> Stdio {
@@ -92,12 +92,12 @@ async fn each_command_with_a_closed_stdout_fails_before_it_does_anything() {
     let window = footage(SERIAL);
     let out = folder.path().join("footage");
     let out = out.to_str().unwrap();
-    let window = [SERIAL, "--start", &window.start, "--end", &window.end];
-    let around = [SERIAL, "--at", window[4], "--out", out];
-    for arguments in [
-        &[&["get"], &window[..]].concat()[..],
-        &[&["save", "--to", "http://127.0.0.1:9/clip"], &window[..]].concat(),
-        &[&["range", "--out", out], &window[..]].concat(),
+    let clip = |command| arguments(command, &window);
+    let around = [SERIAL, "--at", &window.end, "--out", out];
+    for command_line in [
+        &clip("get")[..],
+        &[&clip("save")[..], &["--to", "http://127.0.0.1:9/clip"]].concat(),
+        &[&clip("range")[..], &["--out", out]].concat(),
         &[&["incident"], &around[..]].concat(),
         &[&["coverage"], &around[..]].concat(),
         &["verify", out],
@@ -108,16 +108,16 @@ async fn each_command_with_a_closed_stdout_fails_before_it_does_anything() {
         &["--version"],
     ] {
         for options in [&[][..], &["--json"]] {
-            if !options.is_empty() && matches!(arguments[0], "demo" | "--help" | "--version") {
+            if !options.is_empty() && matches!(command_line[0], "demo" | "--help" | "--version") {
                 continue;
             }
-            let command = command(&world, &[arguments, options].concat());
+            let command = command(&world, &[command_line, options].concat());
             let shell = redirected(&command, ">&-");
             let output = output(shell, Stdio::piped(), Stdio::piped()).await;
             let words = error(&output);
-            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {words}");
+            assert_eq!(output.status.code(), Some(1), "{command_line:?}: {words}");
             let expected = "error: cannot write to standard output: it is closed";
-            assert!(words.starts_with(expected), "{arguments:?}: {words}");
+            assert!(words.starts_with(expected), "{command_line:?}: {words}");
         }
     }
     assert_eq!(world.mock.requests().len(), 0);
@@ -243,7 +243,7 @@ async fn untrusted_text_does_not_control_the_terminal() {
     std::fs::write(&path, "").unwrap();
     let verify = ["verify", folder.path().to_str().unwrap(), "--json"];
     let output = run(&verify[..2]).await;
-    assert_neutral(&output.stderr, "c: is not in the manifest");
+    assert_neutral(&output.stderr, "c: is not in the log");
     let output = run(&verify).await;
     assert_neutral(&output.stdout, r"a\u001b]0;t\u0007");
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -5,7 +5,7 @@ use std::process::Output;
 use meraki_mock::{Camera, MockConfig};
 use tokio::process::Command;
 
-use super::{World, command, error};
+use super::{World, arguments, command, error};
 use crate::support::{SERIAL, footage};
 
 /// Runs a command with 4 GB of address space and 64 descriptors, and an empty cache.
@@ -30,14 +30,7 @@ async fn run(world: &World, arguments: &[&str]) -> Output {
 async fn a_clip_needs_neither_much_address_space_nor_many_descriptors() {
     let world = World::new().await;
     let window = footage(SERIAL);
-    let get = [
-        "get",
-        SERIAL,
-        "--start",
-        &window.start,
-        "--end",
-        &window.end,
-    ];
+    let get = arguments("get", &window);
     for arguments in [&get[..], &["demo"], &["inspect"]] {
         let output = run(&world, arguments).await;
         assert_eq!(output.status.code(), Some(0), "{}", error(&output));

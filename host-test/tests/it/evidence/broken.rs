@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use super::{assert_complete, collector, folder, media_statuses, name, names, save, window};
+use super::{assert_complete, collector, folder, name, names, save, window};
 use crate::simulated::Simulated;
 use crate::support::World;
 
@@ -35,7 +35,7 @@ async fn an_interrupted_download_resumes() {
     let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_eq!(collected.fetched, 1);
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [None, Some(206)]);
+    assert_eq!(world.media_statuses(), [None, Some(206)]);
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_partial_clip_of_an_earlier_run_is_resumed() {
         let folder = folder_with_partial(&request, &CLIP[..length]);
         save(&world, &folder, std::slice::from_ref(&request)).await;
         assert_complete(&folder, &request);
-        assert_eq!(media_statuses(&world), [Some(206)], "{length} bytes");
+        assert_eq!(world.media_statuses(), [Some(206)], "{length} bytes");
     }
 }
 
@@ -58,7 +58,7 @@ async fn a_partial_file_of_another_clip_is_discarded() {
     let folder = folder_with_partial(&request, &packets.concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(206), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(206), Some(200)]);
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_partial_file_of_a_longer_clip_is_discarded() {
     let folder = folder_with_partial(&request, &[CLIP, CLIP, CLIP].concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(416), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(416), Some(200)]);
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn an_invalid_partial_file_is_discarded() {
     let folder = folder_with_partial(&request, b"<html>502 Bad Gateway</html>");
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200)]);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn without_range_support_the_download_restarts() {
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [None, Some(200)]);
+    assert_eq!(world.media_statuses(), [None, Some(200)]);
 }
 
 /// RFC 9110, section 15.3.7: a server may send less than the requested range.
@@ -106,7 +106,7 @@ async fn a_short_partial_response_is_not_the_whole_rest() {
     world.mock.script_media([Scripted::from(part.unwrap())]);
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(206); 2]);
+    assert_eq!(world.media_statuses(), [Some(206); 2]);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_clip_that_is_not_available_yet_is_retried() {
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(404), Some(404), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(404), Some(404), Some(200)]);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_clip_that_ends_inside_a_packet_is_fetched_again() {
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(200), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200), Some(200)]);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{folder, media_statuses, names};
+use super::{folder, names};
 use crate::support::{CACHE, SERIAL, World, component_file};
 
 pub(super) fn command(world: &World, arguments: &[&str]) -> Command {
@@ -68,7 +68,7 @@ async fn an_incident_is_saved_for_each_camera_and_verified() {
     let error = words(&output.stderr);
     assert!(error.starts_with("error: Q2XX-NONE-0000 from "), "{error}");
     assert!(words(&output.stdout).starts_with("1 clip in "));
-    assert_eq!(media_statuses(&world), [Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200)]);
 
     let verified = run(&world, &["verify", out, "--json"]).await;
     assert_eq!(
@@ -340,7 +340,7 @@ async fn a_lost_mp4_is_made_again_by_the_next_run() {
     std::fs::remove_file(folder.path().join(mp4["name"].as_str().unwrap())).unwrap();
 
     let output = run(&world, &arguments).await;
-    assert_eq!(media_statuses(&world), [Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200)]);
     assert_eq!(json(&output)["files"][0]["mp4"], mp4);
 }
 
@@ -377,7 +377,7 @@ async fn ctrl_c_leaves_only_resumable_files() {
 
     let output = run(&world, &arguments).await;
     assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
-    assert_eq!(media_statuses(&world), [None, Some(206)]);
+    assert_eq!(world.media_statuses(), [None, Some(206)]);
     let verified = run(&world, &["verify", out]).await;
     assert_eq!(
         verified.status.code(),

@@ -1,12 +1,10 @@
 //! The files of a run, and a second run in the same folder.
 
 use http::StatusCode;
-use meraki_mock::{Authorization, CLIP, MockConfig, Scripted, Target};
+use meraki_mock::{Authorization, CLIP, MockConfig, Scripted};
 use mv_clip_footage::verify;
 
-use super::{
-    assert_complete, folder, manifest, media_statuses, name, names, save, window, window_of,
-};
+use super::{assert_complete, folder, manifest, name, names, save, window, window_of};
 use crate::support::World;
 
 #[tokio::test]
@@ -42,11 +40,8 @@ async fn neither_key_nor_url_is_written_and_the_key_is_not_sent() {
         .script_media([Scripted::error(StatusCode::BAD_REQUEST, "no")]);
     let collected = save(&world, &folder, &[window(), window_of("Q2MV-MOCK-0001", 1)]).await;
     assert_eq!((collected.fetched, collected.failures.len()), (1, 1));
-    let requests = world.mock.requests();
-    let media = requests
-        .iter()
-        .filter(|request| request.target == Target::Media);
-    assert!(media.clone().count() == 2);
+    let media = world.media_requests();
+    assert_eq!(media.len(), 2);
     for request in media {
         assert_eq!(request.authorization, Authorization::Missing);
     }
@@ -67,7 +62,7 @@ async fn a_second_run_downloads_nothing() {
     let second = save(&world, &folder, &requests).await;
     assert_eq!((second.fetched, second.kept), (0, 2));
     assert_eq!(second.manifest.files, first.manifest.files);
-    assert_eq!(media_statuses(&world), [Some(200); 2]);
+    assert_eq!(world.media_statuses(), [Some(200); 2]);
 }
 
 #[tokio::test]
@@ -130,5 +125,5 @@ async fn a_clip_requested_twice_is_saved_once() {
     let (world, folder) = (World::new().await, folder());
     let collected = save(&world, &folder, &[window(), window()]).await;
     assert_eq!((collected.fetched, collected.kept), (1, 0));
-    assert_eq!(media_statuses(&world), [Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200)]);
 }

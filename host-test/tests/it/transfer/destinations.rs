@@ -8,7 +8,7 @@ use mv_clip_host::{Failure, FailureKind};
 use tokio::time::Instant;
 
 use super::bucket::{Act, Bucket, SIGNATURE};
-use super::{PROGRESS_TIMEOUT, long_clip, media_requests, save, sha256, world};
+use super::{PROGRESS_TIMEOUT, long_clip, save, sha256, world};
 use crate::simulated::Simulated;
 use crate::support::{closed_port, permanent, transient};
 
@@ -241,7 +241,7 @@ async fn a_closed_port_at_the_destination_is_reported() {
     )
     .await;
     let failure = transient(result, FailureKind::ConnectionFailed);
-    assert_eq!((failure.attempts, media_requests(&world).len()), (2, 2));
+    assert_eq!((failure.attempts, world.media_requests().len()), (2, 2));
     assert!(failure.message.contains("the connection was refused"));
     hides_the_secret(&failure);
 }

@@ -18,7 +18,7 @@ use mv_clip_host::{FailureKind, Policy};
 use tokio::time::{Instant, sleep};
 
 use super::bucket::Bucket;
-use super::{long_clip, media_requests, save, sha256, world};
+use super::{long_clip, save, sha256, world};
 use crate::outbound::server::Server;
 use crate::outbound::tls;
 use crate::simulated::{STEP, Simulated};
@@ -55,7 +55,7 @@ async fn a_clip_is_stored_unchanged_with_its_metadata() {
     ] {
         assert_eq!(field(&put.headers, name), value, "{name}");
     }
-    let asked = media_requests(&world).remove(0);
+    let asked = world.media_requests().remove(0);
     assert_eq!(asked.authorization, Authorization::Missing);
 }
 
@@ -89,7 +89,8 @@ async fn a_clip_that_is_not_ready_is_retried() {
         .mock
         .script_media([Scripted::error(StatusCode::SERVICE_UNAVAILABLE, "later")]);
     save(&world, &bucket.url()).await.unwrap();
-    let statuses: Vec<_> = media_requests(&world)
+    let statuses: Vec<_> = world
+        .media_requests()
         .iter()
         .map(|request| request.status.unwrap().as_u16())
         .collect();

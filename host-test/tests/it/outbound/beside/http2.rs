@@ -1,13 +1,18 @@
 //! One connection over HTTP/2 for several calls.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mv_clip_host::outbound::Outbound;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
-use super::{Call, settle};
+use super::{Call, SECOND, settle};
 use crate::outbound::server::Server;
 use crate::outbound::{allowing, request, tls};
 use crate::simulated::Simulated;
@@ -92,4 +97,52 @@ async fn a_call_that_drops_its_requests_goes_on_over_connections_of_its_own() {
         other.fetch_at_once(&origin).await;
     }
     assert_eq!(server.accepted(), 1 + 10 - 4);
+}
+
+/// As some servers do when a head is longer than they take.
+#[tokio::test]
+async fn a_server_that_closes_the_connection_over_a_long_head_closes_it_for_one_call() {
+    let _time = Simulated::time();
+    let certified = tls::certificate("127.0.0.1");
+    let acceptor = tls::acceptor(&certified, &["h2"]);
+    let server = Server::start(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let too_long = Arc::new(Notify::new());
+            let found = Arc::clone(&too_long);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let found = Arc::clone(&found);
+                async move {
+                    if request.uri().path().len() > 8 << 10 {
+                        found.notify_one();
+                    }
+                    sleep(SECOND).await;
+                    Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::new())))
+                }
+            });
+            let http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            tokio::select! {
+                _gone = http2.serve_connection(TokioIo::new(stream), service) => {}
+                () = too_long.notified() => {}
+            }
+        }
+    })
+    .await;
+    let root = tls::file("beside-long", &certified.cert.pem());
+    let outbound = allowing(&[tls::origin(&server)]).root_certificates(root);
+    let outbound = outbound.build().unwrap();
+    let origin = tls::origin(&server);
+    let path = "x".repeat(8 << 10);
+    let mut other = Call::new(&outbound);
+    // The first makes the connection.
+    other.send(request(&origin)).await.unwrap();
+    let waiting = tokio::spawn(other.send(request(&origin)));
+    sleep(SECOND / 2).await;
+    let mut hostile = Call::new(&outbound);
+    let refused = hostile.send(request(&format!("{origin}/{path}"))).await;
+    assert!(refused.is_err(), "{refused:?}");
+    waiting.await.unwrap().unwrap();
 }
