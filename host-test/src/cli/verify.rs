@@ -12,10 +12,10 @@ use super::output::{OutputError, print, print_json, print_message};
 use super::stop::Stop;
 use super::stopped::Limit;
 
-/// Verify the files of a folder against its manifest
+/// Verify the files of a folder against its log
 ///
-/// Compares sizes and SHA-256, and reports files that are missing or not in the manifest. The exit code is 0 if there
-/// are no differences, 1 otherwise, also if the manifest has no files.
+/// Compares sizes and SHA-256, and reports files that are missing or not in the log, and clips that were asked for without
+/// an outcome. The exit code is 0 if there are no differences, 1 otherwise, also if no clip was saved.
 #[derive(clap::Args)]
 #[command(after_help = deadline::help(deadline::OF_VERIFY))]
 pub(super) struct Args {
@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
     }
 }
 
-/// A manifest without files says nothing about the folder.
+/// A log without files says nothing about the folder.
 fn is_verified(verified: &Verified) -> bool {
     verified.differences.is_empty() && verified.files > 0
 }
@@ -63,11 +63,11 @@ fn show(verified: &Verified, json: bool) -> Result<(), OutputError> {
         print_message("difference", &format!("{name}: {difference}"));
     }
     print(&match (verified.differences.len(), verified.files) {
-        (0, 0) => "Nothing to verify: the manifest has no files".to_owned(),
+        (0, 0) => "Nothing to verify: the log has no files".to_owned(),
         (0, 1) => "1 file verified: no differences".to_owned(),
         (0, files) => format!("{files} files verified: no differences"),
-        (1, _) => "1 difference from the manifest".to_owned(),
-        (differences, _) => format!("{differences} differences from the manifest"),
+        (1, _) => "1 difference from the log".to_owned(),
+        (differences, _) => format!("{differences} differences from the log"),
     })
 }
 

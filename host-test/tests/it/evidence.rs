@@ -2,6 +2,7 @@
 
 mod broken;
 mod command;
+mod day;
 mod disks;
 mod folder;
 mod killed;

@@ -36,7 +36,7 @@ pub(super) async fn run(world: &World, arguments: &[&str]) -> Output {
     command(world, arguments).output().await.unwrap()
 }
 
-fn text(time: DateTime<Utc>) -> String {
+pub(super) fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
