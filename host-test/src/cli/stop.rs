@@ -160,15 +160,19 @@ fn report(stopped: Stopped) {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// Its default action ends the process without a word. When it is received, the write fails with an error instead.
+    _file_size: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn install() -> io::Result<Self> {
+        use nix::sys::signal::Signal;
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            _file_size: signal(SignalKind::from_raw(Signal::SIGXFSZ as i32))?,
         })
     }
 

@@ -1,3 +1,4 @@
 //! Attacks that belong to no single feature.
 
 mod guests;
+mod host_calls;

@@ -104,7 +104,24 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Error> {
     if let Some(Error::HttpRequestBodySize(size)) = cause.downcast_ref() {
         return Some(Error::HttpRequestBodySize(*size));
     }
-    of_io(cause.downcast_ref::<io::Error>()?.kind())
+    let error = cause.downcast_ref::<io::Error>()?;
+    match is_out_of_files(error) {
+        true => Some(Error::ConnectionLimitReached),
+        false => of_io(error.kind()),
+    }
+}
+
+/// Whether the process or the system has as many files open as it may.
+#[cfg(unix)]
+fn is_out_of_files(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let number = error.raw_os_error().map(Errno::from_raw);
+    matches!(number, Some(Errno::EMFILE | Errno::ENFILE))
+}
+
+#[cfg(not(unix))]
+fn is_out_of_files(_: &io::Error) -> bool {
+    false
 }
 
 fn of_tls(error: &rustls::Error) -> Error {
@@ -219,6 +236,12 @@ mod tests {
                 "no route",
                 io::ErrorKind::HostUnreachable.into(),
                 "DestinationIpUnroutable",
+            ),
+            #[cfg(unix)]
+            (
+                "no more files",
+                nix::errno::Errno::EMFILE.into(),
+                "ConnectionLimitReached",
             ),
             (
                 "kernel's timeout",

@@ -109,7 +109,7 @@ impl Outbound {
     /// | `HttpRequestUriInvalid` | the URI has no usable host or port |
     /// | `DestinationIpProhibited` | the host resolves only to prohibited addresses |
     /// | `DnsError` | the lookup failed or found nothing |
-    /// | `ConnectionLimitReached` | other requests have all the connections that the host may open for this call |
+    /// | `ConnectionLimitReached` | other requests have all the connections that the host may open for this call, or the process may open no more files |
     /// | `ConfigurationError` | the proxy refused the connection, or cannot be reached |
     /// | `ConnectionRefused` | the server does not listen on this port |
     /// | `DestinationIpUnroutable`, `DestinationUnavailable` | there is no route to the server |

@@ -12,11 +12,11 @@ use crate::simulated::{Stopped, at_once};
 use crate::support::try_load;
 
 /// What a guest does when the host wants memory for a string.
-const REALLOC: &str = "(global.get $free)
+pub const REALLOC: &str = "(global.get $free)
     (global.set $free (i32.add (global.get $free) (i32.and (i32.add (local.get 3) (i32.const 8)) (i32.const -8))))";
 
 /// A guest with this body of its `cabi_realloc`, these other parts, and this body of `get-clip` and `get-range`.
-fn component(realloc: &str, parts: &str, body: &str) -> Vec<u8> {
+pub fn component(realloc: &str, parts: &str, body: &str) -> Vec<u8> {
     guest::of_module(&text(realloc, parts, body))
 }
 

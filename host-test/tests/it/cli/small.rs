@@ -10,11 +10,16 @@ use crate::support::{SERIAL, footage};
 
 /// Runs a command with 4 GB of address space and 64 descriptors, and an empty cache.
 async fn run(world: &World, arguments: &[&str]) -> Output {
+    limited(world, arguments, "ulimit -v 4000000; ulimit -n 64").await
+}
+
+/// Runs a command with these limits and an empty cache.
+async fn limited(world: &World, arguments: &[&str], limits: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let program = command(world, arguments);
     let mut limited = Command::new("sh");
     limited
-        .args(["-c", "ulimit -v 4000000; ulimit -n 64; exec \"$@\"", "sh"])
+        .args(["-c", &format!("{limits}; exec \"$@\""), "sh"])
         .arg(program.as_std().get_program())
         .args(program.as_std().get_args())
         .env_clear();
@@ -51,4 +56,24 @@ async fn an_incident_of_twenty_cameras_needs_few_descriptors() {
     let cameras: Vec<_> = cameras.iter().map(String::as_str).collect();
     let output = run(&world, &[&["incident"], &cameras[..], &options].concat()).await;
     assert_eq!(output.status.code(), Some(0), "{}", error(&output));
+}
+
+/// As with `ulimit -f`. The signal for it would end the command without a word.
+#[tokio::test]
+async fn a_file_that_may_not_grow_is_an_error_with_its_name() {
+    let world = World::new().await;
+    let (folder, at) = (tempfile::tempdir().unwrap(), footage(SERIAL).start);
+    let out = folder.path().join("out");
+    let arguments = [
+        "incident",
+        SERIAL,
+        "--at",
+        &at,
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let output = limited(&world, &arguments, "ulimit -f 64").await;
+    let words = error(&output);
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains(".ts: File too large"), "{words}");
 }
