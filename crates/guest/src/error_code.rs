@@ -22,6 +22,10 @@ pub(crate) fn transport_error(code: &ErrorCode) -> TransportError {
         ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => {
             TransportError::Connection("the host name cannot be resolved")
         }
+        // What mv-clip's host reports for its proxy.
+        ErrorCode::ConfigurationError => {
+            TransportError::Connection("the proxy refused the connection, or cannot be reached")
+        }
         ErrorCode::ConnectionRefused => TransportError::Connection("the connection was refused"),
         ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
             TransportError::Connection("there is no route to the host")

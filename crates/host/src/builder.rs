@@ -12,7 +12,9 @@ use crate::error::{LoadError, TlsError};
 use crate::host::ClipHost;
 use crate::limits::Limits;
 use crate::metrics::CallMetrics;
-use crate::outbound::{Budget, KeyMode, OutboundBuilder, Policy, RateLimiter, Resolve, Timeouts};
+use crate::outbound::{
+    Budget, KeyMode, OutboundBuilder, Policy, Proxy, RateLimiter, Resolve, Timeouts,
+};
 
 /// Makes a [`ClipHost`]: see [`ClipHost::builder`] and [`ClipHost::tenant`].
 ///
@@ -38,8 +40,8 @@ pub struct Tenant {
 
 impl ClipHost {
     /// Starts with a policy that allows nothing, no key, [`Limits::default`], no cache, no rate limiter,
-    /// [`Timeouts::default`], the system's resolver and Mozilla's root certificates. No proxy is used, and nothing
-    /// is read from the environment.
+    /// [`Timeouts::default`], the system's resolver, Mozilla's root certificates and no proxy. Nothing is read from the
+    /// environment.
     pub fn builder() -> ClipHostBuilder {
         ClipHostBuilder {
             outbound: OutboundBuilder::default(),
@@ -48,7 +50,7 @@ impl ClipHost {
     }
 
     /// Makes a host with the same compiled component for another organisation. It starts with the policy, the
-    /// timeouts, the resolver and the root certificates of this one, and **without its key and its rate limiter**.
+    /// timeouts, the resolver, the root certificates and the proxy of this one, and **without its key and its rate limiter**.
     /// It has connections of its own, and shares [`Limits::concurrent_calls`], [`Limits::sockets`] and
     /// [`ClipHost::shut_down`].
     ///
@@ -111,6 +113,12 @@ impl<For> ClipHostBuilder<For> {
     /// Looks up names with this resolver, in place of [`SystemResolver`](crate::SystemResolver).
     pub fn resolver(self, resolver: impl Resolve) -> Self {
         self.outbound(|outbound| outbound.resolver(resolver))
+    }
+
+    /// Connects to https servers through this proxy. By default there is none: only
+    /// [`Proxy::from_env`](crate::Proxy::from_env) reads variables such as `HTTPS_PROXY`.
+    pub fn proxy(self, proxy: Proxy) -> Self {
+        self.outbound(|outbound| outbound.proxy(proxy))
     }
 
     fn outbound(self, set: impl FnOnce(OutboundBuilder) -> OutboundBuilder) -> Self {

@@ -28,7 +28,7 @@
 //! | | |
 //! | --- | --- |
 //! | [`ClipHost`] | a loaded component: its functions, tenants, shutdown |
-//! | [`ClipHostBuilder`] | policy, key, limits, cache, rate limiter, timeouts, roots, resolver |
+//! | [`ClipHostBuilder`] | policy, key, limits, cache, rate limiter, timeouts, roots, resolver, proxy |
 //! | [`Policy`] | what the guest may reach |
 //! | [`Settings`] | the settings of a call |
 //! | [`Limits`] | what a call may use, and what all calls of a host share, with presets |
@@ -130,8 +130,8 @@ pub use mv_clip_core::host::HostError;
 pub use mv_clip_core::rate::RateLimit;
 pub use outbound::{
     Denied, KeyMode, Lookup, Nat64Prefix, Nat64PrefixError, Network, NetworkError, Origin,
-    OriginError, OriginPattern, OriginPatternError, Policy, RateLimiter, Resolve, SystemResolver,
-    Timeouts,
+    OriginError, OriginPattern, OriginPatternError, Policy, Proxy, ProxyError, RateLimiter,
+    Resolve, SystemResolver, Timeouts,
 };
 pub use report::{CallReport, Reply};
 pub use setting::{Setting, UnknownSetting};

@@ -70,6 +70,9 @@ impl MediaError {
             Error::HttpRequestDenied
             | Error::HttpRequestUriInvalid
             | Error::DestinationIpProhibited => Self::Denied(error.to_string()),
+            Error::ConfigurationError => {
+                Self::Transport("the proxy refused the connection, or cannot be reached".into())
+            }
             error => Self::Transport(Box::new(error)),
         }
     }
@@ -104,9 +107,9 @@ impl RedirectRefused {
 ///
 /// [`ClipHost::media_client`](crate::ClipHost::media_client) makes one. It reaches what the policy of its host
 /// allows. A URL that a reply of the API named ([`ClipUrl`]) may also lead to any public server with a name over https, on
-/// port 443, and so may its redirects. It has the root certificates and
-/// the resolver of the host, and neither its key nor its rate limiter. Names lead to public addresses, as they
-/// do for guests: see [`Policy`](crate::Policy). Proxy variables are not read.
+/// port 443, and so may its redirects. It has the root certificates,
+/// the resolver and the proxy of the host, and neither its key nor its rate limiter. Names lead to public addresses, as
+/// they do for guests: see [`Policy`](crate::Policy).
 ///
 /// It follows the rules of `save_clip`: a clip that is not there yet (202, 204, 205, 404), a server that cannot
 /// respond now (408, 425, 429, 5xx) and a part that nobody requested (206) are requested again, for at most 15 s and

@@ -7,10 +7,11 @@ use anyhow::anyhow;
 use mv_clip_core::url::Url;
 use mv_clip_host::{
     ApiKey, ApiKeyError, CacheError, ClipHost, CodeCache, KeyMode, Limits, LoadError, Origin,
-    OriginPattern, Policy, RateLimit, RateLimiter, Setting, Settings, Timeouts,
+    OriginPattern, Policy, Proxy, RateLimit, RateLimiter, Setting, Settings, Timeouts,
 };
 
 use super::deadline::LONGEST_CALL;
+use super::exit::Usage;
 use super::options::{ComponentFile, KeyHolder, KeyOption, Trust};
 use super::{key, plain_http};
 
@@ -100,6 +101,9 @@ pub(super) async fn host_for(
         .rate_limiter(RateLimiter::new(rate_limit(settings)));
     if let Some((key, mode)) = kept {
         builder = builder.key(key.clone(), *mode);
+    }
+    if let Some(proxy) = Proxy::from_env().map_err(|error| Usage(error.to_string()))? {
+        builder = builder.proxy(proxy);
     }
     if let Some(file) = &trust.ca_file {
         builder = builder.root_certificates(file);

@@ -64,10 +64,11 @@ impl Stop {
         limit: Limit,
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
-        tracing::info!(deadline = ?limit.time, "command started");
         // A time of centuries is no limit.
         let at = Instant::now().checked_add(limit.time);
         self.limit.send_replace(at.map(|at| (limit, at)));
+        // After the deadline is set: standard error may accept nothing.
+        tracing::info!(deadline = ?limit.time, "command started");
         let reason = tokio::select! {
             biased;
             reason = self.reason() => reason,

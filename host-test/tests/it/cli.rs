@@ -5,6 +5,7 @@ mod ends;
 mod key;
 mod mistakes;
 mod output;
+mod proxy;
 mod small;
 
 use std::process::Output;
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use crate::outbound::tls;
-use crate::support::{CACHE, SERIAL, World, closed_port, component_file, footage};
+use crate::support::{CACHE, SERIAL, World, component_file, footage};
 use crate::transfer::bucket::{Act, Bucket, SIGNATURE};
 use crate::transfer::destinations::forbidden;
 
@@ -320,17 +321,6 @@ async fn the_demo_completes() {
         lines.find_map(|line| line.find(words)).unwrap()
     };
     assert_eq!(column("http://127.0.0.1:"), column("Q2MV-MOCK"));
-}
-
-#[tokio::test]
-async fn nothing_goes_through_a_proxy() {
-    let (_held, address) = closed_port();
-    let mut demo = command(&World::new().await, &["demo"]);
-    for variable in ["http_proxy", "https_proxy", "all_proxy"] {
-        demo.env(variable, format!("http://{address}"));
-    }
-    let output = demo.output().await.unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", error(&output));
 }
 
 #[tokio::test]

@@ -459,13 +459,25 @@ const UNUSED_EXPORTS: &str = r#"
 
 /// The component of a core module with these fields, in text. They export `get-clip` and `request-clip`.
 pub fn of_fields(fields: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(format!("(module {fields} {UNUSED_EXPORTS})")).unwrap();
+    of_module(&format!("(module {fields} {UNUSED_EXPORTS})"))
+}
+
+/// The component of a core module, in text, that exports the functions of the world `clip-plugin`.
+pub fn of_module(text: &str) -> Vec<u8> {
+    of_world(text, None)
+}
+
+/// The same with the only world of this package, which is beside the project's.
+pub fn of_world(text: &str, package: Option<&str>) -> Vec<u8> {
+    let mut module = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
-    let (package, _) = resolve.push_dir(wit).unwrap();
-    let world = resolve
-        .select_world(&[package], Some("clip-plugin"))
-        .unwrap();
+    let (own, _) = resolve.push_dir(wit).unwrap();
+    let (package, name) = match package {
+        Some(package) => (resolve.push_str("test.wit", package).unwrap(), None),
+        None => (own, Some("clip-plugin")),
+    };
+    let world = resolve.select_world(&[package], name).unwrap();
     let canonical_names = false;
     embed_component_metadata(
         &mut module,

@@ -1,6 +1,7 @@
 //! An API key that the host holds: with the real component, and with guests that misuse it.
 
 mod echo;
+mod methods;
 mod observer;
 mod secrecy;
 

@@ -207,7 +207,7 @@ async fn forging_host(policy: Policy, names: &Recording) -> ClipHost {
 #[tokio::test]
 async fn no_name_is_looked_up_on_a_guests_word_alone() {
     let names = Recording::default();
-    let host = liar(Policy::meraki(), &names).await;
+    let host = forging_host(Policy::meraki(), &names).await;
     let media = host.media_client().unwrap();
     for url in [
         "https://5ec2e7-key.attacker.example/",

@@ -5,6 +5,7 @@ mod connect;
 mod failures;
 mod limiter;
 mod pool;
+pub(crate) mod proxy;
 pub(crate) mod reach;
 pub mod server;
 mod table;

@@ -19,10 +19,14 @@ use super::error;
 use super::fair::Permit;
 use super::framing::Framing;
 use super::origin::Origin;
-use super::pool::{Http1, Http2, Pool, Ready, Stream};
+use super::pool::{Http1, Http2, Making, Pool, Ready, Stream, Turn};
 use super::progress::Progress;
 use super::socket::Socket;
 use super::timeouts::Timeouts;
+
+/// The longest head of a request that goes over a connection of several calls. Servers that take no longer one, as is
+/// their default, may close the connection.
+const SHARED_HEAD: usize = 8 << 10;
 
 /// A client with a pool of its own. It belongs to one policy, because a request that finds an open connection in the
 /// pool passes no check of addresses.
@@ -62,14 +66,14 @@ impl Client {
         shares: &Shares,
         mut sending: Sending<'_>,
     ) -> Result<(Response<Incoming>, Held), Error> {
-        if shares.drops_many_requests() {
+        if shares.drops_many_requests() || length(&request) > SHARED_HEAD {
             sending.framing = Framing::Own;
         }
-        let (mut permit, started) = place(shares, sending.limits.connect).await?;
+        let (mut permit, deadline) = place(shares, sending.limits.connect).await?;
         let uri = request.uri().clone();
         loop {
-            let found = self.connection(&uri, shares, &sending);
-            let (lease, is_reused) = timeout_at(started + sending.limits.connect, found)
+            let found = self.connection(&uri, shares, &sending, deadline);
+            let (lease, is_reused) = timeout_at(deadline, found)
                 .await
                 .map_err(|_| Error::ConnectionTimeout)??;
             sending.progress.moved();
@@ -88,20 +92,26 @@ impl Client {
         uri: &Uri,
         shares: &Shares,
         sending: &Sending<'_>,
+        deadline: Instant,
     ) -> Result<(Ready, bool), Error> {
         let origin = sending.origin;
         if sending.framing == Framing::Own {
-            return Ok((self.connect(uri, shares, sending).await?, false));
+            let made = self.connect(uri, shares, None, deadline).await?;
+            return Ok((made, false));
         }
         if let Some(ready) = self.pool.take(origin) {
             return Ok((ready, true));
         }
         // The connection of a reply that was read just now is about to be returned.
         yield_now().await;
+        let making = match self.pool.turn(origin).await {
+            Turn::Take(ready) => return Ok((ready, true)),
+            Turn::Make(making) => Some(making),
+        };
         tokio::select! {
             biased;
             ready = self.pool.wait(origin) => Ok((ready, true)),
-            made = self.connect(uri, shares, sending) => Ok((made?, false)),
+            made = self.connect(uri, shares, making, deadline) => Ok((made?, false)),
         }
     }
 
@@ -110,28 +120,36 @@ impl Client {
         &'a self,
         uri: &'a Uri,
         shares: &'a Shares,
-        sending: &'a Sending<'_>,
+        making: Option<Making>,
+        deadline: Instant,
     ) -> Pin<Box<dyn Future<Output = Result<Ready, Error>> + Send + 'a>> {
-        Box::pin(self.make(uri, shares, sending))
+        Box::pin(self.make(uri, shares, making, deadline))
     }
 
+    /// Without `making`, the connection is for one request.
     async fn make(
         &self,
         uri: &Uri,
         shares: &Shares,
-        sending: &Sending<'_>,
+        making: Option<Making>,
+        deadline: Instant,
     ) -> Result<Ready, Error> {
         let socket = self.budget.sockets.open(|| self.budget.evict()).await;
         let made = self
             .connector
-            .connect(uri, socket, &shares.lookups, sending.limits.connect)
+            .connect(uri, socket, &shares.lookups, deadline)
             .await?;
         match made {
-            Connection::Http1(one) => Ok(Ready::Http1(one)),
+            Connection::Http1(one) => {
+                if let Some(making) = making {
+                    making.keep_apart();
+                }
+                Ok(Ready::Http1(one))
+            }
             Connection::Http2(one) => {
                 let stream = one.stream().ok_or(Error::ConnectionTerminated)?;
-                if sending.framing == Framing::Bodyless {
-                    self.pool.share(sending.origin.clone(), one.clone());
+                if let Some(making) = making {
+                    making.share(one.clone());
                 }
                 Ok(Ready::Http2(one, stream))
             }
@@ -200,13 +218,22 @@ impl Client {
     }
 }
 
-/// Waits until the call may have one more request in flight. The time for its connection starts when it is the call's
-/// turn: before that, it waits for other requests of its own call.
+/// The length of the head, without what the client adds.
+fn length(request: &Request<WasiBody>) -> usize {
+    let path = request.uri().path_and_query();
+    let path = path.map_or(0, |path| path.as_str().len());
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len());
+    request.method().as_str().len() + path + fields.sum::<usize>()
+}
+
+/// Waits until the call may have one more request in flight, and says when it must have a connection. That time starts
+/// when it is the call's turn: before that, it waits for other requests of its own call.
 async fn place(shares: &Shares, limit: Duration) -> Result<(Permit, Instant), Error> {
     let turn = shares.requests.turn().await;
-    let started = Instant::now();
-    let permit = timeout(limit, turn.acquire()).await;
-    Ok((permit.map_err(|_| Error::ConnectionLimitReached)?, started))
+    let deadline = Instant::now() + limit;
+    let permit = timeout_at(deadline, turn.acquire()).await;
+    Ok((permit.map_err(|_| Error::ConnectionLimitReached)?, deadline))
 }
 
 async fn over_http2(

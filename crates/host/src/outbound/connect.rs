@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use http::Uri;
 use hyper::client::conn::{http1, http2};
-use hyper::rt::Executor;
+use hyper::rt::{Executor, Read, Write};
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
+use hyper_util::client::legacy::connect::{Connection as Stream, HttpConnector};
 use hyper_util::rt::TokioTimer;
 use rustls::ClientConfig;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tower_service::Service;
 use tracing::debug;
 use wasmtime_wasi_http::Error;
@@ -19,9 +21,11 @@ use wasmtime_wasi_http::Error;
 use super::budget::WINDOW;
 use super::error;
 use super::fair::Share;
-use super::pool::{Http1, Http2, MAX_STREAMS};
-use super::resolve::CheckedResolver;
+use super::pool::{Http1, Http2, MAX_STREAMS, UNSETTLED};
+use super::proxy::Routes;
+use super::resolve::{BoxError, CheckedResolver, OperatorsResolver};
 use super::socket::{Counted, Socket};
+use super::tunnel::Tunnels;
 
 /// An HTTP/2 connection in use whose other end vanished is noticed within the sum of these. For
 /// HTTP/1.1 no such thing is needed: there a request that gives up closes its connection.
@@ -41,7 +45,10 @@ const SEND_BUFFER: usize = 128 << 10;
 /// Makes connections for one policy.
 pub(super) struct Connector {
     tls: Arc<ClientConfig>,
+    /// For proxies, which take requests over HTTP/1.1.
+    tls_to_proxy: Arc<ClientConfig>,
     resolver: CheckedResolver,
+    proxy: Option<Routes>,
 }
 
 pub(super) enum Connection {
@@ -50,11 +57,18 @@ pub(super) enum Connection {
 }
 
 impl Connector {
-    pub(super) fn new(mut tls: ClientConfig, resolver: CheckedResolver) -> Self {
+    pub(super) fn new(
+        mut tls: ClientConfig,
+        resolver: CheckedResolver,
+        proxy: Option<Routes>,
+    ) -> Self {
+        let tls_to_proxy = Arc::new(tls.clone());
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Self {
             tls: Arc::new(tls),
+            tls_to_proxy,
             resolver,
+            proxy,
         }
     }
 
@@ -64,16 +78,37 @@ impl Connector {
         destination: &Uri,
         socket: Arc<Socket>,
         lookups: &Share,
-        limit: Duration,
+        deadline: Instant,
     ) -> Result<Connection, Error> {
+        let checked = self.resolver.check_literal(destination);
+        checked.map_err(|error| error::of_connect(&error))?;
+        let resolver = self.resolver.of(lookups);
+        match self.proxy.as_ref().and_then(|proxy| proxy.to(destination)) {
+            Some(proxy) => {
+                let tcp = tcp(OperatorsResolver(resolver.clone()), deadline);
+                let connector = HttpsConnector::from((tcp, Arc::clone(&self.tls_to_proxy)));
+                let tunnels = Tunnels::through(&proxy, connector, resolver, deadline);
+                self.connect_over(tunnels, destination, socket).await
+            }
+            None => {
+                let tcp = tcp(resolver, deadline);
+                self.connect_over(tcp, destination, socket).await
+            }
+        }
+    }
+
+    async fn connect_over<C>(
+        &self,
+        transport: C,
+        destination: &Uri,
+        socket: Arc<Socket>,
+    ) -> Result<Connection, Error>
+    where
+        C: Service<Uri, Error: Into<BoxError>, Future: Send + 'static>,
+        C::Response: Stream + Read + Write + Unpin + Send + 'static,
+    {
         let failed = |error| error::of_connect(&error);
-        self.resolver.check_literal(destination).map_err(failed)?;
-        let mut tcp = HttpConnector::new_with_resolver(self.resolver.of(lookups));
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        // Divided among the addresses of a name, so that an unreachable one leaves time for the next.
-        tcp.set_connect_timeout(Some(limit));
-        let mut https = HttpsConnector::from((tcp, Arc::clone(&self.tls)));
+        let mut https = HttpsConnector::from((transport, Arc::clone(&self.tls)));
         poll_fn(|context| https.poll_ready(context))
             .await
             .map_err(failed)?;
@@ -88,9 +123,19 @@ impl Connector {
     }
 }
 
+fn tcp<R: Clone>(resolver: R, deadline: Instant) -> HttpConnector<R> {
+    let mut tcp = HttpConnector::new_with_resolver(resolver);
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    // Divided among the addresses of a name, so that an unreachable one leaves time for the next.
+    let left = deadline.saturating_duration_since(Instant::now());
+    tcp.set_connect_timeout(Some(left));
+    tcp
+}
+
 async fn http1<S>(stream: Counted<S>, socket: Arc<Socket>) -> hyper::Result<Http1>
 where
-    Counted<S>: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    Counted<S>: Read + Write + Unpin + Send + 'static,
 {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(BUFFER);
@@ -101,11 +146,17 @@ where
 
 async fn http2<S>(stream: Counted<S>, socket: Arc<Socket>) -> hyper::Result<Http2>
 where
-    Counted<S>: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    Counted<S>: Read + Write + Unpin + Send + 'static,
 {
-    let mut builder = http2::Builder::new(Tasks(Arc::clone(&socket)));
+    let progress = Arc::<Notify>::default();
+    let tasks = Tasks {
+        socket: Arc::clone(&socket),
+        progress: Arc::clone(&progress),
+    };
+    let mut builder = http2::Builder::new(tasks);
     builder
         .timer(TokioTimer::new())
+        .initial_max_send_streams(UNSETTLED)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
@@ -120,23 +171,34 @@ where
         poll_fn(move |context| Pin::new(&mut *lock(&driver)).poll(context)),
         &socket,
     );
-    Ok(Http2::new(sender, socket, most))
+    Ok(Http2::new(sender, socket, most, progress))
 }
 
 /// Runs what hyper spawns for a connection over HTTP/2. The first task is the one that has the socket.
 #[derive(Clone)]
-struct Tasks(Arc<Socket>);
+struct Tasks {
+    socket: Arc<Socket>,
+    /// Told when something may have come from the server.
+    progress: Arc<Notify>,
+}
 
 impl<F> Executor<F> for Tasks
 where
     F: Future<Output: Send> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        let Self(socket) = self;
-        let task = tokio::spawn(task);
-        if !socket.is_driven() {
-            socket.driven_by(task.abort_handle());
+        if self.socket.is_driven() {
+            tokio::spawn(task);
+            return;
         }
+        let progress = Arc::clone(&self.progress);
+        let mut task = Box::pin(task);
+        let task = tokio::spawn(poll_fn(move |context| {
+            let polled = task.as_mut().poll(context);
+            progress.notify_waiters();
+            polled
+        }));
+        self.socket.driven_by(task.abort_handle());
     }
 }
 

@@ -9,6 +9,7 @@ use tracing::{debug, warn};
 use wasmtime_wasi_http::Error;
 
 use super::resolve::{BoxError, ConnectFailure};
+use super::tunnel::TunnelFailure;
 
 /// For a connection that could not be made.
 pub(super) fn of_connect(error: &BoxError) -> Error {
@@ -21,6 +22,15 @@ pub(super) fn of_connect(error: &BoxError) -> Error {
         warn!(
             "{prohibited}. If the host is a public one, check the DNS server, the VPN and the proxy of this machine"
         );
+    }
+    // Only the host knows the proxy.
+    match causes(error).find_map(<dyn StdError>::downcast_ref) {
+        Some(failure @ TunnelFailure::Refused(..)) => warn!(
+            "{failure} ({}). Check its URL, with the user name and password in it, and what it allows",
+            innermost(error)
+        ),
+        Some(failure @ TunnelFailure::Silent(_)) => warn!("{failure}. Check its URL"),
+        None => {}
     }
     classify(error).unwrap_or(Error::DestinationUnavailable)
 }
@@ -76,6 +86,12 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Error> {
                 rcode: None,
                 info_code: None,
             },
+        });
+    }
+    if let Some(failure) = cause.downcast_ref::<TunnelFailure>() {
+        return Some(match failure {
+            TunnelFailure::Refused(..) => Error::ConfigurationError,
+            TunnelFailure::Silent(_) => Error::ConnectionTimeout,
         });
     }
     if let Some(error) = cause.downcast_ref::<rustls::Error>() {

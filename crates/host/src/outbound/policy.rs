@@ -66,6 +66,8 @@ use super::pattern::OriginPattern;
 ///
 /// An IPv6 address that leads to an IPv4 address is treated as both: IPv4-mapped and IPv4-compatible addresses, the
 /// well-known NAT64 prefix `64:ff9b::/96`, 6to4, ISATAP, and [`Policy::nat64_prefixes`].
+///
+/// Behind a [`Proxy`](crate::Proxy), it is the proxy that connects to the address: see there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     api: Vec<OriginPattern>,

@@ -1,6 +1,6 @@
 //! Resolves host names to permitted addresses.
 
-use std::future::{Future, ready};
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -90,6 +90,44 @@ impl CheckedResolver {
     }
 }
 
+impl CheckedResolver {
+    /// All addresses of a name, in canonical form.
+    async fn found(&self, name: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
+        if let Some(lookups) = self
+            .lookups
+            .as_ref()
+            .filter(|_| self.permit.get().is_none())
+        {
+            // The resolver is there until the connection is made, and no longer.
+            let _ = self.permit.set(lookups.turn().await.acquire().await);
+        }
+        let found = self.resolve.resolve(name).await;
+        found.map_err(ConnectFailure::Lookup)
+    }
+
+    /// The permitted addresses of this host.
+    async fn permitted(&self, host: &Host) -> Result<Vec<IpAddr>, ConnectFailure> {
+        let found = self.found(&host.to_string()).await?;
+        let own = (self.own)();
+        permitted(
+            &found,
+            Reach::of(host),
+            self.policy.surroundings(host, &own),
+        )
+    }
+
+    /// Checks the addresses of a name that somebody else is going to look up. It passes if there are none here.
+    pub(super) async fn check_name(&self, name: &str) -> Result<(), ConnectFailure> {
+        match Host::parse(name) {
+            Ok(host) if host.ip().is_none() => match self.permitted(&host).await {
+                Err(error @ ConnectFailure::Prohibited(_)) => Err(error),
+                Ok(_) | Err(ConnectFailure::Lookup(_)) => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Service<Name> for CheckedResolver {
     type Response = std::vec::IntoIter<SocketAddr>;
     type Error = ConnectFailure;
@@ -100,37 +138,39 @@ impl Service<Name> for CheckedResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let host = match Host::parse(name.as_str()) {
-            Ok(host) => host,
-            Err(error) => {
-                let error = io::Error::new(io::ErrorKind::InvalidInput, error);
-                return Box::pin(ready(Err(ConnectFailure::Lookup(error))));
-            }
-        };
-        let Self {
-            resolve,
-            policy,
-            lookups,
-            permit,
-            own,
-        } = self.clone();
-        Box::pin(async move {
-            if let Some(lookups) = lookups {
-                // The resolver is there until the connection is made, and no longer.
-                let _ = permit.set(lookups.turn().await.acquire().await);
-            }
-            let found = resolve
-                .resolve(name.as_str())
-                .await
-                .map_err(ConnectFailure::Lookup)?;
-            // The connector replaces port 0 with the port of the request.
-            let own = own();
-            let permitted = permitted(&found, Reach::of(&host), policy.surroundings(&host, &own))?
-                .into_iter()
-                .map(|ip| SocketAddr::new(ip, 0));
-            Ok(permitted.collect::<Vec<_>>().into_iter())
-        })
+        let resolver = self.clone();
+        Box::pin(async move { Ok(sockets(resolver.permitted(&parse(&name)?).await?)) })
     }
+}
+
+/// The same without checks: for the operator's own proxy.
+#[derive(Clone)]
+pub(super) struct OperatorsResolver(pub(super) CheckedResolver);
+
+impl Service<Name> for OperatorsResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = ConnectFailure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let Self(resolver) = self.clone();
+        Box::pin(async move { Ok(sockets(resolver.found(&parse(&name)?.to_string()).await?)) })
+    }
+}
+
+fn parse(name: &Name) -> Result<Host, ConnectFailure> {
+    Host::parse(name.as_str())
+        .map_err(|error| ConnectFailure::Lookup(io::Error::new(io::ErrorKind::InvalidInput, error)))
+}
+
+/// The connector replaces port 0 with the port of the request.
+fn sockets(addresses: Vec<IpAddr>) -> std::vec::IntoIter<SocketAddr> {
+    let sockets = addresses.into_iter().map(|ip| SocketAddr::new(ip, 0));
+    sockets.collect::<Vec<_>>().into_iter()
 }
 
 /// The error of a connector.
@@ -159,6 +199,8 @@ fn permitted(
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
 
     fn addresses(texts: &[&str]) -> Vec<IpAddr> {

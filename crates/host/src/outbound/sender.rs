@@ -24,6 +24,7 @@ use super::key::{KeptKey, KeyMode};
 use super::limiter::RateLimiter;
 use super::origin::Origin;
 use super::policy::Policy;
+use super::proxy::Proxy;
 use super::resolve::{CheckedResolver, Resolve};
 use super::system::SystemResolver;
 use super::timeouts::Timeouts;
@@ -54,6 +55,7 @@ struct Inner {
     metrics: RequestMetrics,
     roots: Vec<Roots>,
     resolver: Arc<dyn Resolve>,
+    proxy: Option<Proxy>,
 }
 
 impl Outbound {
@@ -63,14 +65,15 @@ impl Outbound {
         OutboundBuilder::default()
     }
 
-    /// Starts with the policy, the timeouts, the root certificates, the resolver and the budget of this one, and
-    /// without key and limiter.
+    /// Starts with the policy, the timeouts, the root certificates, the resolver, the proxy and the budget of this one,
+    /// and without key and limiter.
     pub(crate) fn like(&self) -> OutboundBuilder {
         OutboundBuilder {
             policy: (*self.inner.policy).clone(),
             timeouts: self.inner.timeouts,
             roots: self.inner.roots.clone(),
             resolver: Some(Arc::clone(&self.inner.resolver)),
+            proxy: self.inner.proxy.clone(),
             budget: Some(Arc::clone(&self.inner.budget)),
             ..OutboundBuilder::default()
         }
@@ -107,9 +110,10 @@ impl Outbound {
     /// | `DestinationIpProhibited` | the host resolves only to prohibited addresses |
     /// | `DnsError` | the lookup failed or found nothing |
     /// | `ConnectionLimitReached` | other requests have all the connections that the host may open for this call |
+    /// | `ConfigurationError` | the proxy refused the connection, or cannot be reached |
     /// | `ConnectionRefused` | the server does not listen on this port |
     /// | `DestinationIpUnroutable`, `DestinationUnavailable` | there is no route to the server |
-    /// | `ConnectionTimeout` | no connection, TLS included, within the connect timeout |
+    /// | `ConnectionTimeout` | no connection, proxy and TLS included, within the connect timeout |
     /// | `TlsCertificateError` | the certificate is not trusted, expired, or another host's |
     /// | `TlsAlertReceived`, `TlsProtocolError` | TLS failed for another reason |
     /// | `HttpResponseTimeout` | no complete header section within the first-byte timeout |
@@ -272,6 +276,7 @@ pub struct OutboundBuilder {
     key: Option<(ApiKey, KeyMode)>,
     roots: Vec<Roots>,
     resolver: Option<Arc<dyn Resolve>>,
+    proxy: Option<Proxy>,
     budget: Option<Arc<Budget>>,
 }
 
@@ -318,6 +323,12 @@ impl OutboundBuilder {
         self
     }
 
+    /// Connects through this proxy.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// Shares this budget with others, in place of one of its own.
     pub(crate) fn budget(mut self, budget: Budget) -> Self {
         self.budget = Some(Arc::new(budget));
@@ -346,17 +357,19 @@ impl OutboundBuilder {
         let policy = Arc::new(self.policy);
         let checked = CheckedResolver::new(Arc::clone(&resolver), Arc::clone(&policy));
         let budget = self.budget.unwrap_or_default();
+        let connector = Connector::new(tls, checked, self.proxy.as_ref().map(Proxy::routes));
         let kept = |(key, mode)| KeptKey::new(key, mode);
         let inner = Inner {
             timeouts: self.timeouts,
             limiter: self.limiter,
             key: self.key.map(kept),
-            client: Client::new(Connector::new(tls, checked), Arc::clone(&budget)),
+            client: Client::new(connector, Arc::clone(&budget)),
             own: CallSender::new(Arc::default(), budget.own()),
             budget,
             metrics: RequestMetrics::new(),
             roots: self.roots,
             resolver,
+            proxy: self.proxy,
             policy,
         };
         Ok(Outbound {

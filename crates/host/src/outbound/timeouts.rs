@@ -8,9 +8,12 @@ use wasmtime_wasi_http::RequestOptions;
 /// (RUSTSEC-2026-0320).
 const MIN: Duration = Duration::from_millis(1);
 
+/// The longest timeout: a point in time so far away can still be computed.
+const MAX: Duration = Duration::from_secs(365 * 86_400);
+
 /// The longest timeouts of a request. A guest can set shorter ones, but not longer ones. If it sets none, these apply.
 ///
-/// Any value is accepted. A value below 1 ms counts as 1 ms, the guest's included.
+/// Any value is accepted. A value below 1 ms counts as 1 ms, the guest's included, and one above a year as a year.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,7 +24,7 @@ const MIN: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// The time until a connection is ready: lookup, TCP and TLS. 10 s by default.
+    /// The time until a connection is ready: lookup, TCP, proxy and TLS. 10 s by default.
     pub connect: Duration,
     /// From there to the end of the response's header section. While a body is sent, this counts from
     /// the last piece of it that the connection took. 60 s by default: Meraki may take long to prepare
@@ -67,8 +70,9 @@ impl Timeouts {
     /// The limits of one request.
     pub(super) fn limit(self, requested: Option<RequestOptions>) -> Self {
         let requested = requested.unwrap_or_default();
-        let limit =
-            |max: Duration, requested: Option<Duration>| requested.unwrap_or(max).min(max).max(MIN);
+        let limit = |max: Duration, requested: Option<Duration>| {
+            requested.unwrap_or(max).min(max).clamp(MIN, MAX)
+        };
         Self {
             connect: limit(self.connect, requested.connect_timeout),
             first_byte: limit(self.first_byte, requested.first_byte_timeout),
@@ -130,5 +134,6 @@ mod tests {
             all(MIN),
             "timeouts of zero"
         );
+        assert_eq!(all(Duration::MAX).limit(None), all(MAX), "endless timeouts");
     }
 }

@@ -243,7 +243,7 @@ async fn untrusted_text_does_not_control_the_terminal() {
     std::fs::write(&path, "").unwrap();
     let verify = ["verify", folder.path().to_str().unwrap(), "--json"];
     let output = run(&verify[..2]).await;
-    assert_neutral(&output.stderr, "c: is not in the manifest");
+    assert_neutral(&output.stderr, "c: is not in the log");
     let output = run(&verify).await;
     assert_neutral(&output.stdout, r"a\u001b]0;t\u0007");
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -54,11 +54,8 @@ pub(super) async fn eight_processes_are_killed(kills: usize, variables: &Variabl
     let seed = rand::random();
     println!("{kills} kills, seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let config = MockConfig::default().cameras(
-        (0..PROCESSES)
-            .map(|n| Camera::new(format!("Q2MV-{n:04}-0000")))
-            .collect(),
-    );
+    let cameras = (0..PROCESSES).map(|n| Camera::new(format!("Q2MV-{n:04}-0000")));
+    let config = MockConfig::default().cameras(cameras.collect());
     let (world, folder) = (World::with(config).await, folder());
     let out = folder.path().to_str().unwrap();
 

@@ -1,0 +1,97 @@
+//! Tunnels through a proxy.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::Intercept;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tower_service::Service;
+
+use super::origin::Origin;
+use super::resolve::{BoxError, CheckedResolver, ConnectFailure, OperatorsResolver};
+
+/// How long a name is looked up here before the proxy gets it unchecked, as a part of the time to connect. Where only the
+/// proxy knows names, the system's servers may be silent.
+const LOOKUP_PART: u32 = 4;
+
+/// Connects to the proxy.
+pub(super) type ToProxy = HttpsConnector<HttpConnector<OperatorsResolver>>;
+
+/// Why there is no tunnel. The credentials for the proxy are not in it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TunnelFailure {
+    #[error("the proxy {0} refused the connection, or cannot be reached")]
+    Refused(String, #[source] BoxError),
+    #[error("the proxy {0} opened no connection in time")]
+    Silent(String),
+}
+
+/// Opens a tunnel for one connection.
+pub(super) struct Tunnels {
+    tunnel: Tunnel<ToProxy>,
+    resolver: CheckedResolver,
+    /// For messages.
+    proxy: String,
+    deadline: Instant,
+}
+
+impl Tunnels {
+    pub(super) fn through(
+        proxy: &Intercept,
+        connector: ToProxy,
+        resolver: CheckedResolver,
+        deadline: Instant,
+    ) -> Self {
+        let tunnel = Tunnel::new(proxy.uri().clone(), connector);
+        Self {
+            tunnel: match proxy.basic_auth() {
+                Some(credentials) => tunnel.with_auth(credentials.clone()),
+                None => tunnel,
+            },
+            resolver,
+            proxy: Origin::of(proxy.uri()).map_or_else(|_| String::new(), |it| it.to_string()),
+            deadline,
+        }
+    }
+}
+
+impl Service<Uri> for Tunnels {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tunnel.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, destination: Uri) -> Self::Future {
+        let (mut tunnel, resolver) = (self.tunnel.clone(), self.resolver.clone());
+        let (proxy, deadline) = (self.proxy.clone(), self.deadline);
+        Box::pin(async move {
+            let lookup = deadline.saturating_duration_since(Instant::now()) / LOOKUP_PART;
+            check(&resolver, &destination, lookup).await?;
+            match timeout_at(deadline, tunnel.call(destination)).await {
+                Ok(Ok(stream)) => Ok(stream),
+                Ok(Err(error)) => Err(TunnelFailure::Refused(proxy, error.into()).into()),
+                Err(_) => Err(TunnelFailure::Silent(proxy).into()),
+            }
+        })
+    }
+}
+
+/// Refuses a name that leads to prohibited addresses only, as far as that is known here in time.
+async fn check(
+    resolver: &CheckedResolver,
+    destination: &Uri,
+    limit: Duration,
+) -> Result<(), ConnectFailure> {
+    let checked = resolver.check_name(destination.host().unwrap_or_default());
+    timeout(limit, checked).await.unwrap_or(Ok(()))
+}
