@@ -6,52 +6,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use mv_clip_core::text::error_chain;
-use mv_clip_host::{CallError, Clip, ClipHost, ClipRequest, MediaClient, Settings, TlsError};
+use mv_clip_host::{CallError, Clip, ClipHost, ClipRequest, MediaClient, Settings};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::blocking::blocking;
 use crate::compare::Difference;
 use crate::download::{DownloadError, download};
+use crate::error::CollectError;
 use crate::failed::Failed;
 use crate::folder::WriteError;
-use crate::footage::{self, Footage, InvalidFootage};
+use crate::footage::{self, Footage};
 use crate::limits;
 use crate::log::Entry;
-use crate::manifest::{Lost, Manifest, ManifestError, Missing, Run, SavedFile};
+use crate::manifest::{Lost, Manifest, Missing, Run, SavedFile};
 use crate::names;
 use crate::part::PartFile;
 use crate::progress::ProgressFactory;
 use crate::remux::remux;
 use crate::report;
 use crate::store::{Store, WhileBusy};
-
-/// Why a folder cannot be filled. The failure of a single clip goes to the log instead.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CollectError {
-    /// The log of an earlier run cannot be read.
-    #[error(transparent)]
-    Manifest(ManifestError),
-    /// The folder, the log or a summary cannot be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Client(#[from] TlsError),
-    /// A request has no valid window.
-    #[error(transparent)]
-    Footage(#[from] InvalidFootage),
-    /// Another run writes to the folder.
-    #[error("the folder is in use by {who}; wait until that run ends, or use another folder")]
-    Busy {
-        /// What is known of the other run.
-        who: String,
-    },
-    /// The order does not name the footage.
-    #[error("{0} is not part of the order of this run")]
-    NotOrdered(Footage),
-}
 
 /// What a run is to save, and for whom. It goes to the log before anything is asked for.
 #[derive(Clone, Debug)]

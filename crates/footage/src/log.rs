@@ -11,10 +11,12 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::blocking::blocking;
 use crate::digest;
 use crate::folder::Folder;
 use crate::footage::Footage;
@@ -88,6 +90,23 @@ pub(crate) struct Record {
     hash: Sha256,
     /// Whether the last line has no end.
     is_torn: bool,
+}
+
+impl Manifest {
+    /// Reads what `folder` holds, from its log; `None` if no run has written to it.
+    ///
+    /// # Errors
+    ///
+    /// See [`ManifestError`].
+    pub async fn read(folder: &Path) -> Result<Option<Self>, ManifestError> {
+        let path = folder.to_owned();
+        let read = move || {
+            let folder =
+                Folder::open(&path).map_err(|source| ManifestError::Read { path, source })?;
+            Ok(Record::read(&folder)?.map(|record| record.manifest))
+        };
+        blocking(read).await
+    }
 }
 
 type Invalid = Box<dyn Error + Send + Sync>;

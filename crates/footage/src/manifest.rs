@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::blocking::blocking;
-use crate::folder::Folder;
 use crate::footage::{self, Footage, milliseconds};
-use crate::log::Record;
 
 /// The version of the format of `manifest.json`.
 pub(crate) const FORMAT: u32 = 1;
@@ -227,21 +224,6 @@ impl Manifest {
             lost: Vec::new(),
             pending: Vec::new(),
         }
-    }
-
-    /// Reads what `folder` holds, from its log; `None` if no run has written to it.
-    ///
-    /// # Errors
-    ///
-    /// See [`ManifestError`].
-    pub async fn read(folder: &Path) -> Result<Option<Self>, ManifestError> {
-        let path = folder.to_owned();
-        let read = move || {
-            let folder =
-                Folder::open(&path).map_err(|source| ManifestError::Read { path, source })?;
-            Ok(Record::read(&folder)?.map(|record| record.manifest))
-        };
-        blocking(read).await
     }
 
     /// The time of the last change.

@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::blocking::blocking;
-use crate::collect::CollectError;
 use crate::compare::{Difference, compare};
 use crate::digest;
+use crate::error::CollectError;
 use crate::folder::{Folder, WriteError};
 use crate::footage::Footage;
 use crate::lock::{Attempt, Lock};
 use crate::log::{Entry, Log, Record, Written};
-use crate::manifest::{ManifestError, Run};
+use crate::manifest::Run;
 use crate::names::{self, LOG, MANIFEST, REPORT};
 
 /// How often a run that waits looks whether the folder is free.
@@ -245,12 +245,6 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.lock.release(&self.folder);
-    }
-}
-
-impl From<ManifestError> for CollectError {
-    fn from(error: ManifestError) -> Self {
-        Self::Manifest(error)
     }
 }
 

@@ -141,7 +141,7 @@ async fn no_umask_lets_others_write_to_what_will_run() {
     assert_eq!(cache.hits(), 1);
 }
 
-/// The attack: somebody writes to a folder while all may, and the user then takes that right away.
+/// Another user writes to a folder while its mode allows that. The owner then corrects the mode.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_planted_in_a_cache_is_not_run() {
     type Plant = fn(&Path);

