@@ -19,7 +19,7 @@ use super::error;
 use super::fair::Permit;
 use super::framing::Framing;
 use super::origin::Origin;
-use super::pool::{Http1, Http2, Pool, Ready, Stream};
+use super::pool::{Http1, Http2, Making, Pool, Ready, Stream, Turn};
 use super::progress::Progress;
 use super::socket::Socket;
 use super::timeouts::Timeouts;
@@ -92,17 +92,22 @@ impl Client {
     ) -> Result<(Ready, bool), Error> {
         let origin = sending.origin;
         if sending.framing == Framing::Own {
-            return Ok((self.connect(uri, shares, sending, deadline).await?, false));
+            let made = self.connect(uri, shares, None, deadline).await?;
+            return Ok((made, false));
         }
         if let Some(ready) = self.pool.take(origin) {
             return Ok((ready, true));
         }
         // The connection of a reply that was read just now is about to be returned.
         yield_now().await;
+        let making = match self.pool.turn(origin).await {
+            Turn::Take(ready) => return Ok((ready, true)),
+            Turn::Make(making) => Some(making),
+        };
         tokio::select! {
             biased;
             ready = self.pool.wait(origin) => Ok((ready, true)),
-            made = self.connect(uri, shares, sending, deadline) => Ok((made?, false)),
+            made = self.connect(uri, shares, making, deadline) => Ok((made?, false)),
         }
     }
 
@@ -111,17 +116,18 @@ impl Client {
         &'a self,
         uri: &'a Uri,
         shares: &'a Shares,
-        sending: &'a Sending<'_>,
+        making: Option<Making>,
         deadline: Instant,
     ) -> Pin<Box<dyn Future<Output = Result<Ready, Error>> + Send + 'a>> {
-        Box::pin(self.make(uri, shares, sending, deadline))
+        Box::pin(self.make(uri, shares, making, deadline))
     }
 
+    /// Without `making`, the connection is for one request.
     async fn make(
         &self,
         uri: &Uri,
         shares: &Shares,
-        sending: &Sending<'_>,
+        making: Option<Making>,
         deadline: Instant,
     ) -> Result<Ready, Error> {
         let socket = self.budget.sockets.open(|| self.budget.evict()).await;
@@ -130,11 +136,16 @@ impl Client {
             .connect(uri, socket, &shares.lookups, deadline)
             .await?;
         match made {
-            Connection::Http1(one) => Ok(Ready::Http1(one)),
+            Connection::Http1(one) => {
+                if let Some(making) = making {
+                    making.keep_apart();
+                }
+                Ok(Ready::Http1(one))
+            }
             Connection::Http2(one) => {
                 let stream = one.stream().ok_or(Error::ConnectionTerminated)?;
-                if sending.framing == Framing::Bodyless {
-                    self.pool.share(sending.origin.clone(), one.clone());
+                if let Some(making) = making {
+                    making.share(one.clone());
                 }
                 Ok(Ready::Http2(one, stream))
             }

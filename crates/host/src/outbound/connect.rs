@@ -12,6 +12,7 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{Connection as Stream, HttpConnector};
 use hyper_util::rt::TokioTimer;
 use rustls::ClientConfig;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tower_service::Service;
 use tracing::debug;
@@ -20,7 +21,7 @@ use wasmtime_wasi_http::Error;
 use super::budget::WINDOW;
 use super::error;
 use super::fair::Share;
-use super::pool::{Http1, Http2, MAX_STREAMS};
+use super::pool::{Http1, Http2, MAX_STREAMS, UNSETTLED};
 use super::proxy::Routes;
 use super::resolve::{BoxError, CheckedResolver, OperatorsResolver};
 use super::socket::{Counted, Socket};
@@ -147,9 +148,15 @@ async fn http2<S>(stream: Counted<S>, socket: Arc<Socket>) -> hyper::Result<Http
 where
     Counted<S>: Read + Write + Unpin + Send + 'static,
 {
-    let mut builder = http2::Builder::new(Tasks(Arc::clone(&socket)));
+    let progress = Arc::<Notify>::default();
+    let tasks = Tasks {
+        socket: Arc::clone(&socket),
+        progress: Arc::clone(&progress),
+    };
+    let mut builder = http2::Builder::new(tasks);
     builder
         .timer(TokioTimer::new())
+        .initial_max_send_streams(UNSETTLED)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
@@ -164,23 +171,34 @@ where
         poll_fn(move |context| Pin::new(&mut *lock(&driver)).poll(context)),
         &socket,
     );
-    Ok(Http2::new(sender, socket, most))
+    Ok(Http2::new(sender, socket, most, progress))
 }
 
 /// Runs what hyper spawns for a connection over HTTP/2. The first task is the one that has the socket.
 #[derive(Clone)]
-struct Tasks(Arc<Socket>);
+struct Tasks {
+    socket: Arc<Socket>,
+    /// Told when something may have come from the server.
+    progress: Arc<Notify>,
+}
 
 impl<F> Executor<F> for Tasks
 where
     F: Future<Output: Send> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        let Self(socket) = self;
-        let task = tokio::spawn(task);
-        if !socket.is_driven() {
-            socket.driven_by(task.abort_handle());
+        if self.socket.is_driven() {
+            tokio::spawn(task);
+            return;
         }
+        let progress = Arc::clone(&self.progress);
+        let mut task = Box::pin(task);
+        let task = tokio::spawn(poll_fn(move |context| {
+            let polled = task.as_mut().poll(context);
+            progress.notify_waiters();
+            polled
+        }));
+        self.socket.driven_by(task.abort_handle());
     }
 }
 

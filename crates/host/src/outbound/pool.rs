@@ -1,6 +1,7 @@
 //! The open connections of one policy that requests without a body share.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use hyper::client::conn::{http1, http2};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use wasmtime_wasi_http::WasiBody;
 
 use super::origin::Origin;
@@ -23,6 +24,16 @@ const MAX_IDLE_PER_ORIGIN: usize = 32;
 /// How many requests share a connection over HTTP/2. More take another connection, and so they do where the server
 /// takes fewer: a request never waits for the end of another one.
 pub(super) const MAX_STREAMS: usize = 100;
+
+/// How many requests a connection over HTTP/2 takes until the server's settings are there. It may refuse more.
+pub(super) const UNSETTLED: usize = 1;
+
+/// How long a request waits for a connection that another request is making. That one's call is not to be trusted: it
+/// may do so slowly.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Of how many origins it is remembered that they speak HTTP/2.
+const MAX_KNOWN: usize = 1_024;
 
 /// A connection that carries one request after another.
 pub(super) struct Http1 {
@@ -43,6 +54,8 @@ struct Streams {
     open: AtomicUsize,
     /// How many the server takes now.
     most: Box<dyn Fn() -> usize + Send + Sync>,
+    /// Told when that may have changed.
+    progress: Arc<Notify>,
     /// When the last one ended.
     idle: Mutex<Instant>,
 }
@@ -51,15 +64,17 @@ struct Streams {
 pub(super) struct Stream(Arc<Streams>);
 
 impl Http2 {
-    /// `most` says how many requests at once the server takes now.
+    /// `most` says how many requests at once the server takes now, and `progress` that this may have changed.
     pub(super) fn new(
         sender: http2::SendRequest<WasiBody>,
         socket: Arc<Socket>,
         most: impl Fn() -> usize + Send + Sync + 'static,
+        progress: Arc<Notify>,
     ) -> Self {
         let streams = Streams {
             open: AtomicUsize::new(0),
             most: Box::new(most),
+            progress,
             idle: Mutex::new(Instant::now()),
         };
         Self {
@@ -78,6 +93,18 @@ impl Http2 {
             .open
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
         counted.ok().map(|_| Stream(Arc::clone(&self.streams)))
+    }
+
+    /// Waits until the server's settings are there.
+    async fn settled(&self) {
+        loop {
+            let mut progress = pin!(self.streams.progress.notified());
+            progress.as_mut().enable();
+            if (self.streams.most)() != UNSETTLED {
+                return;
+            }
+            progress.await;
+        }
     }
 
     fn is_usable(&self) -> bool {
@@ -104,6 +131,52 @@ pub(super) enum Ready {
     Http2(Http2, Stream),
 }
 
+/// What a request does that needs a connection.
+pub(super) enum Turn {
+    Take(Ready),
+    Make(Making),
+}
+
+/// A connection that a request is making. Others wait for it where the server speaks HTTP/2.
+pub(super) struct Making {
+    pool: Weak<Pool>,
+    origin: Origin,
+}
+
+impl Making {
+    /// Lets other requests share the connection.
+    pub(super) fn share(self, connection: Http2) {
+        let Some(pool) = self.pool.upgrade() else {
+            return;
+        };
+        pool.connections().speaks_http2(&self.origin);
+        pool.keep(self.origin.clone(), |shared| {
+            shared.http2.push(connection.clone());
+        });
+        tokio::spawn(async move {
+            // Until then it has no room for those who wait.
+            let _ = timeout(PATIENCE, connection.settled()).await;
+            drop(self);
+        });
+    }
+
+    /// The connection carries one request at a time.
+    pub(super) fn keep_apart(self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.connections().multiplexed.remove(&self.origin);
+        }
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.connections().is_made(&self.origin);
+            pool.returned.notify_waiters();
+        }
+    }
+}
+
 /// The connections by their origin.
 #[derive(Default)]
 pub(super) struct Pool {
@@ -114,6 +187,10 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct Connections {
     of: HashMap<Origin, Shared>,
+    /// How many connections are being made.
+    makers: HashMap<Origin, usize>,
+    /// The origins that spoke HTTP/2 last time.
+    multiplexed: HashSet<Origin>,
     /// Whether a task closes those that are idle for too long.
     is_swept: bool,
 }
@@ -157,7 +234,7 @@ impl Shared {
 impl Pool {
     /// A connection to this origin that takes a request now.
     pub(super) fn take(&self, origin: &Origin) -> Option<Ready> {
-        self.connections().of.get_mut(origin)?.take()
+        self.connections().take(origin)
     }
 
     /// Waits for such a connection.
@@ -172,6 +249,39 @@ impl Pool {
         }
     }
 
+    /// Says what a request does that found no connection. Where all requests can share one that is being made, this waits
+    /// for it.
+    pub(super) async fn turn(self: &Arc<Self>, origin: &Origin) -> Turn {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let mut returned = pin!(self.returned.notified());
+            returned.as_mut().enable();
+            let is_patient = Instant::now() < until;
+            if let Some(turn) = self.try_turn(origin, is_patient) {
+                return turn;
+            }
+            // Over or not: the next round tells.
+            let _ = timeout_at(until, returned).await;
+        }
+    }
+
+    fn try_turn(self: &Arc<Self>, origin: &Origin, is_patient: bool) -> Option<Turn> {
+        let mut connections = self.connections();
+        if let Some(ready) = connections.take(origin) {
+            return Some(Turn::Take(ready));
+        }
+        let is_shared = connections.multiplexed.contains(origin);
+        let makers = connections.makers.entry(origin.clone()).or_default();
+        if is_patient && is_shared && *makers > 0 {
+            return None;
+        }
+        *makers += 1;
+        Some(Turn::Make(Making {
+            pool: Arc::downgrade(self),
+            origin: origin.clone(),
+        }))
+    }
+
     /// Keeps a connection that is idle.
     pub(super) fn put(self: &Arc<Self>, origin: Origin, connection: Http1) {
         self.keep(origin, |shared| {
@@ -179,11 +289,6 @@ impl Pool {
             let excess = shared.http1.len().saturating_sub(MAX_IDLE_PER_ORIGIN);
             drop(shared.http1.drain(..excess));
         });
-    }
-
-    /// Lets other requests share a connection.
-    pub(super) fn share(self: &Arc<Self>, origin: Origin, connection: Http2) {
-        self.keep(origin, |shared| shared.http2.push(connection));
     }
 
     fn keep(self: &Arc<Self>, origin: Origin, add: impl FnOnce(&mut Shared)) {
@@ -223,6 +328,26 @@ impl Pool {
 }
 
 impl Connections {
+    fn take(&mut self, origin: &Origin) -> Option<Ready> {
+        self.of.get_mut(origin)?.take()
+    }
+
+    fn is_made(&mut self, origin: &Origin) {
+        if let Entry::Occupied(mut makers) = self.makers.entry(origin.clone()) {
+            *makers.get_mut() -= 1;
+            if *makers.get() == 0 {
+                makers.remove();
+            }
+        }
+    }
+
+    fn speaks_http2(&mut self, origin: &Origin) {
+        if self.multiplexed.len() == MAX_KNOWN {
+            self.multiplexed.clear();
+        }
+        self.multiplexed.insert(origin.clone());
+    }
+
     fn remove(&mut self, is_gone: impl Fn(&Arc<Socket>) -> bool) {
         for shared in self.of.values_mut() {
             shared.remove(&is_gone);

@@ -71,6 +71,51 @@ fn a_guest_that_waits_forever_is_stopped_and_blocks_no_other_call() {
     watched(1, runs_out_of_time("wait"));
 }
 
+/// On one thread, which each of them keeps for as long as it may.
+#[test]
+fn many_guests_that_loop_forever_block_no_other_call() {
+    watched(1, async {
+        let _time = Stopped::now();
+        let host = with_wall_time(&guest::obedient(), Limits::default().concurrent_calls);
+        let mut hostile = Vec::new();
+        for _ in 0..20 {
+            hostile.push(started(&host, "spin").await);
+        }
+        for _ in 0..3 {
+            assert_eq!(call(&host, "quiet").await.unwrap(), "u");
+        }
+        assert!(!hostile.iter().any(JoinHandle::is_finished));
+        advance(WALL_TIME + TICK).await;
+        for spinning in hostile {
+            let ended = at_once(spinning).await.unwrap();
+            assert_eq!(out_of_time(ended), Phase::Running);
+        }
+    });
+}
+
+/// A host's calls wait in turn, those of its tenants too.
+#[test]
+fn a_guest_that_loops_forever_leaves_its_slot_to_the_call_that_waits_longest() {
+    watched(1, async {
+        let _time = Stopped::now();
+        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let hostile = host.tenant().build().unwrap();
+        let mut spinning = vec![started(&hostile, "spin").await];
+        advance(WALL_TIME / 2).await;
+        let other = started(&host, "answer").await;
+        for _ in 0..20 {
+            spinning.push(started(&hostile, "spin").await);
+        }
+        assert!(!other.is_finished());
+        advance(WALL_TIME / 2 + TICK).await;
+        assert_eq!(at_once(other).await.unwrap().unwrap(), "u");
+        advance(WALL_TIME).await;
+        for spinning in spinning {
+            out_of_time(at_once(spinning).await.unwrap());
+        }
+    });
+}
+
 #[test]
 fn a_guest_that_never_starts_is_stopped() {
     watched(1, async {

@@ -4,6 +4,7 @@ mod bodies;
 mod http2;
 mod look_ups;
 mod pacing;
+mod proxy;
 mod sockets;
 
 use std::future::{pending, ready};

@@ -22,7 +22,7 @@ use super::{allowing, fetch, get, in_time, request, tls};
 use crate::simulated::{STEP, Simulated};
 use crate::support::{HOST, Log, closed_port, tenant};
 
-const ORIGIN: &str = "https://clips.example";
+pub(super) const ORIGIN: &str = "https://clips.example";
 
 /// Knows one address of every name, or none. The proxy is on this machine.
 struct Names(Option<&'static str>);
@@ -39,13 +39,13 @@ impl Resolve for Names {
 }
 
 /// A server of `clips.example`.
-struct Clips {
-    server: Server,
+pub(super) struct Clips {
+    pub(super) server: Server,
     root: PathBuf,
 }
 
 impl Clips {
-    async fn new(test: &str, protocols: &[&str]) -> Self {
+    pub(super) async fn new(test: &str, protocols: &[&str]) -> Self {
         let certified = tls::certificate("clips.example");
         Self {
             server: tls::serve(&certified, protocols).await,
@@ -54,7 +54,7 @@ impl Clips {
     }
 
     /// Trusts it, and knows its name.
-    fn outbound(&self) -> OutboundBuilder {
+    pub(super) fn outbound(&self) -> OutboundBuilder {
         let outbound = allowing(&[ORIGIN.to_owned()]).root_certificates(&self.root);
         outbound.resolver(Names(Some("8.8.8.8")))
     }
