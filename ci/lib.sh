@@ -51,3 +51,20 @@ npm_ci() {
     npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund
     cp "$1/package-lock.json" "$1/node_modules/installed.json"
 }
+
+# serve READY COMMAND...: starts a server, which ends with the script, and waits until its output contains READY. The
+# output is in the file `log`.
+serve() {
+    local ready=$1
+    shift
+    "$@" >log 2>&1 &
+    process=$!
+    trap 'kill "$process"; wait "$process" || true' EXIT
+    until grep -q "$ready" log; do
+        if ! kill -0 "$process"; then
+            cat log
+            exit 1
+        fi
+        sleep 0.02
+    done
+}

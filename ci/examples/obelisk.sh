@@ -31,16 +31,7 @@ END
     for name in AWS_ACCESS_KEY_ID AWS_REGION AWS_SECRET_ACCESS_KEY PGHOST PGPASSWORD PGUSER S3_BUCKET; do
         export "$name="
     done
-    obelisk server run --server-config server.toml --deployment "$example/deployment.toml" >log 2>&1 &
-    process=$!
-    trap 'kill "$process"; wait "$process" || true' EXIT
-    until grep -q 'Obelisk is ready' log; do
-        if ! kill -0 "$process"; then
-            cat log
-            exit 1
-        fi
-        sleep 0.02
-    done
+    serve 'Obelisk is ready' obelisk server run --server-config server.toml --deployment "$example/deployment.toml"
     obelisk execution submit --api-url "http://$address" --follow \
         meraki-mv:clips/clips@0.1.0.get-clip "[\"$2\", \"$3\", \"$4\"]" 1>&3
     ;;

@@ -36,16 +36,7 @@ setup)
 clip)
     mkdir -p .wash
     config >.wash/config.yaml
-    "$wash" --non-interactive dev >log 2>&1 &
-    process=$!
-    trap 'kill "$process"; wait "$process" || true' EXIT
-    until grep -q 'listening for HTTP requests' log; do
-        if ! kill -0 "$process"; then
-            cat log
-            exit 1
-        fi
-        sleep 0.02
-    done
+    serve 'listening for HTTP requests' "$wash" --non-interactive dev
     # It prints the real port first, and then the configured one, which is 0.
     address=$(sed -n 's/.*HTTP server listening addr=\([0-9.:]*\).*/\1/p' log | head -n 1)
     curl --silent --show-error --noproxy '*' --max-time 60 --fail-with-body \

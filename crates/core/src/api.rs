@@ -82,7 +82,8 @@ pub fn parse(response: &Response) -> Result<(ClipUrl, Option<Timestamp>), ApiErr
         return Err(match (response.status, &response.body) {
             // The body tells footage that may still arrive from a request that is wrong.
             (400, Err(error)) => ApiError::Transport(*error),
-            (400, Ok(_)) if says_no_video(response) => ApiError::NoVideo,
+            (400, Ok(_)) if says(response, "no video") => ApiError::NoVideo,
+            (400, Ok(_)) if says(response, "imagerid") => ApiError::Imager,
             (status, _) => ApiError::Status(status),
         });
     }
@@ -118,12 +119,12 @@ pub fn errors(response: &Response) -> Vec<String> {
     members.unwrap_or_default().errors
 }
 
-/// Whether Meraki says "No video for specified timestamp": the footage is not uploaded yet, or does not
-/// exist.
-fn says_no_video(response: &Response) -> bool {
+/// Whether one of Meraki's messages has these words, in any case. With "No video for specified timestamp" the footage is
+/// not uploaded yet, or does not exist; with `imagerId` the imager is missing, or the camera has none of that number.
+fn says(response: &Response, words: &str) -> bool {
     errors(response)
         .iter()
-        .any(|error| error.to_ascii_lowercase().contains("no video"))
+        .any(|error| error.to_ascii_lowercase().contains(words))
 }
 
 #[cfg(test)]
@@ -291,6 +292,14 @@ mod tests {
             ApiError::NoVideo,
         );
         fails(400, r#"{"errors":["x","no video"]}"#, ApiError::NoVideo);
+        for text in [
+            "imagerId is required for this camera",
+            "Invalid: 'imagerId'",
+        ] {
+            let body = format!(r#"{{"errors":["{text}"]}}"#);
+            fails(400, &body, ApiError::Imager);
+            fails(404, &body, ApiError::Status(404));
+        }
         fails(
             400,
             r#"{"errors":["Invalid timestamp format"]}"#,

@@ -16,6 +16,8 @@ pub enum ApiError {
     NotYet,
     /// 400 with "no video", and the window's end is not recent.
     NoVideo,
+    /// 400 about the imager: the camera needs one, or has none of that number.
+    Imager,
     /// Any other status that is neither 2xx nor a redirect.
     Status(u16),
     /// 2xx without a usable clip URL.
@@ -49,7 +51,7 @@ impl ApiError {
             Self::Transport(TransportError::TooLarge) => FailureKind::BadResponse,
             Self::Transport(_) => FailureKind::ConnectionFailed,
             Self::NotYet => FailureKind::TooEarly,
-            Self::NoVideo => FailureKind::Rejected,
+            Self::NoVideo | Self::Imager => FailureKind::Rejected,
             Self::Status(401) => FailureKind::Unauthorized,
             Self::Status(403) => FailureKind::Forbidden,
             Self::Status(404) => FailureKind::NotFound,
@@ -80,6 +82,7 @@ impl ApiError {
             Self::Status(500..) => Retryability::Later,
             Self::Status(_)
             | Self::NoVideo
+            | Self::Imager
             | Self::Transport(
                 TransportError::Certificate
                 | TransportError::Denied
@@ -184,6 +187,7 @@ mod tests {
     #[test]
     fn missing_old_footage_is_not_retried() {
         assert_eq!(ApiError::NoVideo.retryability(), Retryability::Never);
+        assert_eq!(ApiError::Imager.retryability(), Retryability::Never);
     }
 
     #[test]

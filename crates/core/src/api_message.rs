@@ -18,6 +18,11 @@ impl ApiError {
                  record, or the window lies outside its retention."
                     .into()
             }
+            Self::Imager => {
+                "Meraki refused the imager (400). A camera with several imagers takes the imager-id \
+                 of one, from 1 on; other cameras take none."
+                    .into()
+            }
             Self::Status(status) => self::status(settings, host, *status),
             Self::InvalidBody(InvalidBody::NotJson) => format!(
                 "{host} did not answer with JSON. Try again later, and check MERAKI_BASE_URL."
@@ -172,6 +177,7 @@ mod tests {
             ),
             (ApiError::NotYet, "no video for this window yet"),
             (ApiError::NoVideo, "outside its retention"),
+            (ApiError::Imager, "refused the imager"),
             (
                 ApiError::InvalidBody(InvalidBody::NotJson),
                 "h did not answer with JSON",

@@ -2,13 +2,11 @@
 
 use std::env;
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::key_file::{self, KeyFileError};
 use crate::setting::Setting;
 
 /// An API key of the Meraki Dashboard.
@@ -69,19 +67,6 @@ impl ApiKey {
         let value = Zeroizing::new(value.into_encoded_bytes());
         let key = str::from_utf8(&value).map_err(|_| ApiKeyError::Invalid)?;
         Self::new(key)
-    }
-
-    /// Takes the key from a file or a pipe: the whole content, but for one line end.
-    ///
-    /// On Unix, a file of this user that others may read or write is refused, as ssh refuses such a private key: a
-    /// warning would scroll by, and the key would stay readable. Files of another user, such as a secret that a container
-    /// engine mounts, are that user's to protect.
-    ///
-    /// # Errors
-    ///
-    /// See [`KeyFileError`].
-    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
-        key_file::read(path.as_ref())
     }
 
     /// The key itself: never for a log.

@@ -68,13 +68,15 @@ impl Bounds {
 
     /// Why the guest trapped.
     fn explain(&self, error: wasmtime::Error) -> CallError {
-        let limit = if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        let limit = if matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+            || says(&error, "store handle limit exceeded")
+        {
             Some(Limit::Resources(self.limits.resources))
         } else if let Some(FieldMapError::TotalSizeTooBig | FieldMapError::TooManyFields) =
             error.downcast_ref()
         {
             Some(Limit::HeaderBytes(self.limits.header_bytes))
-        } else if is_out_of_hostcall_fuel(&error) {
+        } else if says(&error, "fuel allocated for hostcalls has been exhausted") {
             Some(Limit::HostcallBytes(self.limits.hostcall_bytes))
         } else if error.is::<Trap>() {
             self.refused.get().copied()
@@ -93,10 +95,9 @@ impl Bounds {
     }
 }
 
-/// wasmtime has no error type for this, only a message.
-fn is_out_of_hostcall_fuel(error: &wasmtime::Error) -> bool {
-    let words = error.root_cause().to_string();
-    words.contains("fuel allocated for hostcalls has been exhausted")
+/// For what wasmtime has no error type, only a message.
+fn says(error: &wasmtime::Error, words: &str) -> bool {
+    error.root_cause().to_string().contains(words)
 }
 
 /// Refuses a store more memory and larger tables than the limits allow.

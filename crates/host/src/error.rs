@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mv_clip_core::error::FailureKind;
-use mv_clip_core::text::duration;
+use mv_clip_core::text::{duration, printable};
 
 use crate::limits::Limit;
 
@@ -340,13 +340,16 @@ impl EngineError {
 
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.0)
+        // The message has names of the guest's functions. In one line, they cannot pass for messages of their own.
+        let message = format!("{:#}", self.0);
+        let lines: Vec<_> = message.lines().map(str::trim).collect();
+        f.write_str(&printable(&lines.join(" ")))
     }
 }
 
 impl fmt::Debug for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EngineError({:#})", self.0)
+        write!(f, "EngineError({self})")
     }
 }
 

@@ -51,7 +51,22 @@ pub enum KeyFileError {
     },
 }
 
-pub(crate) fn read(path: &Path) -> Result<ApiKey, KeyFileError> {
+impl ApiKey {
+    /// Takes the key from a file or a pipe: the whole content, without one line end at its end.
+    ///
+    /// On Unix, a file of this user that others may read or write is an error, as ssh refuses such a private key. A
+    /// warning would be overlooked, and the key would stay readable. A file of another user is accepted, whatever its
+    /// mode: a container engine mounts secrets as files of root.
+    ///
+    /// # Errors
+    ///
+    /// See [`KeyFileError`].
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
+        read(path.as_ref())
+    }
+}
+
+fn read(path: &Path) -> Result<ApiKey, KeyFileError> {
     let failed = |source| KeyFileError::Read {
         path: path.to_owned(),
         source,

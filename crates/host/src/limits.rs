@@ -43,7 +43,8 @@ pub struct Limits {
     /// The tables of the component. 2: its own, and one through which it calls its imports.
     pub tables: u32,
     /// Maximum live resource handles: requests, replies, bodies, streams, field lists, timers. 2048; a range
-    /// of 288 clips, all of them in flight, needs under 1200.
+    /// of 288 clips, all of them in flight, needs under 1200. All handles together may be twice as many: those of resources
+    /// of the component's own, and those that one host call borrows.
     pub resources: usize,
     /// Maximum requests in flight. Each counts until its reply is read or dropped. 512; a range of 24 h is
     /// 288 clips.

@@ -92,6 +92,8 @@ pub(crate) fn new(
     };
     let mut store = Store::new(engine, state);
     store.set_hostcall_fuel(limits.hostcall_bytes);
+    // The guest's own resources count too. A handle that is lent to the host counts twice.
+    store.set_max_component_handles(limits.resources.saturating_mul(2));
     store.limiter(|state| &mut state.meter);
     // Yields at each tick, so that a guest that computes forever is stopped at the wall time and delays no other
     // call. tokio's own yield also lets the runtime poll sockets and timers.

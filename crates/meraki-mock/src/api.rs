@@ -13,7 +13,9 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::clip::Clip;
 use crate::config::{Camera, MockConfig};
+use crate::footage::Footage;
 use crate::record::{Authorization, MEDIA};
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -39,6 +41,17 @@ pub(crate) struct ClipQuery {
 struct Window {
     start: DateTime<Utc>,
     end: DateTime<Utc>,
+}
+
+impl Window {
+    /// The footage of a camera or of one of its imagers, which is named as in the command line.
+    fn footage(self, camera: &Camera, imager: Option<&str>) -> Footage {
+        let name = match imager {
+            Some(imager) if camera.imagers > 1 => format!("{}.{imager}", camera.serial),
+            _ => camera.serial.clone(),
+        };
+        Footage::new(name, self.start, self.end)
+    }
 }
 
 /// The API's entry point: answers, or redirects clients with a valid key to the shard.
@@ -78,7 +91,11 @@ pub(crate) async fn clip(
     if !has_footage(window, camera, config, now) {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, NO_VIDEO));
     }
-    let (token, expires) = state.media_urls.create(now);
+    let clip = match &config.clip {
+        Some(bytes) => Clip::Fixed(bytes.clone()),
+        None => Clip::Recorded(window.footage(camera, query.imager_id.as_deref())),
+    };
+    let (token, expires) = state.media_urls.create(clip, now);
     let expires = expires.to_rfc3339_opts(SecondsFormat::Secs, true);
     let body = json!({
         "url": format!("http://{}{MEDIA}/{token}", state.authority),
@@ -191,10 +208,7 @@ mod tests {
             end_timestamp: Some(end.to_owned()),
             imager_id: imager.map(str::to_owned),
         };
-        let camera = Camera {
-            imagers,
-            ..Camera::new("Q2MV-ABCD-1234")
-        };
+        let camera = Camera::new("Q2MV-ABCD-1234").imagers(imagers);
         validate(&query, &camera).err().unwrap_or_default()
     }
 
@@ -278,11 +292,9 @@ mod tests {
     fn footage_is_available_between_lag_and_retention() {
         let now = Utc::now();
         let second = TimeDelta::seconds(1);
-        let config = MockConfig {
-            lag: Duration::from_secs(30),
-            retention: Duration::from_secs(3600),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default()
+            .lag(Duration::from_secs(30))
+            .retention(Duration::from_secs(3600));
         let ending = |ago| Window {
             start: now - second * (ago + 10),
             end: now - second * ago,
@@ -300,10 +312,7 @@ mod tests {
             let found = has_footage(ending(ago), &camera, &config, now);
             assert_eq!(found, expected, "ending {ago} s ago");
         }
-        let offline = Camera {
-            online: false,
-            ..Camera::new("Q2MV-ABCD-1234")
-        };
+        let offline = Camera::new("Q2MV-ABCD-1234").online(false);
         assert!(!has_footage(ending(60), &offline, &config, now));
     }
 }

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::StatusCode;
 use mv_clip_core::rate::RateLimit;
 
-use crate::clip::CLIP;
 use crate::faults::Faults;
 
 /// The default API key. It is not a secret: no real Meraki key looks like it.
@@ -25,13 +24,12 @@ pub fn is_mock_key(key: &str) -> bool {
 /// use meraki_mock::{Camera, MockConfig};
 /// use std::time::Duration;
 ///
-/// let config = MockConfig {
-///     cameras: vec![Camera::new("Q2MV-ABCD-1234")],
-///     lag: Duration::from_secs(5),
-///     ..MockConfig::default()
-/// };
+/// let config = MockConfig::default()
+///     .cameras(vec![Camera::new("Q2MV-ABCD-1234")])
+///     .lag(Duration::from_secs(5));
 /// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct MockConfig {
     /// The address to listen on. It must be a loopback address, because the mock speaks plain HTTP. Default:
     /// a free port of 127.0.0.1.
@@ -57,8 +55,9 @@ pub struct MockConfig {
     pub media_ttl: Duration,
     /// How many requests to a new media URL get 404 because the clip is not ready. Default: 0.
     pub media_not_ready: u32,
-    /// The clip of every media URL. Default: [`CLIP`].
-    pub clip: Bytes,
+    /// The clip of every media URL, such as [`CLIP`](crate::CLIP). Default: `None`, the footage that was asked for, with
+    /// the camera and the time in each picture. Half a minute of it has about a megabyte.
+    pub clip: Option<Bytes>,
     /// Whether the media host sends `Content-Length`. Default: true.
     pub media_length: bool,
     /// The delay of every reply. Default: 0.
@@ -74,14 +73,8 @@ impl Default for MockConfig {
             key: DEFAULT_KEY.to_owned(),
             cameras: vec![
                 Camera::new("Q2MV-MOCK-0001"),
-                Camera {
-                    imagers: 4,
-                    ..Camera::new("Q2MV-MOCK-0004")
-                },
-                Camera {
-                    online: false,
-                    ..Camera::new("Q2MV-MOCK-0000")
-                },
+                Camera::new("Q2MV-MOCK-0004").imagers(4),
+                Camera::new("Q2MV-MOCK-0000").online(false),
             ],
             lag: Duration::from_secs(30),
             retention: Duration::from_secs(90 * 24 * 60 * 60),
@@ -91,11 +84,52 @@ impl Default for MockConfig {
             redirect: None,
             media_ttl: Duration::from_secs(15 * 60),
             media_not_ready: 0,
-            clip: Bytes::from_static(CLIP),
+            clip: None,
             media_length: true,
             latency: Duration::ZERO,
             faults: None,
         }
+    }
+}
+
+macro_rules! setters {
+    ($($field:ident: $type:ty),*) => {
+        impl MockConfig {
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](MockConfig#structfield.", stringify!($field), ").")]
+                #[must_use]
+                pub fn $field(mut self, $field: $type) -> Self {
+                    self.$field = $field.into();
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    listen: SocketAddr,
+    key: impl Into<String>,
+    cameras: Vec<Camera>,
+    lag: Duration,
+    retention: Duration,
+    rate_limit: impl Into<Option<RateLimit>>,
+    retry_after: bool,
+    success: StatusCode,
+    redirect: impl Into<Option<Redirect>>,
+    media_ttl: Duration,
+    media_not_ready: u32,
+    media_length: bool,
+    latency: Duration,
+    faults: impl Into<Option<Faults>>
+}
+
+impl MockConfig {
+    /// Sets [`clip`](MockConfig#structfield.clip).
+    #[must_use]
+    pub fn clip(mut self, clip: impl Into<Bytes>) -> Self {
+        self.clip = Some(clip.into());
+        self
     }
 }
 
@@ -113,7 +147,7 @@ impl fmt::Debug for MockConfig {
             .field("redirect", &self.redirect)
             .field("media_ttl", &self.media_ttl)
             .field("media_not_ready", &self.media_not_ready)
-            .field("clip_bytes", &self.clip.len())
+            .field("clip_bytes", &self.clip.as_ref().map(Bytes::len))
             .field("media_length", &self.media_length)
             .field("latency", &self.latency)
             .field("faults", &self.faults)
@@ -123,6 +157,7 @@ impl fmt::Debug for MockConfig {
 
 /// A camera of the mock's organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Camera {
     /// The serial number. The mock compares it case-sensitively.
     pub serial: String,
@@ -140,6 +175,18 @@ impl Camera {
             imagers: 1,
             online: true,
         }
+    }
+
+    /// Sets [`imagers`](Camera#structfield.imagers).
+    #[must_use]
+    pub fn imagers(self, imagers: u32) -> Self {
+        Self { imagers, ..self }
+    }
+
+    /// Sets [`online`](Camera#structfield.online).
+    #[must_use]
+    pub fn online(self, online: bool) -> Self {
+        Self { online, ..self }
     }
 }
 

@@ -24,12 +24,26 @@ use crate::wire::{Point, WireFault};
 /// HTTP. Replies of the API also fail with 429, with or without `Retry-After`, and with truncated JSON. The mock
 /// processes the request first, so it counts against the rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Faults {
     /// The average percentage of replies that fail. All fail from 100 on.
     pub percent: u8,
     /// Selects the sequence of faults. With the same seed, the n-th request to the API always meets the same
-    /// fault, and so does the n-th request to media URLs.
+    /// fault, and so does the n-th request to media URLs. Default: 0.
     pub seed: u64,
+}
+
+impl Faults {
+    /// Faults of a percentage of all replies.
+    pub fn new(percent: u8) -> Self {
+        Self { percent, seed: 0 }
+    }
+
+    /// Sets [`seed`](Faults#structfield.seed).
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
 }
 
 /// A fault of one reply.
@@ -139,7 +153,7 @@ mod tests {
     use super::*;
 
     fn drawn(percent: u8, seed: u64, target: Target) -> Vec<Option<Fault>> {
-        let injector = FaultInjector::new(Faults { percent, seed });
+        let injector = FaultInjector::new(Faults::new(percent).seed(seed));
         (0..2_000).map(|_| injector.draw(target)).collect()
     }
 
@@ -161,11 +175,7 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_its_sequence_whatever_the_other_target_gets() {
-        let faults = Faults {
-            percent: 50,
-            seed: 7,
-        };
-        let injector = FaultInjector::new(faults);
+        let injector = FaultInjector::new(Faults::new(50).seed(7));
         let found: Vec<_> = (0..2_000)
             .map(|_| {
                 injector.draw(Target::Media);

@@ -3,14 +3,11 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{self, Path};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use chrono::Utc;
 use http::header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt as _, Full};
 use http_range_header::parse_range_header;
 
 use crate::refusal::Refusal;
@@ -25,21 +22,21 @@ pub(crate) async fn get(
         let message = "A media URL accepts no Authorization header: do not send the API key here";
         return Refusal::new(StatusCode::BAD_REQUEST, message).into_response();
     }
-    if !state.media_urls.is_available(&token, Utc::now()) {
+    let Some(clip) = state.media_urls.clip(&token, Utc::now()) else {
         return Refusal::new(StatusCode::NOT_FOUND, "Not found").into_response();
-    }
+    };
     let media_type = [(CONTENT_TYPE, "video/MP2T"), (ACCEPT_RANGES, "bytes")];
-    let clip = &state.config.clip;
     let total = clip.len();
-    match requested_range(&headers, clip) {
+    match requested_range(&headers, total) {
         RequestedRange::All if state.config.media_length => {
-            (media_type, clip.clone()).into_response()
+            (media_type, clip.whole()).into_response()
         }
-        RequestedRange::All => (media_type, without_length(clip.clone())).into_response(),
-        RequestedRange::Part(first, part) => {
-            let last = first + part.len().saturating_sub(1);
+        RequestedRange::All => (media_type, clip.without_length()).into_response(),
+        RequestedRange::Part(part) => {
+            let (first, last) = (part.start(), part.end());
             let range = [(CONTENT_RANGE, format!("bytes {first}-{last}/{total}"))];
-            (StatusCode::PARTIAL_CONTENT, media_type, range, part).into_response()
+            let status = StatusCode::PARTIAL_CONTENT;
+            (status, media_type, range, clip.part(part)).into_response()
         }
         RequestedRange::Unsatisfiable => {
             let range = [(CONTENT_RANGE, format!("bytes */{total}"))];
@@ -48,55 +45,38 @@ pub(crate) async fn get(
     }
 }
 
-/// A body of unknown length, which is sent in chunks.
-fn without_length(bytes: Bytes) -> Body {
-    // A body whose frames are mapped has no known length.
-    Body::new(Full::new(bytes).map_frame(|frame| frame))
-}
-
 /// The part of the clip that a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum RequestedRange {
     All,
-    /// The position of the first byte, and the bytes.
-    Part(usize, Bytes),
+    /// The positions of the first and the last byte.
+    Part(RangeInclusive<u64>),
     /// A range outside the clip.
     Unsatisfiable,
 }
 
 /// A request for several ranges gets the whole clip, as RFC 9110, section 14.2, allows.
-fn requested_range(headers: &HeaderMap, clip: &Bytes) -> RequestedRange {
+fn requested_range(headers: &HeaderMap, total: u64) -> RequestedRange {
     let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
     let Some(Ok(parsed)) = range.map(parse_range_header) else {
         return RequestedRange::All;
     };
-    let Ok(ranges) = parsed.validate(clip.len() as u64) else {
+    let Ok(ranges) = parsed.validate(total) else {
         return RequestedRange::Unsatisfiable;
     };
-    let [range] = ranges.as_slice() else {
-        return RequestedRange::All;
-    };
-    let bounds = usize::try_from(*range.start())
-        .ok()
-        .zip(usize::try_from(*range.end()).ok());
-    bounds
-        .and_then(|(first, last)| Some(RequestedRange::Part(first, slice(clip, first..=last)?)))
-        .unwrap_or(RequestedRange::Unsatisfiable)
-}
-
-fn slice(clip: &Bytes, range: RangeInclusive<usize>) -> Option<Bytes> {
-    clip.get(range).map(|part| clip.slice_ref(part))
+    match ranges.as_slice() {
+        [range] => RequestedRange::Part(range.clone()),
+        _ => RequestedRange::All,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clip::CLIP;
-
     #[test]
     fn ranges() {
-        let (clip, total) = (Bytes::from_static(CLIP), CLIP.len());
-        let part = |first, end| RequestedRange::Part(first, clip.slice(first..end));
+        let total = 55_836;
+        let part = |first, end| RequestedRange::Part(first..=end - 1);
         let cases = [
             ("bytes=0-187", part(0, 188)),
             ("bytes=188-375", part(188, 376)),
@@ -109,10 +89,10 @@ mod tests {
         ];
         for (range, expected) in cases {
             let headers = HeaderMap::from_iter([(RANGE, range.parse().unwrap())]);
-            assert_eq!(requested_range(&headers, &clip), expected, "{range}");
+            assert_eq!(requested_range(&headers, total), expected, "{range}");
         }
         assert_eq!(
-            requested_range(&HeaderMap::new(), &clip),
+            requested_range(&HeaderMap::new(), total),
             RequestedRange::All
         );
     }

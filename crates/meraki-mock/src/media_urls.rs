@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::clip::Clip;
 use crate::config::MockConfig;
 use crate::sync::lock;
 
@@ -24,6 +25,7 @@ struct Open {
 }
 
 struct Entry {
+    clip: Clip,
     expires: DateTime<Utc>,
     not_ready: u32,
 }
@@ -44,8 +46,8 @@ impl MediaUrls {
         }
     }
 
-    /// Creates a token, and returns it with its expiry.
-    pub(crate) fn create(&self, now: DateTime<Utc>) -> (String, DateTime<Utc>) {
+    /// Creates a token for a clip, and returns it with its expiry.
+    pub(crate) fn create(&self, clip: Clip, now: DateTime<Utc>) -> (String, DateTime<Utc>) {
         let token = format!("{:032x}", rand::random::<u128>());
         let expires = now
             .checked_add_signed(self.ttl)
@@ -58,6 +60,7 @@ impl MediaUrls {
         open.by_token.insert(
             token.clone(),
             Entry {
+                clip,
                 expires,
                 not_ready: self.not_ready,
             },
@@ -65,19 +68,16 @@ impl MediaUrls {
         (token, expires)
     }
 
-    /// Whether a request for `token` finds the clip. Counts the request if the clip is not ready yet.
-    pub(crate) fn is_available(&self, token: &str, now: DateTime<Utc>) -> bool {
+    /// The clip that a request for `token` finds. Counts the request if the clip is not ready yet.
+    pub(crate) fn clip(&self, token: &str, now: DateTime<Utc>) -> Option<Clip> {
         let mut open = lock(&self.open);
-        let Some(entry) = open
-            .by_token
-            .get_mut(token)
-            .filter(|entry| now < entry.expires)
-        else {
-            return false;
-        };
+        let entry = open.by_token.get_mut(token)?;
+        if entry.expires <= now {
+            return None;
+        }
         let ready = entry.not_ready == 0;
         entry.not_ready = entry.not_ready.saturating_sub(1);
-        ready
+        ready.then(|| entry.clip.clone())
     }
 }
 
@@ -87,23 +87,30 @@ mod tests {
     use std::time::Duration;
 
     fn urls(ttl: Duration, not_ready: u32) -> MediaUrls {
-        MediaUrls::new(&MockConfig {
-            media_ttl: ttl,
-            media_not_ready: not_ready,
-            ..MockConfig::default()
-        })
+        MediaUrls::new(
+            &MockConfig::default()
+                .media_ttl(ttl)
+                .media_not_ready(not_ready),
+        )
+    }
+
+    fn clip() -> Clip {
+        Clip::Fixed("clip".into())
     }
 
     #[test]
     fn a_url_works_until_it_expires() {
         let now = Utc::now();
         let urls = urls(Duration::from_secs(10), 0);
-        let (token, expires) = urls.create(now);
+        let (token, expires) = urls.create(clip(), now);
         assert_eq!(expires, now + TimeDelta::seconds(10));
-        assert!(urls.is_available(&token, now));
-        assert!(urls.is_available(&token, expires - TimeDelta::milliseconds(1)));
-        assert!(!urls.is_available(&token, expires));
-        assert!(!urls.is_available("another", now));
+        assert_eq!(urls.clip(&token, now), Some(clip()));
+        assert_eq!(
+            urls.clip(&token, expires - TimeDelta::milliseconds(1)),
+            Some(clip())
+        );
+        assert_eq!(urls.clip(&token, expires), None);
+        assert_eq!(urls.clip("another", now), None);
     }
 
     #[test]
@@ -111,7 +118,7 @@ mod tests {
         let now = Utc::now();
         let urls = urls(Duration::from_secs(10), 0);
         for second in 0..100 {
-            urls.create(now + TimeDelta::seconds(second));
+            urls.create(clip(), now + TimeDelta::seconds(second));
         }
         assert_eq!(format!("{:?}", lock(&urls.open)), "10 media URLs");
     }
@@ -120,8 +127,8 @@ mod tests {
     fn a_clip_can_be_available_after_some_requests() {
         let now = Utc::now();
         let urls = urls(Duration::MAX, 2);
-        let (token, _) = urls.create(now);
-        let found: Vec<_> = (0..4).map(|_| urls.is_available(&token, now)).collect();
+        let (token, _) = urls.create(clip(), now);
+        let found: Vec<_> = (0..4).map(|_| urls.clip(&token, now).is_some()).collect();
         assert_eq!(found, [false, false, true, true]);
     }
 }

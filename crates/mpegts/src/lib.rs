@@ -6,6 +6,7 @@
 //! | learn what is in a clip, and what is missing | [`scan`], [`Scanner`] |
 //! | write MP4 with the index in front, in two passes | [`Indexer`], [`Index`], [`Mp4Writer`] |
 //! | write fragmented MP4, in one pass | [`Fragmenter`] |
+//! | write a transport stream | [`mux`] |
 //!
 //! Everything takes bytes in pieces of any size, does no I/O, reads no clock, and holds a bounded amount of memory
 //! whatever the bytes are ([`Limit`]). The result does not depend on the pieces.
@@ -31,6 +32,7 @@ mod fragments;
 mod index;
 mod kind;
 mod mp4;
+pub mod mux;
 mod picture;
 mod rate;
 mod reader;

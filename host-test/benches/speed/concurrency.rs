@@ -20,11 +20,7 @@ const CALLS_AT_ONCE: [u32; 4] = [1, 10, 100, 1_000];
 const LATENCY: Duration = Duration::from_secs(1);
 
 pub fn measure(_: &Site, _: &Peers, report: &mut Report) -> Result<()> {
-    let mock = MockThread::start(MockConfig {
-        rate_limit: None,
-        latency: LATENCY,
-        ..MockConfig::default()
-    })?;
+    let mock = MockThread::start(MockConfig::default().rate_limit(None).latency(LATENCY))?;
     for calls in CALLS_AT_ONCE {
         let output = Command::new(std::env::current_exe()?)
             .args(["--concurrent-calls", &calls.to_string(), &mock.base_url])

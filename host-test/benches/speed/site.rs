@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::{SecondsFormat, TimeDelta, Utc};
-use meraki_mock::{DEFAULT_KEY, MockConfig, MockMeraki};
+use meraki_mock::{CLIP, DEFAULT_KEY, MockConfig, MockMeraki};
 use mv_clip_host::{Setting, Settings};
 use tokio::runtime::{Builder, Runtime};
 
@@ -21,10 +21,7 @@ pub struct Site {
 impl Site {
     pub fn start() -> Result<Self> {
         Ok(Self {
-            mock: MockThread::start(MockConfig {
-                rate_limit: None,
-                ..MockConfig::default()
-            })?,
+            mock: MockThread::start(MockConfig::default().rate_limit(None))?,
             runtime: Builder::new_current_thread().enable_all().build()?,
         })
     }
@@ -38,7 +35,8 @@ pub struct MockThread {
 }
 
 impl MockThread {
-    pub fn start(config: MockConfig) -> Result<Self> {
+    pub fn start(mut config: MockConfig) -> Result<Self> {
+        config.clip.get_or_insert(CLIP.into());
         let (started, address) = mpsc::channel();
         let (connections, asked) = mpsc::channel::<mpsc::Sender<usize>>();
         thread::Builder::new().name("mock".into()).spawn(move || {

@@ -4,7 +4,7 @@ use mv_clip_host::{ClipRequest, Settings};
 
 use super::deadline::Deadline;
 use super::options::{ComponentFile, KeyHolder};
-use super::stop::Limit;
+use super::stopped::Limit;
 use super::{deadline, times};
 
 /// The clip, and the output format.

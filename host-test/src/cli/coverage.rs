@@ -1,26 +1,28 @@
 //! `mv-clip coverage`: the footage of many cameras around a time, in a folder.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use mv_clip_footage::Collector;
+use mv_clip_core::events;
+use mv_clip_host::ClipRequest;
 
-use super::collect::{self, Calls, Output, Source};
-use super::deadline::{self, Clips};
+use super::camera::{self, Camera};
+use super::collect::{self, Output, Source};
+use super::deadline;
+use super::exit::Usage;
 use super::stop::Stop;
 use super::times;
 
 /// Save the footage of up to 100 cameras around a time in a folder
 ///
-/// The folder gets a manifest and a report. One call requests all cameras, at most MV_CLIP_REQUESTS_PER_SECOND. One
-/// camera's failure does not affect others. Run the same command again to resume. The exit code is 75 if every
+/// The folder gets a manifest and a report. Clips that are there are not requested. One camera's failure does not affect
+/// others. Run the same command again to resume. The exit code is 75 if every
 /// remaining failure is temporary.
 #[derive(clap::Args)]
-#[command(after_help = deadline::help(deadline::OF_BATCH))]
+#[command(after_help = deadline::help(deadline::OF_FOLDER))]
 pub(super) struct Args {
-    /// The cameras' serial numbers, such as Q2XX-ABCD-1234
-    #[arg(required = true)]
-    serials: Vec<String>,
+    /// The cameras' serial numbers, such as Q2XX-ABCD-1234; Q2XX-ABCD-1234.2 is the second imager of a camera
+    #[arg(required = true, value_name = "SERIAL[.IMAGER]")]
+    cameras: Vec<Camera>,
 
     /// The middle of the window as an RFC 3339 time, such as 2026-03-12T14:31:00Z
     #[arg(long, value_name = "TIME", value_parser = times::time)]
@@ -39,18 +41,14 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
 }
 
 impl Source for Args {
-    fn clips(&self) -> Clips {
-        Clips {
-            calls: 1,
-            clips: self.serials.len(),
-            length: Duration::from_secs(self.duration.into()),
-        }
-    }
-
-    async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let duration = Some(self.duration);
-        let call = calls.host.call(&calls.settings);
-        let reply = call.get_coverage(&self.serials, &self.at, duration).await;
-        collect::save_all(collector, calls.clock.judged(reply)?).await
+    fn requests(&self) -> Result<Vec<ClipRequest>, Usage> {
+        let serials: Vec<_> = self
+            .cameras
+            .iter()
+            .map(|camera| camera.serial.clone())
+            .collect();
+        let coverage = events::coverage(&serials, &self.at, Some(self.duration));
+        let coverage = coverage.map_err(|failure| Usage(failure.message))?;
+        Ok(camera::requests(&self.cameras, coverage.window))
     }
 }

@@ -12,7 +12,8 @@ use super::deadline::{self, Deadline};
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print};
 use super::settings::{self, Configuration};
-use super::stop::{Limit, Stop};
+use super::stop::Stop;
+use super::stopped::Limit;
 
 /// Get a clip from a mock of the Meraki API, and print the time of each step
 ///

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use mv_clip_footage::CollectError;
 use mv_clip_host::CallError;
 
-use super::stop::Stopped;
+use super::stopped::{Reason, Stopped};
 
 /// The end of each command's help.
 pub(super) const HELP: &str = "\
@@ -19,6 +20,10 @@ Exit codes:
 /// EX_TEMPFAIL of sysexits(3).
 const TEMPORARY: u8 = 75;
 
+/// 128 and the number of the signal, as shells report it.
+const INTERRUPTED: u8 = 130;
+const TERMINATED: u8 = 143;
+
 /// An argument or an environment variable cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -32,13 +37,23 @@ pub(super) fn temporary() -> ExitCode {
     ExitCode::from(TEMPORARY)
 }
 
+/// The exit code of a command that stopped for this reason.
+pub(super) fn of_stop(reason: Reason) -> u8 {
+    match reason {
+        Reason::Interrupt => INTERRUPTED,
+        Reason::Terminate => TERMINATED,
+        Reason::Deadline => TEMPORARY,
+    }
+}
+
 /// The exit code for an error.
 pub(super) fn code(error: &anyhow::Error) -> ExitCode {
     if let Some(stopped) = error.downcast_ref::<Stopped>() {
-        return stopped.exit_code().into();
+        return of_stop(stopped.reason).into();
     }
     match error.downcast_ref() {
         Some(error) if CallError::is_transient(error) => temporary(),
+        _ if matches!(error.downcast_ref(), Some(CollectError::Busy { .. })) => temporary(),
         _ if error.is::<Usage>() => usage(),
         _ => ExitCode::FAILURE,
     }

@@ -16,7 +16,8 @@ use super::deadline::{self, Deadline};
 use super::options::ComponentFile;
 use super::output::{print, print_json};
 use super::settings::unreadable;
-use super::stop::{Limit, Stop};
+use super::stop::Stop;
+use super::stopped::Limit;
 
 /// Print the imports, exports, size and metadata of a component
 #[derive(clap::Args)]

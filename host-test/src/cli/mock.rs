@@ -51,7 +51,8 @@ pub(crate) struct MockArgs {
     /// Lifetime of media URLs [default: 900]
     #[arg(long, value_name = "SECONDS")]
     media_ttl: Option<u32>,
-    /// The MPEG-TS file of all media URLs [default: a clip of four seconds]
+    /// The MPEG-TS file of all media URLs [default: the footage that was asked for, with the camera and the time in each
+    /// picture]
     #[arg(long, value_name = "FILE")]
     clip: Option<PathBuf>,
     /// Redirect requests to a shard (302), as Meraki does
@@ -79,37 +80,35 @@ impl MockArgs {
             given.map_or(default, |seconds| Duration::from_secs(seconds.into()))
         };
         let limit = RateLimit::default();
-        let clip = match self.clip {
-            Some(path) => read_clip(&path)
-                .with_context(|| format!("cannot use the clip {}", path.display()))?
-                .into(),
-            None => default.clip,
+        let cameras = if self.serial.is_empty() {
+            default.cameras
+        } else {
+            self.serial.into_iter().map(Camera::new).collect()
         };
-        Ok(MockConfig {
-            listen: self.listen,
-            key: self.key.unwrap_or(default.key),
-            cameras: if self.serial.is_empty() {
-                default.cameras
-            } else {
-                self.serial.into_iter().map(Camera::new).collect()
-            },
-            lag: seconds(self.lag, default.lag),
-            rate_limit: Some(RateLimit {
+        let latency = self.latency.map_or(default.latency, |milliseconds| {
+            Duration::from_millis(milliseconds.into())
+        });
+        let config = MockConfig::default()
+            .listen(self.listen)
+            .key(self.key.unwrap_or(default.key))
+            .cameras(cameras)
+            .lag(seconds(self.lag, default.lag))
+            .rate_limit(RateLimit {
                 per_second: self.rate.unwrap_or(limit.per_second),
                 burst: self.burst.unwrap_or(limit.burst),
-            }),
-            latency: self.latency.map_or(default.latency, |milliseconds| {
-                Duration::from_millis(milliseconds.into())
-            }),
-            media_ttl: seconds(self.media_ttl, default.media_ttl),
-            redirect: self.redirect.then_some(Redirect::SamePort),
-            clip,
-            faults: self.faults.map(|percent| Faults {
-                percent,
-                seed: self.seed,
-            }),
-            ..default
-        })
+            })
+            .latency(latency)
+            .media_ttl(seconds(self.media_ttl, default.media_ttl))
+            .redirect(self.redirect.then_some(Redirect::SamePort))
+            .faults(
+                self.faults
+                    .map(|percent| Faults::new(percent).seed(self.seed)),
+            );
+        let Some(path) = self.clip else {
+            return Ok(config);
+        };
+        let clip = read_clip(&path);
+        Ok(config.clip(clip.with_context(|| format!("cannot use the clip {}", path.display()))?))
     }
 }
 
@@ -172,6 +171,7 @@ fn instructions(mock: &MockMeraki, now: DateTime<Utc>) -> String {
         serial,
         imagers,
         online,
+        ..
     } in mock.cameras()
     {
         let imagers = if *imagers > 1 {
@@ -291,8 +291,7 @@ mod tests {
         assert_eq!(config.latency, Duration::from_millis(250));
         assert_eq!(config.media_ttl, Duration::from_secs(60));
         assert_eq!(config.redirect, Some(Redirect::SamePort));
-        let (percent, seed) = (20, 7);
-        assert_eq!(config.faults, Some(Faults { percent, seed }));
+        assert_eq!(config.faults, Some(Faults::new(20).seed(7)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::exit::{self, Usage};
 use super::output::{self, OutputError, print, print_json};
-use super::stop::Stopped;
+use super::stopped::Stopped;
 
 /// Prints the result of a call, as text or as JSON.
 pub(super) fn show<T>(

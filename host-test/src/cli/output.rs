@@ -16,15 +16,16 @@ use tracing_subscriber::fmt::MakeWriter;
 #[error("cannot write to standard output")]
 pub(super) struct OutputError(#[source] io::Error);
 
-/// Fails if standard output was closed when the program started: a result that has no other place would be lost.
+/// Fails if standard output was closed when the program started: what is printed would be lost.
 ///
-/// The standard library opens `/dev/null` in place of a closed one, for reading and writing. `> /dev/null` opens it for
-/// writing only.
+/// In place of a closed standard output, the standard library opens `/dev/null` for reading and writing. `> /dev/null`
+/// opens it for writing only.
 pub(super) fn require_stdout() -> Result<(), OutputError> {
     match is_readable_null() {
         Ok(false) => Ok(()),
         Ok(true) => Err(OutputError(io::Error::other(
-            "it is closed, or /dev/null that can also be read; to discard the output, add `> /dev/null`",
+            "it is closed, or it is /dev/null opened for reading and writing; to discard the output, open /dev/null \
+             for writing only, as `> /dev/null` does",
         ))),
         Err(error) => Err(OutputError(error)),
     }
@@ -34,6 +35,7 @@ pub(super) fn require_stdout() -> Result<(), OutputError> {
 ///
 /// A reader that has closed the pipe, such as `head`, is not an error.
 pub(super) fn print(text: &str) -> Result<(), OutputError> {
+    require_stdout()?;
     let text = printable_lines(text.trim_end_matches('\n'));
     match write_stdout(format!("{text}\n").as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error)),

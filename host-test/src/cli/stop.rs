@@ -16,83 +16,14 @@ use tokio::runtime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::outcome;
+use super::stopped::{Limit, Reason, Stopped};
+use super::{exit, outcome};
 
 /// How long a command may take to end by itself.
 const GRACE: Duration = Duration::from_millis(700);
 
 /// How long standard error may take to accept the last message.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-
-/// EX_TEMPFAIL of sysexits(3).
-const TEMPORARY: u8 = 75;
-
-/// 128 and the number of the signal, as shells report it.
-const INTERRUPTED: u8 = 130;
-const TERMINATED: u8 = 143;
-
-/// How long a command may take, and what to print if it takes longer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit {
-    pub(super) time: Duration,
-    /// Whether the next run continues from what this one leaves.
-    pub(super) resumes: bool,
-    /// Whether errors are printed as JSON.
-    pub(super) json: bool,
-}
-
-/// Why a command stops before it is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    Interrupt,
-    Terminate,
-    Deadline,
-}
-
-/// The command stopped before it was done.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("{}{}", .reason.what_happened(.limit), .reason.what_to_do(.limit))]
-pub(super) struct Stopped {
-    reason: Reason,
-    limit: Option<Limit>,
-}
-
-impl Reason {
-    fn what_happened(self, limit: &Option<Limit>) -> String {
-        match (self, limit) {
-            (Self::Interrupt, _) => "interrupted".to_owned(),
-            (Self::Terminate, _) => "terminated".to_owned(),
-            (Self::Deadline, limit) => {
-                let seconds = limit.map_or(0, |limit| limit.time.as_secs());
-                format!("the command did not end by its deadline of {seconds} s")
-            }
-        }
-    }
-
-    fn what_to_do(self, limit: &Option<Limit>) -> &'static str {
-        match (self, limit) {
-            (Self::Deadline, Some(Limit { resumes: true, .. })) => {
-                "; run the same command again to resume from the files that end in .part, or give it more time with \
-                 --deadline"
-            }
-            (Self::Deadline, _) => "; run it again, or give it more time with --deadline",
-            (_, Some(Limit { resumes: true, .. })) => {
-                "; run the same command again to resume from the files that end in .part"
-            }
-            _ => "",
-        }
-    }
-}
-
-impl Stopped {
-    pub(super) fn exit_code(self) -> u8 {
-        match self.reason {
-            Reason::Interrupt => INTERRUPTED,
-            Reason::Terminate => TERMINATED,
-            Reason::Deadline => TEMPORARY,
-        }
-    }
-}
 
 /// Tells a command when to stop.
 pub(super) struct Stop {
@@ -133,10 +64,11 @@ impl Stop {
         limit: Limit,
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
-        tracing::info!(deadline = ?limit.time, "command started");
         // A time of centuries is no limit.
         let at = Instant::now().checked_add(limit.time);
         self.limit.send_replace(at.map(|at| (limit, at)));
+        // After the deadline is set: standard error may accept nothing.
+        tracing::info!(deadline = ?limit.time, "command started");
         let reason = tokio::select! {
             biased;
             reason = self.reason() => reason,
@@ -199,7 +131,7 @@ impl Watcher {
         if !self.is_told.swap(true, Ordering::AcqRel) {
             tell(stopped);
         }
-        process::exit(stopped.exit_code().into());
+        process::exit(exit::of_stop(reason).into());
     }
 }
 
@@ -263,39 +195,5 @@ impl Signals {
             Some(()) => Reason::Interrupt,
             None => std::future::pending().await,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_to_do_next_depends_on_the_command() {
-        let text = |reason, resumes| {
-            let limit = Some(Limit {
-                time: Duration::from_secs(240),
-                resumes,
-                json: false,
-            });
-            Stopped { reason, limit }.to_string()
-        };
-        assert_eq!(text(Reason::Interrupt, false), "interrupted");
-        assert_eq!(
-            text(Reason::Terminate, true),
-            "terminated; run the same command again to resume from the files that end in .part"
-        );
-        assert_eq!(
-            text(Reason::Deadline, false),
-            "the command did not end by its deadline of 240 s; run it again, or give it more time with --deadline"
-        );
-        let early = Stopped {
-            reason: Reason::Terminate,
-            limit: None,
-        };
-        assert_eq!(
-            (early.to_string().as_str(), early.exit_code()),
-            ("terminated", 143)
-        );
     }
 }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::deadline::{self, Deadline};
 use super::outcome;
 use super::output::{OutputError, print, print_json, print_message};
-use super::stop::{Limit, Stop};
+use super::stop::Stop;
+use super::stopped::Limit;
 
 /// Verify the files of a folder against its manifest
 ///

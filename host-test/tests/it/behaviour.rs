@@ -64,10 +64,7 @@ async fn the_url_serves_a_clip() {
 
 #[tokio::test]
 async fn the_record_contains_the_request() {
-    let world = World::with(MockConfig {
-        success: StatusCode::ACCEPTED,
-        ..MockConfig::default()
-    });
+    let world = World::with(MockConfig::default().success(StatusCode::ACCEPTED));
     let world = world.await;
     let request = ClipRequest {
         imager_id: Some(3),
@@ -169,10 +166,7 @@ mod footage_near_live {
 
     #[tokio::test]
     async fn is_waited_for() {
-        let config = MockConfig {
-            lag: Duration::from_secs(1),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().lag(Duration::from_secs(1));
         let world = World::with(config).await.set("MV_CLIP_LAG_SECONDS", "1");
         let started = Instant::now();
         world.request(&ending(SERIAL, Utc::now())).await.unwrap();
@@ -277,11 +271,7 @@ mod retries {
             per_second: one,
             burst: one,
         };
-        let world = World::with(MockConfig {
-            rate_limit: Some(limit),
-            ..MockConfig::default()
-        })
-        .await;
+        let world = World::with(MockConfig::default().rate_limit(limit)).await;
         for _ in 0..4 {
             world.get().await.unwrap();
         }
@@ -303,11 +293,7 @@ mod redirects {
     #[tokio::test]
     async fn are_followed_with_the_key() {
         let redirect = Some(Redirect::SamePort);
-        let world = World::with(MockConfig {
-            redirect,
-            ..MockConfig::default()
-        })
-        .await;
+        let world = World::with(MockConfig::default().redirect(redirect)).await;
         world.get().await.unwrap();
         let requests = world.mock.requests();
         assert_eq!(world.statuses(), [Some(302), Some(200)]);
@@ -321,11 +307,7 @@ mod redirects {
     #[tokio::test]
     async fn to_another_origin_are_refused_by_its_name() {
         let redirect = Some(Redirect::OtherPort);
-        let world = World::with(MockConfig {
-            redirect,
-            ..MockConfig::default()
-        })
-        .await;
+        let world = World::with(MockConfig::default().redirect(redirect)).await;
         let failure = permanent(world.get().await, FailureKind::Rejected);
         assert!(
             failure.message.contains(" redirects to 127.0.0.1:"),
@@ -358,12 +340,10 @@ mod redirects {
 async fn calls_run_concurrently() {
     let _time = Simulated::time();
     const CALLS: usize = 20;
-    let config = MockConfig {
-        rate_limit: None,
+    let config = MockConfig::default()
+        .rate_limit(None)
         // Long enough for the last request to arrive before the first reply.
-        latency: 20 * STEP,
-        ..MockConfig::default()
-    };
+        .latency(20 * STEP);
     let world = Arc::new(World::with(config).await);
     let calls: Vec<_> = (0..CALLS)
         .map(|_| {

@@ -11,6 +11,7 @@ mod small;
 use std::process::Output;
 
 use meraki_mock::{Authorization, CLIP, MockConfig};
+use mv_clip_host::ClipRequest;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
@@ -37,17 +38,15 @@ async fn mv_clip(world: &World, arguments: &[&str]) -> Output {
     command(world, arguments).output().await.unwrap()
 }
 
+/// The arguments of a command for one clip.
+fn arguments<'a>(command: &'a str, clip: &'a ClipRequest) -> [&'a str; 6] {
+    let (start, end) = (&*clip.start, &*clip.end);
+    [command, &clip.serial, "--start", start, "--end", end]
+}
+
 fn get_command(world: &World, serial: &str, options: &[&str]) -> Command {
     let window = footage(serial);
-    let arguments = [
-        "get",
-        serial,
-        "--start",
-        &window.start,
-        "--end",
-        &window.end,
-    ];
-    command(world, &[&arguments, options].concat())
+    command(world, &[&arguments("get", &window), options].concat())
 }
 
 async fn get(world: &World, serial: &str, options: &[&str]) -> Output {
@@ -125,15 +124,7 @@ async fn get_prints_json() {
 /// The command that saves a clip in a bucket.
 fn save_command(world: &World, destination: &str, options: &[&str]) -> Command {
     let window = footage(SERIAL);
-    let arguments = [
-        "save",
-        SERIAL,
-        "--start",
-        &window.start,
-        "--end",
-        &window.end,
-    ];
-    let mut command = command(world, &[&arguments, options].concat());
+    let mut command = command(world, &[&arguments("save", &window), options].concat());
     command.env("MV_CLIP_DESTINATION", destination);
     command
 }

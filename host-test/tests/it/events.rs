@@ -19,12 +19,7 @@ fn cameras(count: usize) -> Vec<String> {
 
 async fn world(cameras: &[String], latency: Duration) -> World {
     let cameras = cameras.iter().map(Camera::new).collect();
-    World::with(MockConfig {
-        cameras,
-        latency,
-        ..MockConfig::default()
-    })
-    .await
+    World::with(MockConfig::default().cameras(cameras).latency(latency)).await
 }
 
 fn clips(outcomes: &[ClipOutcome]) -> Vec<&Clip> {
@@ -34,21 +29,22 @@ fn clips(outcomes: &[ClipOutcome]) -> Vec<&Clip> {
         .collect()
 }
 
+async fn range(world: &World, start: &str, end: &str) -> Vec<ClipOutcome> {
+    let request = ClipRequest {
+        serial: SERIAL.to_owned(),
+        start: start.to_owned(),
+        end: end.to_owned(),
+        imager_id: None,
+    };
+    let range = world.host.get_range(world.settings(), &request);
+    range.await.unwrap()
+}
+
 #[tokio::test]
 async fn a_range_is_consecutive_clips() {
     let world = World::new().await;
     let (start, end) = (ago(60), ago(30));
-    let request = ClipRequest {
-        serial: SERIAL.into(),
-        start: start.clone(),
-        end: end.clone(),
-        imager_id: None,
-    };
-    let outcomes = world
-        .host
-        .get_range(world.settings(), &request)
-        .await
-        .unwrap();
+    let outcomes = range(&world, &start, &end).await;
     let clips = clips(&outcomes);
     assert_eq!((outcomes.len(), clips.len()), (6, 6));
     assert_eq!((&clips[0].start, &clips[5].end), (&start, &end));
@@ -61,22 +57,8 @@ async fn a_range_is_consecutive_clips() {
 async fn a_rejected_window_does_not_affect_the_others() {
     // The first of four windows is before the mock's retention.
     let retention = Duration::from_secs(62 * 60);
-    let world = World::with(MockConfig {
-        retention,
-        ..MockConfig::default()
-    })
-    .await;
-    let request = ClipRequest {
-        serial: SERIAL.into(),
-        start: ago(65),
-        end: ago(45),
-        imager_id: None,
-    };
-    let outcomes = world
-        .host
-        .get_range(world.settings(), &request)
-        .await
-        .unwrap();
+    let world = World::with(MockConfig::default().retention(retention)).await;
+    let outcomes = range(&world, &ago(65), &ago(45)).await;
     assert_eq!((outcomes.len(), clips(&outcomes).len()), (4, 3));
     let Err(ClipError::Permanent(failure)) = &outcomes[0].outcome else {
         panic!("{outcomes:?}")
@@ -122,10 +104,7 @@ async fn invalid_arguments_and_settings_fail_the_whole_call() {
 
 #[tokio::test]
 async fn an_incident_waits_for_its_footage() {
-    let config = MockConfig {
-        lag: Duration::from_secs(1),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().lag(Duration::from_secs(1));
     let world = World::with(config).await.set("MV_CLIP_LAG_SECONDS", "1");
     let started = Instant::now();
     let at = ago(0);

@@ -2,16 +2,20 @@
 
 mod broken;
 mod command;
+mod disks;
 mod folder;
+mod killed;
 mod mp4;
+mod planted;
 mod saved;
+mod shared;
 
 use std::path::Path;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use meraki_mock::{CLIP, Target};
-use mv_clip_footage::{Collected, Collector, Footage, Manifest, Progress};
+use meraki_mock::CLIP;
+use mv_clip_footage::{Collected, Collector, Footage, Manifest, Order, Progress, WhileBusy};
 use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
 
@@ -42,27 +46,23 @@ fn name(request: &ClipRequest) -> String {
     format!("{}.ts", footage.file_stem().unwrap())
 }
 
-/// Requests these clips and saves them.
-pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipRequest]) -> Collected {
+/// A collector for these clips.
+async fn collector(world: &World, folder: &Path, requests: &[ClipRequest]) -> Collector {
     let progress = Box::new(|_: &Footage| Box::new(Ignored) as Box<dyn Progress>);
-    let collector = Collector::new(folder.path(), &world.host, world.settings(), progress);
-    let collector = collector.await.unwrap();
-    for request in requests {
-        let outcome = world.request(request).await;
-        collector.save(request, outcome).await.unwrap();
-    }
-    collector.finish().await.unwrap()
+    let order = Order::new("test", "", requests.to_vec());
+    let (host, settings) = (&world.host, world.settings());
+    let collector = Collector::new(folder, WhileBusy::End, order, host, settings, progress);
+    collector.await.unwrap()
 }
 
-/// The statuses of the media requests.
-fn media_statuses(world: &World) -> Vec<Option<u16>> {
-    let requests = world.mock.requests();
-    let media = requests
-        .iter()
-        .filter(|request| request.target == Target::Media);
-    media
-        .map(|request| request.status.map(|status| status.as_u16()))
-        .collect()
+/// Requests these clips and saves them.
+pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipRequest]) -> Collected {
+    let collector = collector(world, folder.path(), requests).await;
+    for request in requests {
+        let ask = world.request(request);
+        collector.save(request, ask).await.unwrap();
+    }
+    collector.finish().await.unwrap()
 }
 
 /// The sorted names in a folder.

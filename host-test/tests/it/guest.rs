@@ -100,7 +100,6 @@ fn component(start: &str) -> Vec<u8> {
 fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
     let text = format!(
         r#"
-(module
   (import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
   (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $after (param i64) (result i32)))
   (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
@@ -403,18 +402,6 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
     (param $serial i32) (param i32 i32 i32 i32 i32 i32 i32) (result i32)
     (if (i32.eq (i32.load8_u (local.get $serial)) (i32.const {spin})) (then (call $spin)))
     (unreachable))
-  (func (export "meraki-mv:clips/events@0.1.0#get-range")
-    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-    (unreachable))
-  (func (export "meraki-mv:clips/events@0.1.0#get-incident")
-    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-    (unreachable))
-  (func (export "meraki-mv:clips/events@0.1.0#get-coverage")
-    (param i32 i32 i32 i32 i32 i32) (result i32)
-    (unreachable))
-  (func (export "meraki-mv:clips/transfer@0.1.0#save-clip")
-    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-    (unreachable)))
 "#,
         spin = b's',
         trap = b't',
@@ -451,18 +438,46 @@ fn with(start: &str, pages: u32, elements: u32) -> Vec<u8> {
         yes = b'Y',
         a = b'a',
     );
-    of_module(&text)
+    of_fields(&text)
+}
+
+/// The functions of the world `clip-plugin` that no guest here has a use for.
+const UNUSED_EXPORTS: &str = r#"
+  (func (export "meraki-mv:clips/events@0.1.0#get-range")
+    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (unreachable))
+  (func (export "meraki-mv:clips/events@0.1.0#get-incident")
+    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (unreachable))
+  (func (export "meraki-mv:clips/events@0.1.0#get-coverage")
+    (param i32 i32 i32 i32 i32 i32) (result i32)
+    (unreachable))
+  (func (export "meraki-mv:clips/transfer@0.1.0#save-clip")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (unreachable))
+"#;
+
+/// The component of a core module with these fields, in text. They export `get-clip` and `request-clip`.
+pub fn of_fields(fields: &str) -> Vec<u8> {
+    of_module(&format!("(module {fields} {UNUSED_EXPORTS})"))
 }
 
 /// The component of a core module, in text, that exports the functions of the world `clip-plugin`.
 pub fn of_module(text: &str) -> Vec<u8> {
+    of_world(text, None)
+}
+
+/// The same with the only world of this package, which is beside the project's.
+pub fn of_world(text: &str, package: Option<&str>) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
-    let (package, _) = resolve.push_dir(wit).unwrap();
-    let world = resolve
-        .select_world(&[package], Some("clip-plugin"))
-        .unwrap();
+    let (own, _) = resolve.push_dir(wit).unwrap();
+    let (package, name) = match package {
+        Some(package) => (resolve.push_str("test.wit", package).unwrap(), None),
+        None => (own, Some("clip-plugin")),
+    };
+    let world = resolve.select_world(&[package], name).unwrap();
     let canonical_names = false;
     embed_component_metadata(
         &mut module,

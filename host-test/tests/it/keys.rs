@@ -1,6 +1,7 @@
 //! An API key that the host holds: with the real component, and with guests that misuse it.
 
 mod echo;
+mod methods;
 mod observer;
 mod secrecy;
 
@@ -72,10 +73,7 @@ async fn media_hosts_and_destinations_get_no_key() {
 #[tokio::test]
 async fn the_key_follows_redirects_only_within_the_api() {
     for mode in MODES {
-        let config = MockConfig {
-            redirect: Some(Redirect::SamePort),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().redirect(Redirect::SamePort);
         let world = World::with(config).await.unset(KEY);
         let host = world.host_with_key(mode);
         let request = footage(SERIAL);

@@ -112,10 +112,7 @@ async fn hosts_with_a_shared_limiter_keep_one_limit() {
 async fn a_call_with_many_requests_does_not_starve_another() {
     let _time = Simulated::time();
     let other = "Q2MV-MOCK-0002";
-    let config = MockConfig {
-        cameras: [SERIAL, other].map(Camera::new).into(),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().cameras([SERIAL, other].map(Camera::new).into());
     let world = World::with(config).await;
     let world = world.set("MV_CLIP_REQUESTS_PER_SECOND", "100");
     let host = world.limited(&RateLimiter::new(RateLimit::default()));

@@ -12,6 +12,7 @@ use std::alloc::System;
 
 use cap::Cap;
 
+mod attacks;
 mod behaviour;
 mod cache;
 mod cli;

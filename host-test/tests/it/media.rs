@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use http::{Response, StatusCode};
-use meraki_mock::{CLIP, MockConfig, Point, Scripted, Target, WireFault};
+use meraki_mock::{CLIP, MockConfig, Point, Scripted, WireFault};
 use mv_clip_host::{ClipHost, ClipRequest, ClipUrl, Lookup, MediaError, Policy, Resolve, Settings};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
@@ -19,17 +19,6 @@ use crate::support::{SERIAL, World, closed_port, footage, tenant};
 fn redirect(to: &str) -> Scripted {
     let reply = Response::builder().status(302).header("location", to);
     reply.body("").unwrap().into()
-}
-
-/// The statuses of the media requests.
-fn statuses(world: &World) -> Vec<Option<u16>> {
-    let requests = world.mock.requests();
-    let media = requests
-        .iter()
-        .filter(|request| request.target == Target::Media);
-    media
-        .map(|request| request.status.map(|status| status.as_u16()))
-        .collect()
 }
 
 /// The error of a download. It must never print the URL.
@@ -133,14 +122,11 @@ async fn redirects_are_limited() {
 #[tokio::test]
 async fn a_clip_that_is_not_available_yet_is_requested_again() {
     let _time = Simulated::time();
-    let world = World::with(MockConfig {
-        media_not_ready: 1,
-        ..MockConfig::default()
-    });
+    let world = World::with(MockConfig::default().media_not_ready(1));
     let world = world.await;
     let url = world.get().await.unwrap().url;
     assert_eq!(world.fetch(&url).await.unwrap(), CLIP);
-    assert_eq!(statuses(&world), [Some(404), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(404), Some(200)]);
 }
 
 #[tokio::test]
@@ -155,7 +141,7 @@ async fn a_clip_that_is_gone_is_not_requested_again() {
         matches!(error, MediaError::Status(StatusCode::GONE)),
         "{error:?}"
     );
-    assert_eq!(statuses(&world), [Some(410)]);
+    assert_eq!(world.media_statuses(), [Some(410)]);
 }
 
 #[tokio::test]

@@ -33,10 +33,7 @@ fn dumping() -> Vec<u8> {
 
 /// The guest's memory after it got a clip, and the setting that it had for a key.
 async fn after_a_call(mode: Option<KeyMode>) -> Vec<u8> {
-    let config = MockConfig {
-        key: KEY.to_owned(),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().key(KEY);
     let mock = MockMeraki::start(config).await.unwrap();
     let base_url = mock.base_url();
     let api = base_url.trim_end_matches("/api/v1").parse().unwrap();
@@ -102,10 +99,7 @@ mod process {
     const KEY: &str = "5ec2e70b9f41d7a3c877e1f0d2b4a69835c7e012";
 
     async fn world() -> World {
-        let config = MockConfig {
-            key: KEY.to_owned(),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().key(KEY);
         World::with(config).await.unset("MERAKI_DASHBOARD_API_KEY")
     }
 

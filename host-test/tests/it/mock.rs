@@ -12,34 +12,28 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use meraki_mock::{Camera, MockConfig, MockMeraki};
+use meraki_mock::{CLIP, Camera, MockConfig, MockMeraki};
 
 const SERIAL: &str = "Q2MV-ABCD-1234";
 
-async fn start(config: MockConfig) -> MockMeraki {
+/// A mock that serves the small clip, unless the configuration names another.
+async fn start(mut config: MockConfig) -> MockMeraki {
+    config.clip.get_or_insert(CLIP.into());
+    start_with_footage(config).await
+}
+
+async fn start_with_footage(config: MockConfig) -> MockMeraki {
     let cameras = vec![
         Camera::new(SERIAL),
-        Camera {
-            imagers: 4,
-            ..Camera::new("Q2MV-FOUR-EYES")
-        },
-        Camera {
-            online: false,
-            ..Camera::new("Q2MV-DEAD-BEEF")
-        },
+        Camera::new("Q2MV-FOUR-EYES").imagers(4),
+        Camera::new("Q2MV-DEAD-BEEF").online(false),
     ];
-    MockMeraki::start(MockConfig { cameras, ..config })
-        .await
-        .unwrap()
+    MockMeraki::start(config.cameras(cameras)).await.unwrap()
 }
 
 /// A mock without a rate limit.
 async fn unlimited() -> MockMeraki {
-    start(MockConfig {
-        rate_limit: None,
-        ..MockConfig::default()
-    })
-    .await
+    start(MockConfig::default().rate_limit(None)).await
 }
 
 /// The path and query of a window of `length` that ended `ago`.

@@ -25,11 +25,11 @@ fn call_of(line: &str) -> Option<&str> {
 #[tokio::test(flavor = "current_thread")]
 async fn concurrent_calls_are_distinct_in_a_log() {
     let _time = Simulated::time();
-    let world = World::with(MockConfig {
-        cameras: SERIALS.map(Camera::new).into(),
-        latency: Duration::from_secs(1),
-        ..MockConfig::default()
-    });
+    let world = World::with(
+        MockConfig::default()
+            .cameras(SERIALS.map(Camera::new).into())
+            .latency(Duration::from_secs(1)),
+    );
     let world = world.await;
     let log = Log::default();
     let guard = log.collect(Level::DEBUG);

@@ -41,11 +41,7 @@ async fn are_in_no_log_at_the_most_verbose_level() {
     let _guard = log.collect(Level::TRACE);
 
     let key = "5ec2e7-0f-s0mebody";
-    let config = MockConfig {
-        key: key.to_owned(),
-        redirect: Some(Redirect::SamePort),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().key(key).redirect(Redirect::SamePort);
     let world = World::with(config).await;
     let echo = format!("Bearer {key}");
     world.mock.script([
@@ -128,10 +124,7 @@ async fn are_in_no_log_where_the_host_keeps_the_key() {
         let log = Log::default();
         let _guard = log.collect(Level::TRACE);
         let key = "5ec2e7-0f-s0mebody";
-        let config = MockConfig {
-            key: key.to_owned(),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().key(key);
         let world = World::with(config).await;
         let echo = format!("Bearer {key}");
         let host = world.host_with_key(mode);

@@ -39,10 +39,7 @@ async fn world(config: MockConfig) -> World {
 #[tokio::test]
 async fn a_running_call_finishes_and_later_calls_are_rejected_for_any_policy() {
     let _time = Simulated::time();
-    let config = MockConfig {
-        latency: Duration::from_secs(1),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().latency(Duration::from_secs(1));
     let world = world(config).await;
     let other = tenant(world.host.tenant().policy(Policy::default()));
     let later = async {
@@ -71,10 +68,7 @@ async fn a_transfer_past_the_grace_period_is_cancelled_and_not_stored() {
     let _time = Simulated::time();
     let slowly = Act::StoreSlowly(Duration::from_millis(20));
     let bucket = Bucket::new([slowly]).await;
-    let config = MockConfig {
-        clip: long_clip(400),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().clip(long_clip(400));
     let world = World::with(config).await.also(&bucket.origin());
     let policy = world.host.policy().clone();
     let host = tenant(load(&component_file()).tenant().policy(policy));
@@ -150,10 +144,7 @@ fn running_waiting_and_unstarted_calls_all_get_an_answer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_on_many_threads_get_one_answer_each() {
     const CALLS: usize = 100;
-    let world = world(MockConfig {
-        rate_limit: None,
-        ..MockConfig::default()
-    });
+    let world = world(MockConfig::default().rate_limit(None));
     let world = world.await.set("MV_CLIP_DEADLINE_SECONDS", "600");
     let world = Arc::new(world.set("MV_CLIP_ATTEMPT_TIMEOUT_SECONDS", "600"));
     let mut calls = JoinSet::new();

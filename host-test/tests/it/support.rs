@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use meraki_mock::{MockConfig, MockMeraki};
+use meraki_mock::{CLIP, MockConfig, MockMeraki, RecordedRequest, Target};
 use mv_clip_host::{
     ApiKey, CallError, Clip, ClipError, ClipHost, ClipHostBuilder, ClipRequest, ClipUrl, CodeCache,
     Failure, FailureKind, KeyMode, Limits, LoadError, MediaError, Policy, RateLimiter, Setting,
@@ -75,7 +75,7 @@ pub fn tenant(builder: ClipHostBuilder<Tenant>) -> ClipHost {
     builder.build().unwrap()
 }
 
-/// A mock, and a host that may reach only the mock.
+/// A mock that serves a small clip, and a host that may reach only the mock.
 pub struct World {
     pub mock: MockMeraki,
     pub host: ClipHost,
@@ -89,7 +89,13 @@ impl World {
         Self::with(MockConfig::default()).await
     }
 
-    pub async fn with(config: MockConfig) -> Self {
+    pub async fn with(mut config: MockConfig) -> Self {
+        config.clip.get_or_insert(CLIP.into());
+        Self::with_footage(config).await
+    }
+
+    /// A mock that serves the footage that is asked for.
+    pub async fn with_footage(config: MockConfig) -> Self {
         let mock = MockMeraki::start(config).await.unwrap();
         let base_url = mock.base_url();
         let host = host(&[base_url.trim_end_matches("/api/v1")]);
@@ -164,14 +170,29 @@ impl World {
         media.fetch(url).await
     }
 
-    /// How often the API was asked, and what it answered.
-    pub fn statuses(&self) -> Vec<Option<u16>> {
-        let requests = self.mock.requests();
+    /// The requests to media URLs.
+    pub fn media_requests(&self) -> Vec<RecordedRequest> {
+        let mut requests = self.mock.requests();
+        requests.retain(|request| request.target == Target::Media);
         requests
-            .iter()
-            .map(|request| request.status.map(|status| status.as_u16()))
-            .collect()
     }
+
+    /// The statuses of the replies to requests to media URLs.
+    pub fn media_statuses(&self) -> Vec<Option<u16>> {
+        statuses(&self.media_requests())
+    }
+
+    /// The statuses of the replies to all requests.
+    pub fn statuses(&self) -> Vec<Option<u16>> {
+        statuses(&self.mock.requests())
+    }
+}
+
+fn statuses(requests: &[RecordedRequest]) -> Vec<Option<u16>> {
+    let statuses = requests.iter().map(|request| request.status);
+    statuses
+        .map(|status| status.map(|status| status.as_u16()))
+        .collect()
 }
 
 /// How much memory the guest has before it grows, in bytes.

@@ -7,7 +7,7 @@ mod s3;
 
 use std::time::Duration;
 
-use meraki_mock::{CLIP, MockConfig, RecordedRequest, Target};
+use meraki_mock::{CLIP, MockConfig};
 use mv_clip_host::{CallError, SavedClip};
 use sha2::{Digest, Sha256};
 
@@ -34,12 +34,6 @@ async fn save(world: &World, destination: &str) -> Result<SavedClip, CallError> 
         .host
         .save_clip(world.settings(), &request, destination)
         .await
-}
-
-fn media_requests(world: &World) -> Vec<RecordedRequest> {
-    let mut requests = world.mock.requests();
-    requests.retain(|request| request.target == Target::Media);
-    requests
 }
 
 fn sha256(bytes: &[u8]) -> String {

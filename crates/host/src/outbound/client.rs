@@ -24,6 +24,13 @@ use super::progress::Progress;
 use super::socket::Socket;
 use super::timeouts::Timeouts;
 
+/// The longest head of a request that goes over a connection of several calls. Servers that take no longer one, as is
+/// their default, may close the connection.
+const SHARED_HEAD: usize = 8 << 10;
+
+/// In place of a time limit that no clock can hold.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// A client with a pool of its own. It belongs to one policy, because a request that finds an open connection in the
 /// pool passes no check of addresses.
 ///
@@ -62,7 +69,7 @@ impl Client {
         shares: &Shares,
         mut sending: Sending<'_>,
     ) -> Result<(Response<Incoming>, Held), Error> {
-        if shares.is_careless() {
+        if shares.is_careless() || length(&request) > SHARED_HEAD {
             sending.framing = Framing::Own;
         }
         let (mut permit, deadline) = place(shares, sending.limits.connect).await?;
@@ -214,11 +221,21 @@ impl Client {
     }
 }
 
+/// The length of the head, without what the client adds.
+fn length(request: &Request<WasiBody>) -> usize {
+    let path = request.uri().path_and_query();
+    let path = path.map_or(0, |path| path.as_str().len());
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len());
+    request.method().as_str().len() + path + fields.sum::<usize>()
+}
+
 /// Waits until the call may have one more request in flight, and says when it must have a connection. That time starts
 /// when it is the call's turn: before that, it waits for other requests of its own call.
 async fn place(shares: &Shares, limit: Duration) -> Result<(Permit, Instant), Error> {
     let turn = shares.requests.turn().await;
-    let deadline = Instant::now() + limit;
+    let now = Instant::now();
+    let deadline = now.checked_add(limit).unwrap_or_else(|| now + YEAR);
     let permit = timeout_at(deadline, turn.acquire()).await;
     Ok((permit.map_err(|_| Error::ConnectionLimitReached)?, deadline))
 }

@@ -124,12 +124,9 @@ async fn is_empty(mut body: WasiBody) -> Result<bool, Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
     use bytes::Bytes;
-    use http_body::Frame;
-    use http_body_util::Full;
+    use futures_util::stream;
+    use http_body_util::{Full, StreamBody};
 
     use super::*;
 
@@ -146,20 +143,6 @@ mod tests {
     }
 
     const LIMIT: Duration = Duration::from_secs(1);
-
-    struct Endless;
-
-    impl Body for Endless {
-        type Data = Bytes;
-        type Error = Error;
-
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-            Poll::Pending
-        }
-    }
 
     #[tokio::test]
     async fn a_body_is_refused_where_the_method_has_none() {
@@ -208,7 +191,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_ends_is_not_waited_for() {
-        let request = Request::get("https://example.com/").body(Endless.boxed_unsync());
+        let endless = StreamBody::new(stream::pending()).boxed_unsync();
+        let request = Request::get("https://example.com/").body(endless);
         let result = own(request.unwrap(), LIMIT).await;
         assert!(
             matches!(result, Err(Error::ConnectionTimeout)),

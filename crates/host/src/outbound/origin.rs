@@ -128,3 +128,43 @@ pub(super) fn write_origin(
         write!(f, ":{port}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_has_a_port_unless_it_is_its_schemes() {
+        for (uri, authority) in [
+            ("https://API.meraki.com.:443/x", "api.meraki.com"),
+            ("https://api.meraki.com:80/", "api.meraki.com:80"),
+            ("http://api.meraki.com:443/", "api.meraki.com:443"),
+            ("http://[0:0:0:0:0:0:0:1]:80/", "[::1]"),
+            ("http://127.0.0.1:8080/", "127.0.0.1:8080"),
+        ] {
+            let origin = Origin::of(&uri.parse().unwrap()).unwrap();
+            assert_eq!(origin.authority(), authority, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_uri_without_an_origin_is_an_error() {
+        for (uri, error) in [
+            ("/api/v1", OriginError::Host(HostError::Empty)),
+            ("ftp://api.meraki.com/", OriginError::Scheme),
+            ("https://api.meraki.com@evil.net/", OriginError::Userinfo),
+            ("https://me:443@api.meraki.com/", OriginError::Userinfo),
+            ("https://api.meraki.com:/", OriginError::Port),
+            ("https://api.meraki.com:65536/", OriginError::Port),
+            // 443 in 16 bits.
+            ("https://api.meraki.com:65979/", OriginError::Port),
+            ("http://127.1/", OriginError::Host(HostError::InvalidIpv4)),
+            (
+                "https://*.meraki.com/",
+                OriginError::Host(HostError::InvalidDomain),
+            ),
+        ] {
+            assert_eq!(Origin::of(&uri.parse().unwrap()), Err(error), "{uri}");
+        }
+    }
+}

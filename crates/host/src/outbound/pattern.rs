@@ -148,3 +148,133 @@ fn parse_hosts(text: &str) -> Result<Hosts, OriginPatternError> {
         _ => Err(OriginPatternError::Wildcard),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_written_in_one_way() {
+        let cases = [
+            ("a name", "https://api.meraki.com", "https://api.meraki.com"),
+            (
+                "a slash at the end",
+                "https://api.meraki.com/",
+                "https://api.meraki.com",
+            ),
+            (
+                "upper case",
+                "HTTPS://API.Meraki.COM",
+                "https://api.meraki.com",
+            ),
+            (
+                "a trailing dot",
+                "https://api.meraki.com.",
+                "https://api.meraki.com",
+            ),
+            (
+                "the scheme's port",
+                "https://api.meraki.com:443",
+                "https://api.meraki.com",
+            ),
+            (
+                "the other scheme's port",
+                "http://api.meraki.com:443",
+                "http://api.meraki.com:443",
+            ),
+            (
+                "a port",
+                "https://api.meraki.com:8443",
+                "https://api.meraki.com:8443",
+            ),
+            (
+                "a wildcard",
+                "https://*.Meraki.com.:443",
+                "https://*.meraki.com",
+            ),
+            (
+                "a wildcard with a port",
+                "http://*.example.com:8080",
+                "http://*.example.com:8080",
+            ),
+            ("IPv4", "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("IPv6", "http://[0:0:0:0:0:0:0:1]:8080", "http://[::1]:8080"),
+            ("IPv6 without a port", "http://[::1]", "http://[::1]"),
+            ("localhost", "http://localhost:1", "http://localhost:1"),
+        ];
+        for (case, text, canonical) in cases {
+            let pattern: OriginPattern = text
+                .parse()
+                .unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert_eq!(pattern.to_string(), canonical, "{case}");
+            assert_eq!(canonical.parse(), Ok(pattern), "{case}, read again");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_pattern() {
+        use OriginPatternError as E;
+        let cases = [
+            ("nothing", "", E::Scheme),
+            ("no scheme", "api.meraki.com", E::Scheme),
+            ("only a port", "api.meraki.com:443", E::Scheme),
+            ("another scheme", "ftp://api.meraki.com", E::Scheme),
+            ("a space in front", " https://api.meraki.com", E::Scheme),
+            ("a user", "https://me@api.meraki.com", E::Userinfo),
+            (
+                "a password",
+                "https://me:secret@api.meraki.com",
+                E::Userinfo,
+            ),
+            ("a path", "https://api.meraki.com/api/v1", E::NotAnOrigin),
+            ("two slashes", "https://api.meraki.com//", E::NotAnOrigin),
+            ("a query", "https://api.meraki.com?x", E::NotAnOrigin),
+            ("a fragment", "https://api.meraki.com#x", E::NotAnOrigin),
+            ("a backslash", "https://api.meraki.com\\x", E::NotAnOrigin),
+            ("no host", "https://", E::Host(HostError::Empty)),
+            (
+                "a port without a host",
+                "https://:443",
+                E::Host(HostError::Empty),
+            ),
+            ("an empty port", "https://api.meraki.com:", E::Port),
+            ("port 0", "https://api.meraki.com:0", E::Port),
+            ("port 65536", "https://api.meraki.com:65536", E::Port),
+            ("a signed port", "https://api.meraki.com:+443", E::Port),
+            (
+                "a port that is a word",
+                "https://api.meraki.com:https",
+                E::Port,
+            ),
+            ("everything", "https://*", E::Wildcard),
+            ("a whole top-level domain", "https://*.com", E::Wildcard),
+            ("half a label", "https://api*.meraki.com", E::Wildcard),
+            ("a star in the middle", "https://api.*.com", E::Wildcard),
+            ("two stars", "https://*.*.meraki.com", E::Wildcard),
+            ("a star over an address", "https://*.192.0.2.7", E::Wildcard),
+            (
+                "a star over nothing",
+                "https://*.",
+                E::Host(HostError::Empty),
+            ),
+            (
+                "an address in short",
+                "http://127.1",
+                E::Host(HostError::InvalidIpv4),
+            ),
+            (
+                "IPv6 without brackets",
+                "http://::1",
+                E::Host(HostError::InvalidDomain),
+            ),
+            (
+                "a space",
+                "https://api.meraki.com ",
+                E::Host(HostError::InvalidDomain),
+            ),
+        ];
+        for (case, text, error) in cases {
+            assert_eq!(text.parse::<OriginPattern>(), Err(error), "{case}");
+        }
+    }
+}

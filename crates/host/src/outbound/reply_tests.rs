@@ -1,25 +1,10 @@
-use std::collections::VecDeque;
-
+use futures_util::stream;
+use http_body_util::StreamBody;
 use proptest::prelude::*;
 
 use super::*;
 
 const KEY: &str = "5ec2e7-key";
-
-/// A body of these frames.
-struct Frames(VecDeque<Result<Frame<Bytes>, Error>>);
-
-impl Body for Frames {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Poll::Ready(self.0.pop_front())
-    }
-}
 
 fn data(text: &str) -> Result<Frame<Bytes>, Error> {
     Ok(Frame::data(Bytes::copy_from_slice(text.as_bytes())))
@@ -35,7 +20,8 @@ fn filter(key: Option<&str>) -> ReplyFilter {
 type Frame_ = Result<Frame<Bytes>, Error>;
 
 fn reply(fields: &[(&str, &[u8])], frames: impl IntoIterator<Item = Frame_>) -> Response<WasiBody> {
-    let body = Frames(frames.into_iter().collect()).boxed_unsync();
+    let body = frames.into_iter().collect::<Vec<_>>();
+    let body = StreamBody::new(stream::iter(body)).boxed_unsync();
     let mut reply = Response::builder().status(200);
     for (name, value) in fields {
         reply = reply.header(*name, *value);

@@ -1,6 +1,8 @@
 //! The root certificates of TLS connections.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -8,6 +10,9 @@ use rustls::pki_types::pem::{Error, PemObject};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::TlsError;
+
+/// A hundred times as large as the file of all certificates that a system trusts.
+const LARGEST: u64 = 16 << 20;
 
 /// Root certificates in PEM.
 #[derive(Clone)]
@@ -26,9 +31,22 @@ impl Roots {
 
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         match self {
-            Self::File(path) => CertificateDer::pem_file_iter(path)?.collect(),
+            Self::File(path) => {
+                CertificateDer::pem_slice_iter(&read(path).map_err(Error::Io)?).collect()
+            }
             Self::Bytes(bytes) => CertificateDer::pem_slice_iter(bytes).collect(),
         }
+    }
+}
+
+/// A device may have no end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut file = File::open(path)?.take(LARGEST + 1);
+    file.read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(io::Error::other("it is larger than 16 MiB")),
+        false => Ok(bytes),
     }
 }
 
@@ -64,4 +82,21 @@ fn add(store: &mut RootCertStore, roots: &Roots) -> Result<(), TlsError> {
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_not_read() {
+        let large = tempfile::NamedTempFile::new().unwrap();
+        large.as_file().set_len(LARGEST + 1).unwrap();
+        let error = client_config(&[Roots::File(large.path().to_owned())]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("larger than 16 MiB"), "{error}");
+        large.as_file().set_len(LARGEST).unwrap();
+        let error = client_config(&[Roots::File(large.path().to_owned())]);
+        assert!(matches!(error, Err(TlsError::Empty { .. })), "{error:?}");
+    }
 }

@@ -9,3 +9,4 @@ mod mux;
 mod oracle;
 mod properties;
 mod remux;
+mod writer;

@@ -4,6 +4,9 @@
 //! ends by itself.
 
 use std::fs;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -17,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{World, command, error, json};
+use super::{World, arguments, command, error, get_command, json};
 use crate::guest;
 use crate::support::{SERIAL, footage};
 
@@ -47,10 +50,7 @@ fn file(folder: &TempDir, bytes: &[u8]) -> PathBuf {
 
 /// A server that answers after a day, and settings with which the calls wait for it.
 async fn silent() -> World {
-    let config = MockConfig {
-        latency: Duration::from_secs(86_400),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().latency(Duration::from_secs(86_400));
     patient(World::with(config).await)
 }
 
@@ -125,18 +125,6 @@ async fn endless(deadline: &str) -> Vec<Endless> {
     let arguments = [&get[..], &["--ca-file", roots.to_str().unwrap()]].concat();
     add("a pipe as certificates", world, place, &arguments, None);
 
-    // It blocks a thread that cannot be cancelled, as a look-up of a name does.
-    let (world, place) = (World::new().await, folder());
-    pipe(&place, "manifest.json");
-    let verified = place.path().to_str().unwrap().to_owned();
-    add(
-        "a pipe as a manifest",
-        world,
-        place,
-        &["verify", &verified],
-        None,
-    );
-
     let (world, place) = (silent().await, folder());
     let out = place.path().join("out");
     let out = out.to_str().unwrap().to_owned();
@@ -169,6 +157,25 @@ async fn every_command_ends_at_its_deadline() {
             "{name}: {words}"
         );
     }
+}
+
+/// It blocks the only thread of the command, as soon as something is logged.
+#[tokio::test]
+async fn a_deadline_holds_if_standard_error_accepts_nothing() {
+    let (world, (_reader, mut full)) = (World::new().await, UnixStream::pair().unwrap());
+    full.set_nonblocking(true).unwrap();
+    while full.write(&[b'x'; 64]).is_ok() {}
+    full.set_nonblocking(false).unwrap();
+    let window = footage(SERIAL);
+    let options = ["--start", &window.start, "--end", &window.end];
+    let arguments = [&["get", SERIAL, "-vv", "--deadline", "1"], &options[..]].concat();
+    let mut command = command(&world, &arguments);
+    command
+        .stdout(Stdio::null())
+        .stderr(OwnedFd::from(full))
+        .kill_on_drop(true);
+    let output = ended("a command", command.spawn().unwrap()).await;
+    assert_eq!(output.status.code(), Some(75));
 }
 
 /// Sends the signal as soon as the command waits for one, and returns what it printed.
@@ -253,23 +260,11 @@ async fn a_deadline_is_shown_and_is_an_error_in_json() {
         let help = String::from_utf8(help.stdout).unwrap();
         assert!(help.contains("Deadline without --deadline: "), "{help}");
     }
-    let folder = tempfile::tempdir().unwrap();
-    pipe(&folder, "manifest.json");
-    let arguments = [
-        "verify",
-        folder.path().to_str().unwrap(),
-        "--json",
-        "--deadline",
-        "1",
-    ];
-    let output = ended(
-        "verify",
-        command(&world, &arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap(),
-    )
-    .await;
+    let world = silent().await;
+    let get = get_command(&world, SERIAL, &["--json", "--deadline", "1"])
+        .stdout(Stdio::piped())
+        .spawn();
+    let output = ended("get", get.unwrap()).await;
     assert_eq!(output.status.code(), Some(75));
     assert_eq!(json(&output)["error"]["case"], "stopped");
 }
@@ -282,14 +277,7 @@ async fn what_is_no_component_is_refused_in_one_line() {
     let text = folder.path().join("text");
     fs::write(&text, "no component").unwrap();
     let window = footage(SERIAL);
-    let get = [
-        "get",
-        SERIAL,
-        "--start",
-        &window.start,
-        "--end",
-        &window.end,
-    ];
+    let get = arguments("get", &window);
     let module = folder.path().join("module");
     fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
     let endless = Path::new("/dev/zero");

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use super::{KEY, command, error, get_command, json, mv_clip};
+use super::{KEY, arguments, command, error, get_command, json, mv_clip};
 use crate::support::{SERIAL, World, footage};
 
 const KEY_FILE: &str = "MERAKI_DASHBOARD_API_KEY_FILE";
@@ -171,11 +171,10 @@ async fn every_command_takes_the_key_from_a_file() {
     let (key, out) = (key.to_str().unwrap(), folder.path().join("out"));
     let window = footage(SERIAL);
     let out = ["--out", out.to_str().unwrap()];
-    let (start, end) = (["--start", &window.start], ["--end", &window.end]);
-    let period = [start, end].concat();
+    let clip = |command| arguments(command, &window).to_vec();
     for arguments in [
-        [&["get", SERIAL], period.as_slice()].concat(),
-        [&["range", SERIAL], period.as_slice(), &out].concat(),
+        clip("get"),
+        [clip("range"), out.to_vec()].concat(),
         [["incident", SERIAL, "--at", &window.start].as_slice(), &out].concat(),
         [["coverage", SERIAL, "--at", &window.start].as_slice(), &out].concat(),
     ] {

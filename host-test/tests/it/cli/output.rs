@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use tokio::process::Command;
 
-use super::{World, command, error, get_command};
+use super::{World, arguments, command, error, get_command};
 use crate::support::{SERIAL, footage};
 
 fn full() -> Stdio {
@@ -72,38 +72,94 @@ async fn an_unwritable_stdout_is_a_failure() {
     }
 }
 
+/// The same command, run by a shell with a redirection.
+fn redirected(command: &Command, redirection: &str) -> Command {
+    let command = command.as_std();
+    let variables = command.get_envs();
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("\"$0\" \"$@\" {redirection}")])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    shell
+}
+
 #[tokio::test]
-async fn a_closed_stdout_is_a_failure_before_a_request() {
-    let world = World::new().await;
-    for (redirection, expected) in [(">&-", 1), ("> /dev/null", 0), ("", 0)] {
-        for options in [[].as_slice(), &["--json"]] {
-            let before = world.mock.requests().len();
-            let get = get_command(&world, SERIAL, options);
-            let get = get.as_std();
-            let mut shell = Command::new("sh");
-            shell
-                .args(["-c", &format!("\"$0\" \"$@\" {redirection}")])
-                .arg(get.get_program())
-                .args(get.get_args())
-                .env_clear()
-                .envs(
-                    get.get_envs()
-                        .filter_map(|(name, value)| Some((name, value?))),
-                );
-            let output = output(shell, Stdio::piped(), Stdio::piped()).await;
-            assert_eq!(output.status.code(), Some(expected), "{}", error(&output));
-            let requests = world.mock.requests().len() - before;
-            if expected == 0 {
-                assert_eq!((requests, error(&output).as_str()), (1, ""));
-            } else {
-                let words = error(&output);
-                assert!(
-                    words.contains("cannot write to standard output: it is closed"),
-                    "{words}"
-                );
-                assert_eq!(requests, 0);
+async fn each_command_with_a_closed_stdout_fails_before_it_does_anything() {
+    let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+    let window = footage(SERIAL);
+    let out = folder.path().join("footage");
+    let out = out.to_str().unwrap();
+    let clip = |command| arguments(command, &window);
+    let around = [SERIAL, "--at", &window.end, "--out", out];
+    for command_line in [
+        &clip("get")[..],
+        &[&clip("save")[..], &["--to", "http://127.0.0.1:9/clip"]].concat(),
+        &[&clip("range")[..], &["--out", out]].concat(),
+        &[&["incident"], &around[..]].concat(),
+        &[&["coverage"], &around[..]].concat(),
+        &["verify", out],
+        &["mock", "--listen", "127.0.0.1:0"],
+        &["inspect"],
+        &["demo"],
+        &["--help"],
+        &["--version"],
+    ] {
+        for options in [&[][..], &["--json"]] {
+            if !options.is_empty() && matches!(command_line[0], "demo" | "--help" | "--version") {
+                continue;
             }
+            let command = command(&world, &[command_line, options].concat());
+            let shell = redirected(&command, ">&-");
+            let output = output(shell, Stdio::piped(), Stdio::piped()).await;
+            let words = error(&output);
+            assert_eq!(output.status.code(), Some(1), "{command_line:?}: {words}");
+            let expected = "error: cannot write to standard output: it is closed";
+            assert!(words.starts_with(expected), "{command_line:?}: {words}");
         }
+    }
+    assert_eq!(world.mock.requests().len(), 0);
+    assert!(!std::fs::exists(out).unwrap());
+}
+
+#[tokio::test]
+async fn stdout_may_lead_to_dev_null() {
+    let world = World::new().await;
+    for arguments in SUCCEED {
+        let command = redirected(&command(&world, arguments), "> /dev/null");
+        let output = output(command, Stdio::piped(), Stdio::piped()).await;
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert_eq!(error(&output), "", "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_belongs_on_a_closed_stdout_is_on_stderr() {
+    let world = World::new().await;
+    let get = command(&world, &["get", "--json"]);
+    let output = output(redirected(&get, ">&-"), Stdio::piped(), Stdio::piped()).await;
+    let words = error(&output);
+    assert_eq!(output.status.code(), Some(2), "{words}");
+    assert!(words.contains("--start"), "{words}");
+}
+
+#[tokio::test]
+async fn footage_is_kept_if_the_summary_cannot_be_printed() {
+    let world = World::new().await;
+    let at = footage(SERIAL).start;
+    for options in [&[][..], &["--json"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().to_str().unwrap();
+        let incident = ["incident", SERIAL, "--at", &at, "--out", out];
+        let incident = command(&world, &[&incident, options].concat());
+        let printed = output(incident, full(), Stdio::piped()).await;
+        let words = error(&printed);
+        assert_eq!(printed.status.code(), Some(1), "{words}");
+        assert!(words.contains("cannot write to standard output"), "{words}");
+        let verify = command(&world, &["verify", out]).output().await.unwrap();
+        assert_eq!(verify.status.code(), Some(0), "{}", error(&verify));
     }
 }
 
@@ -187,7 +243,7 @@ async fn untrusted_text_does_not_control_the_terminal() {
     std::fs::write(&path, "").unwrap();
     let verify = ["verify", folder.path().to_str().unwrap(), "--json"];
     let output = run(&verify[..2]).await;
-    assert_neutral(&output.stderr, "c: is not in the manifest");
+    assert_neutral(&output.stderr, "c: is not in the log");
     let output = run(&verify).await;
     assert_neutral(&output.stdout, r"a\u001b]0;t\u0007");
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

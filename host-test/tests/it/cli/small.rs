@@ -5,7 +5,7 @@ use std::process::Output;
 use meraki_mock::{Camera, MockConfig};
 use tokio::process::Command;
 
-use super::{World, command, error};
+use super::{World, arguments, command, error};
 use crate::support::{SERIAL, footage};
 
 /// Runs a command with 4 GB of address space and 64 descriptors, and an empty cache.
@@ -30,14 +30,7 @@ async fn run(world: &World, arguments: &[&str]) -> Output {
 async fn a_clip_needs_neither_much_address_space_nor_many_descriptors() {
     let world = World::new().await;
     let window = footage(SERIAL);
-    let get = [
-        "get",
-        SERIAL,
-        "--start",
-        &window.start,
-        "--end",
-        &window.end,
-    ];
+    let get = arguments("get", &window);
     for arguments in [&get[..], &["demo"], &["inspect"]] {
         let output = run(&world, arguments).await;
         assert_eq!(output.status.code(), Some(0), "{}", error(&output));
@@ -47,11 +40,9 @@ async fn a_clip_needs_neither_much_address_space_nor_many_descriptors() {
 #[tokio::test]
 async fn nor_does_an_incident_of_twenty_cameras() {
     let cameras: Vec<_> = (0..20).map(|n| format!("Q2MV-{n:04}-0000")).collect();
-    let config = MockConfig {
-        cameras: cameras.iter().map(Camera::new).collect(),
-        rate_limit: None,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default()
+        .cameras(cameras.iter().map(Camera::new).collect())
+        .rate_limit(None);
     let world = World::with(config)
         .await
         .set("MV_CLIP_REQUESTS_PER_SECOND", "100");

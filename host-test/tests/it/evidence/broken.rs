@@ -1,20 +1,23 @@
 //! Failed and resumed downloads.
 
+use std::future::ready;
 use std::time::Duration;
 
 use http::header::CONTENT_RANGE;
 use http::{Response, StatusCode};
 use meraki_mock::{CLIP, MockConfig, Point, Scripted, WireFault};
-use mv_clip_footage::{Collector, Footage, Progress};
 use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use super::{Ignored, assert_complete, folder, media_statuses, name, names, save, window};
+use super::{assert_complete, collector, folder, name, names, save, window};
 use crate::simulated::Simulated;
 use crate::support::World;
+
+/// The names in a folder whose only clip failed.
+const NOTHING_SAVED: [&str; 3] = ["log.jsonl", "manifest.json", "report.html"];
 
 /// A folder with a partial clip of an earlier run.
 fn folder_with_partial(request: &ClipRequest, bytes: &[u8]) -> TempDir {
@@ -32,7 +35,7 @@ async fn an_interrupted_download_resumes() {
     let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_eq!(collected.fetched, 1);
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [None, Some(206)]);
+    assert_eq!(world.media_statuses(), [None, Some(206)]);
 }
 
 #[tokio::test]
@@ -43,7 +46,7 @@ async fn a_partial_clip_of_an_earlier_run_is_resumed() {
         let folder = folder_with_partial(&request, &CLIP[..length]);
         save(&world, &folder, std::slice::from_ref(&request)).await;
         assert_complete(&folder, &request);
-        assert_eq!(media_statuses(&world), [Some(206)], "{length} bytes");
+        assert_eq!(world.media_statuses(), [Some(206)], "{length} bytes");
     }
 }
 
@@ -55,7 +58,7 @@ async fn a_partial_file_of_another_clip_is_discarded() {
     let folder = folder_with_partial(&request, &packets.concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(206), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(206), Some(200)]);
 }
 
 #[tokio::test]
@@ -64,7 +67,7 @@ async fn a_partial_file_of_a_longer_clip_is_discarded() {
     let folder = folder_with_partial(&request, &[CLIP, CLIP, CLIP].concat());
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(416), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(416), Some(200)]);
 }
 
 #[tokio::test]
@@ -73,7 +76,7 @@ async fn an_invalid_partial_file_is_discarded() {
     let folder = folder_with_partial(&request, b"<html>502 Bad Gateway</html>");
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200)]);
 }
 
 #[tokio::test]
@@ -86,7 +89,7 @@ async fn without_range_support_the_download_restarts() {
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [None, Some(200)]);
+    assert_eq!(world.media_statuses(), [None, Some(200)]);
 }
 
 /// RFC 9110, section 15.3.7: a server may send less than the requested range.
@@ -103,20 +106,17 @@ async fn a_short_partial_response_is_not_the_whole_rest() {
     world.mock.script_media([Scripted::from(part.unwrap())]);
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(206); 2]);
+    assert_eq!(world.media_statuses(), [Some(206); 2]);
 }
 
 #[tokio::test]
 async fn a_clip_that_is_not_available_yet_is_retried() {
-    let config = MockConfig {
-        media_not_ready: 2,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().media_not_ready(2);
     let (world, folder) = (World::with(config).await, folder());
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(404), Some(404), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(404), Some(404), Some(200)]);
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn an_invalid_clip_is_never_saved() {
     );
     let named = missing.message.matches("HTML page").count();
     assert_eq!(named, 1, "{}", missing.message);
-    assert_eq!(names(folder.path()), ["manifest.json", "report.html"]);
+    assert_eq!(names(folder.path()), NOTHING_SAVED);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_clip_that_ends_inside_a_packet_is_fetched_again() {
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     assert_complete(&folder, &request);
-    assert_eq!(media_statuses(&world), [Some(200), Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200), Some(200)]);
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn a_connection_error_contains_no_url() {
         !format!("{collected:?}").contains("/media/"),
         "{collected:?}"
     );
-    assert_eq!(names(folder.path()), ["manifest.json", "report.html"]);
+    assert_eq!(names(folder.path()), NOTHING_SAVED);
 }
 
 /// A media host that sends a packet every five seconds, and never stops.
@@ -222,10 +222,8 @@ async fn a_clip_that_drips_ends_by_a_deadline_and_can_be_resumed() {
     let (size, failure) = {
         let _time = Simulated::in_steps_of(Duration::from_secs(1));
         let started = Instant::now();
-        let progress = Box::new(|_: &Footage| Box::new(Ignored) as Box<dyn Progress>);
-        let collector = Collector::new(folder.path(), &world.host, world.settings(), progress);
-        let collector = collector.await.unwrap();
-        collector.save(&request, Ok(outcome)).await.unwrap();
+        let collector = collector(&world, folder.path(), std::slice::from_ref(&request)).await;
+        collector.save(&request, ready(Ok(outcome))).await.unwrap();
         let collected = collector.finish().await.unwrap();
         // Four times two minutes, and one. Time also passes while files are written.
         assert!(started.elapsed().as_secs() >= 540);

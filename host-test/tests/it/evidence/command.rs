@@ -14,10 +14,10 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{folder, media_statuses, names};
+use super::{folder, names};
 use crate::support::{CACHE, SERIAL, World, component_file};
 
-fn command(world: &World, arguments: &[&str]) -> Command {
+pub(super) fn command(world: &World, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mv-clip"));
     command
         .args(arguments)
@@ -32,7 +32,7 @@ fn command(world: &World, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(world: &World, arguments: &[&str]) -> Output {
+pub(super) async fn run(world: &World, arguments: &[&str]) -> Output {
     command(world, arguments).output().await.unwrap()
 }
 
@@ -40,15 +40,15 @@ fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn ago(minutes: i64) -> String {
+pub(super) fn ago(minutes: i64) -> String {
     text(Utc::now() - TimeDelta::minutes(minutes))
 }
 
-fn json(output: &Output) -> Value {
+pub(super) fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn words(bytes: &[u8]) -> String {
+pub(super) fn words(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
@@ -68,7 +68,7 @@ async fn an_incident_is_saved_for_each_camera_and_verified() {
     let error = words(&output.stderr);
     assert!(error.starts_with("error: Q2XX-NONE-0000 from "), "{error}");
     assert!(words(&output.stdout).starts_with("1 clip in "));
-    assert_eq!(media_statuses(&world), [Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200)]);
 
     let verified = run(&world, &["verify", out, "--json"]).await;
     assert_eq!(
@@ -96,14 +96,14 @@ async fn an_incident_is_saved_for_each_camera_and_verified() {
 async fn all_cameras_of_an_incident_share_one_rate_limit() {
     let cameras: Vec<_> = (0..12).map(|n| format!("Q2MV-{n:04}-0000")).collect();
     let five = NonZeroU32::new(5).unwrap();
-    let world = World::with(MockConfig {
-        cameras: cameras.iter().map(Camera::new).collect(),
-        rate_limit: Some(RateLimit {
-            per_second: five,
-            burst: five,
-        }),
-        ..MockConfig::default()
-    })
+    let world = World::with(
+        MockConfig::default()
+            .cameras(cameras.iter().map(Camera::new).collect())
+            .rate_limit(RateLimit {
+                per_second: five,
+                burst: five,
+            }),
+    )
     .await;
     let (folder, at) = (folder(), ago(20));
     let options = ["--at", &at, "--out", folder.path().to_str().unwrap()];
@@ -140,7 +140,8 @@ async fn a_range_is_saved_without_gaps_and_its_manifest_is_printed() {
 
 #[tokio::test]
 async fn a_coverage_with_only_transient_failures_exits_with_75() {
-    let config = MockConfig::default();
+    let cameras = ["Q2MV-0001-0000", "Q2MV-0002-0000"];
+    let config = MockConfig::default().cameras(cameras.map(Camera::new).to_vec());
     let world = World::with(config).await.set("MV_CLIP_MAX_ATTEMPTS", "1");
     let folder = folder();
     world.mock.script([
@@ -148,12 +149,8 @@ async fn a_coverage_with_only_transient_failures_exits_with_75() {
         Scripted::error(StatusCode::SERVICE_UNAVAILABLE, "Try again"),
     ]);
     let (out, at) = (folder.path().to_str().unwrap(), ago(20));
-    let cameras = ["coverage", SERIAL, "Q2MV-MOCK-0004"];
-    let output = run(
-        &world,
-        &[&cameras[..], &["--at", &at, "--out", out]].concat(),
-    )
-    .await;
+    let options = ["--at", &at, "--out", out];
+    let output = run(&world, &[&["coverage"], &cameras[..], &options].concat()).await;
     assert_eq!(output.status.code(), Some(75), "{}", words(&output.stderr));
     assert!(words(&output.stdout).starts_with("1 clip in "));
 }
@@ -260,15 +257,15 @@ async fn a_full_disk_leaves_only_resumable_files() {
 }
 
 #[tokio::test]
-async fn a_failed_call_is_an_error_and_leaves_no_folder() {
+async fn a_window_that_cannot_be_is_an_error_and_leaves_no_folder() {
     let (world, folder) = (World::new().await, folder());
     let new = folder.path().join("new");
     for out in [folder.path(), &new] {
         let (start, end, out) = (ago(20), ago(30), out.to_str().unwrap());
         let range = ["range", SERIAL, "--start", &start, "--end", &end];
         let output = run(&world, &[&range[..], &["--out", out, "--json"]].concat()).await;
-        assert_eq!(output.status.code(), Some(1));
-        assert_eq!(json(&output)["error"]["kind"], "invalid-window");
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(json(&output)["error"]["case"], "usage");
         assert_eq!(names(folder.path()), [""; 0]);
     }
 }
@@ -343,7 +340,7 @@ async fn a_lost_mp4_is_made_again_by_the_next_run() {
     std::fs::remove_file(folder.path().join(mp4["name"].as_str().unwrap())).unwrap();
 
     let output = run(&world, &arguments).await;
-    assert_eq!(media_statuses(&world), [Some(200)]);
+    assert_eq!(world.media_statuses(), [Some(200)]);
     assert_eq!(json(&output)["files"][0]["mp4"], mp4);
 }
 
@@ -365,11 +362,22 @@ async fn ctrl_c_leaves_only_resumable_files() {
         "{error}"
     );
     let left = names(folder.path());
-    assert!(left.len() == 1 && left[0].ends_with(".ts.part"), "{left:?}");
+    let [part, others @ ..] = left.as_slice() else {
+        panic!("{left:?}")
+    };
+    assert!(part.ends_with(".ts.part"), "{left:?}");
+    assert_eq!(others, ["log.jsonl", "manifest.json", "report.html"]);
+    let verified = run(&world, &["verify", out]).await;
+    let differences = words(&verified.stderr);
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(
+        differences.contains("is unfinished") && differences.contains("ended early"),
+        "{differences}"
+    );
 
     let output = run(&world, &arguments).await;
     assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
-    assert_eq!(media_statuses(&world), [None, Some(206)]);
+    assert_eq!(world.media_statuses(), [None, Some(206)]);
     let verified = run(&world, &["verify", out]).await;
     assert_eq!(
         verified.status.code(),
@@ -401,4 +409,85 @@ async fn until(folder: &Path, is_there: impl Fn(&Path) -> bool) {
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn imagers_of_a_camera_are_named_after_a_point() {
+    let window = TimeDelta::seconds(20);
+    let at = Utc::now() - TimeDelta::minutes(20);
+    for command in ["incident", "coverage"] {
+        let (world, folder) = (World::new().await, folder());
+        let (out, at) = (folder.path().to_str().unwrap(), text(at));
+        let length: &[_] = match command {
+            "incident" => &["--pre", "10", "--post", "10"],
+            _ => &["--duration", "20"],
+        };
+        let cameras = [
+            SERIAL,
+            "Q2MV-MOCK-0004.2",
+            "q2mv-mock-0004.2",
+            "Q2MV-MOCK-0004.4",
+        ];
+        let arguments = [
+            &[command],
+            &cameras[..],
+            &["--at", &at, "--out", out],
+            length,
+        ]
+        .concat();
+        let output = run(&world, &arguments).await;
+        assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+        let manifest = super::manifest(&folder).await;
+        let found = manifest.files.iter().map(|file| {
+            let (start, end): (DateTime<Utc>, DateTime<Utc>) =
+                (file.footage.start().into(), file.footage.end().into());
+            assert_eq!(end - start, window);
+            assert_eq!(text(start + window / 2), at);
+            (&*file.footage.serial, file.footage.imager_id)
+        });
+        let expected = [
+            (SERIAL, None),
+            ("Q2MV-MOCK-0004", Some(2)),
+            ("Q2MV-MOCK-0004", Some(4)),
+        ];
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn an_imager_that_is_missing_or_does_not_exist_is_named_as_the_cause() {
+    let (world, folder) = (World::new().await, folder());
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    let cameras = [
+        "Q2MV-MOCK-0004",
+        "Q2MV-MOCK-0004.5",
+        "Q2MV-MOCK-0001.1",
+        "Q2MV-MOCK-0000",
+    ];
+    let arguments = [&["incident"], &cameras[..], &["--at", &at, "--out", out]].concat();
+    let output = run(&world, &arguments).await;
+    assert_eq!(output.status.code(), Some(1));
+    for missing in super::manifest(&folder).await.failures {
+        let offline = missing.footage.serial == "Q2MV-MOCK-0000";
+        let says = |words: &str| missing.message.contains(words);
+        assert_eq!(
+            says("refused the imager (400)"),
+            !offline,
+            "{}",
+            missing.message
+        );
+        assert_eq!(
+            says("The camera was offline"),
+            offline,
+            "{}",
+            missing.message
+        );
+    }
+    let output = run(
+        &world,
+        &["incident", "Q2MV-MOCK-0004.0", "--at", &at, "--out", out],
+    )
+    .await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(words(&output.stderr).contains("Q2XX-ABCD-1234.2"));
 }

@@ -1,10 +1,15 @@
 //! The MP4 of a clip, and clips that are none.
 
-use http::Response;
-use meraki_mock::{CLIP, MockConfig, Scripted};
-use mv_clip_footage::Collected;
+use std::path::Path;
+use std::process::Command;
 
-use super::{folder, save, window};
+use chrono::{DateTime, Utc};
+use http::Response;
+use meraki_mock::{CLIP, MockConfig, Scripted, read_caption};
+use mv_clip_footage::Collected;
+use mv_clip_host::ClipRequest;
+
+use super::{folder, save, window, window_of};
 use crate::support::World;
 
 /// The packets of the clip with one of these PIDs.
@@ -92,10 +97,7 @@ async fn a_stream_without_a_picture_is_no_clip() {
         null.repeat(9),
     ] {
         let folder = folder();
-        let config = MockConfig {
-            clip: clip.into(),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(clip);
         let world = World::with(config).await;
         let collected = save(&world, &folder, &[window()]).await;
         assert_eq!((collected.fetched, collected.failures.len()), (0, 1));
@@ -113,4 +115,46 @@ async fn a_lost_mp4_is_made_again_without_a_download() {
     let second = save(&world, &folder, &[window()]).await;
     assert_eq!((second.fetched, second.kept), (0, 1));
     assert!(std::fs::read(&path).unwrap() == made);
+}
+
+/// The first picture of an MP4 from this second on, decoded by ffmpeg. `None` if ffmpeg is not installed.
+fn picture(file: &Path, second: &str) -> Option<Vec<u8>> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-loglevel", "error", "-ss", second, "-i"])
+        .arg(file)
+        .args("-frames:v 1 -f rawvideo -pix_fmt yuv420p pipe:1".split(' '))
+        .output();
+    let Ok(output) = output else {
+        eprintln!("skipped: there is no ffmpeg (Debian: apt-get install ffmpeg)");
+        return None;
+    };
+    assert!(output.status.success(), "{output:?}");
+    Some(output.stdout)
+}
+
+#[tokio::test]
+async fn shows_the_camera_and_the_minute_that_were_asked_for() {
+    let world = World::with_footage(MockConfig::default()).await;
+    let folder = folder();
+    let request = ClipRequest {
+        imager_id: Some(3),
+        ..window_of("Q2MV-MOCK-0004", 0)
+    };
+    let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
+    let file = &collected.manifest.files[0];
+    assert_eq!(file.footage_ms, 120_000);
+    let mp4 = folder.path().join(&file.mp4.as_ref().unwrap().name);
+    // The pictures come ten times a second, on the clock's tenths.
+    let start: DateTime<Utc> = request.start.parse().unwrap();
+    let first = (start.timestamp_millis() + 99) / 100 * 100;
+    for (second, after) in [("0", 0), ("60", 60_000), ("119.9", 119_900)] {
+        let Some(picture) = picture(&mp4, second) else {
+            return;
+        };
+        let time = DateTime::from_timestamp_millis(first + after).unwrap();
+        let tenths = time.timestamp_subsec_millis() / 100;
+        let time = time.format("%Y-%m-%d %H:%M:%S");
+        let expected = format!("Q2MV-MOCK-0004.3 {time}.{tenths}Z");
+        assert_eq!(read_caption(&picture), Some(expected), "at {second} s");
+    }
 }

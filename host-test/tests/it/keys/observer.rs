@@ -103,9 +103,8 @@ fn events(report: &ClipUrl) -> Vec<Seen> {
 /// `get-clip` requests the path in `start` from the authority in `serial`, with `end` as `User-Agent`, and answers with a
 /// report in hexadecimal. Without an authority it reports its environment variables. `request-clip` reports them too.
 pub fn component() -> Vec<u8> {
-    guest::of_module(
+    guest::of_fields(
         r#"
-(module
   (import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))
   (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
   (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
@@ -287,18 +286,6 @@ pub fn component() -> Vec<u8> {
     (i32.store (i32.const 548) (i32.const 0x200000))
     (i32.store (i32.const 552) (call $report))
     (i32.const 512))
-  (func (export "meraki-mv:clips/events@0.1.0#get-range")
-    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-    (unreachable))
-  (func (export "meraki-mv:clips/events@0.1.0#get-incident")
-    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-    (unreachable))
-  (func (export "meraki-mv:clips/events@0.1.0#get-coverage")
-    (param i32 i32 i32 i32 i32 i32) (result i32)
-    (unreachable))
-  (func (export "meraki-mv:clips/transfer@0.1.0#save-clip")
-    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-    (unreachable)))
 "#,
     )
 }

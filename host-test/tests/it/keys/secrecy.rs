@@ -251,6 +251,39 @@ fn echoes() -> Vec<(&'static str, Vec<Part>)> {
                 "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n2;x=";
             [vec![text(head)], half(), vec![text("\r\nok\r\n0\r\n\r\n")]].concat()
         }),
+        ("an interim reply", {
+            let mut reply = vec![text("HTTP/1.1 103 Early Hints\r\nlink: ")];
+            reply.extend(key());
+            reply.push(text("\r\n\r\nHTTP/1.1 100 "));
+            reply.extend(half());
+            reply.push(text("\r\n\r\n"));
+            [reply, closed(vec![text("ok")])].concat()
+        }),
+        ("another protocol", {
+            let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ";
+            [vec![text(head)], half(), vec![text("\r\n\r\n")], half()].concat()
+        }),
+        ("more than the announced length", {
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 ";
+            [vec![text(head)], half(), vec![text("\r\n\r\n")]].concat()
+        }),
+        ("less than the announced length", {
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n";
+            [vec![text(head)], half()].concat()
+        }),
+        ("a body where there is none", {
+            let head = "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+            [vec![text(head)], half()].concat()
+        }),
+        (
+            "HTTP/1.0",
+            [vec![text("HTTP/1.0 200 OK\r\n\r\n")], key()].concat(),
+        ),
+        ("no HTTP", half()),
+        (
+            "a folded field",
+            field("x-echo", [vec![text("a\r\n ")], half()].concat()),
+        ),
     ];
     cases.into_iter().chain(split).collect()
 }

@@ -30,11 +30,9 @@ async fn a_clip_and_a_transfer_need_a_fraction_of_the_limits() {
 #[tokio::test]
 async fn the_largest_range_stays_within_the_limits() {
     let _time = Simulated::time();
-    let config = MockConfig {
-        rate_limit: None,
-        latency: Duration::from_secs(10),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default()
+        .rate_limit(None)
+        .latency(Duration::from_secs(10));
     let world = World::with(config).await;
     let world = world
         .set("MV_CLIP_REQUESTS_PER_SECOND", "100")
@@ -69,11 +67,9 @@ async fn coverage_of_a_hundred_cameras_works_with_few_sockets() {
     let serials: Vec<_> = (0..100)
         .map(|index| format!("Q2MV-MOCK-{index:04}"))
         .collect();
-    let config = MockConfig {
-        cameras: serials.iter().map(Camera::new).collect(),
-        rate_limit: None,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default()
+        .cameras(serials.iter().map(Camera::new).collect())
+        .rate_limit(None);
     let world = World::with(config).await;
     let world = world.set("MV_CLIP_REQUESTS_PER_SECOND", "100");
     let limits = Limits::batch().sockets(NonZeroU32::new(42).unwrap());

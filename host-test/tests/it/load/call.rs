@@ -29,10 +29,7 @@ pub fn serial(camera: usize) -> String {
 }
 
 pub fn cameras() -> Vec<Camera> {
-    let offline = Camera {
-        online: false,
-        ..Camera::new(OFFLINE)
-    };
+    let offline = Camera::new(OFFLINE).online(false);
     let online = (0..CAMERAS).map(|camera| Camera::new(serial(camera)));
     online.chain([offline]).collect()
 }

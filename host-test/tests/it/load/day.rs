@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meraki_mock::{Faults, MockConfig, MockMeraki};
+use meraki_mock::{CLIP, Faults, MockConfig, MockMeraki};
 use mv_clip_host::{ClipHost, Policy, RateLimit, RateLimiter, Setting, Settings};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
@@ -67,18 +67,16 @@ impl Day {
     /// Prepares a day with this number of calls and this duration.
     pub async fn start(calls: usize, length: Duration) -> Self {
         let limit = rate_limit();
-        let mock = MockMeraki::start(MockConfig {
-            cameras: cameras(),
-            // The mock's wall clock does not follow simulated time.
-            lag: Duration::ZERO,
-            retention: Duration::from_secs(10 * 365 * 24 * 3600),
-            rate_limit: Some(limit),
-            faults: Some(Faults {
-                percent: FAULTS,
-                seed: SEED,
-            }),
-            ..MockConfig::default()
-        });
+        let mock = MockMeraki::start(
+            MockConfig::default()
+                .cameras(cameras())
+                .clip(CLIP)
+                // The mock's wall clock does not follow simulated time.
+                .lag(Duration::ZERO)
+                .retention(Duration::from_secs(10 * 365 * 24 * 3600))
+                .rate_limit(limit)
+                .faults(Faults::new(FAULTS).seed(SEED)),
+        );
         let mock = mock.await.unwrap();
         let base_url = mock.base_url();
         let settings = Settings::default()

@@ -179,11 +179,9 @@ async fn requests_over_the_limit_get_retry_after() {
         burst: NonZeroU32::MIN,
     };
     for (retry_after, expected) in [(true, Some("1")), (false, None)] {
-        let config = MockConfig {
-            rate_limit: Some(limit),
-            retry_after,
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default()
+            .rate_limit(limit)
+            .retry_after(retry_after);
         let mock = start(config).await;
         let reply = ask(&mock, &good()).await;
         assert_eq!(reply.status(), StatusCode::OK);
@@ -205,11 +203,7 @@ async fn the_key_is_checked_before_the_rate_limit() {
         per_second: NonZeroU32::MIN,
         burst: NonZeroU32::MIN,
     };
-    let mock = start(MockConfig {
-        rate_limit: Some(limit),
-        ..MockConfig::default()
-    })
-    .await;
+    let mock = start(MockConfig::default().rate_limit(limit)).await;
     let url = format!("{}{}", mock.base_url(), good());
     for _ in 0..3 {
         assert_eq!(
@@ -223,11 +217,7 @@ async fn the_key_is_checked_before_the_rate_limit() {
 #[tokio::test]
 async fn a_redirect_leads_to_a_shard_that_requires_the_key() {
     for (redirect, same_port) in [(Redirect::SamePort, true), (Redirect::OtherPort, false)] {
-        let mock = start(MockConfig {
-            redirect: Some(redirect),
-            ..MockConfig::default()
-        })
-        .await;
+        let mock = start(MockConfig::default().redirect(redirect)).await;
         let resource = good();
         let base: Uri = mock.base_url().parse().unwrap();
 
@@ -286,11 +276,9 @@ async fn each_api_reply_has_its_own_request_id() {
 async fn status_and_latency_are_as_configured() {
     let _time = Simulated::time();
     let latency = Duration::from_millis(50);
-    let config = MockConfig {
-        success: StatusCode::ACCEPTED,
-        latency,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default()
+        .success(StatusCode::ACCEPTED)
+        .latency(latency);
     let mock = start(config).await;
     let sent = Instant::now();
     let reply = ask(&mock, &good()).await;
@@ -346,16 +334,10 @@ async fn requests_are_recorded_without_secrets() {
 
 #[tokio::test]
 async fn only_loopback_addresses_are_listened_on() {
-    let config = MockConfig {
-        listen: "0.0.0.0:0".parse().unwrap(),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().listen("0.0.0.0:0".parse().unwrap());
     let refused = MockMeraki::start(config).await.unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
-    let config = MockConfig {
-        listen: "[::1]:0".parse().unwrap(),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().listen("[::1]:0".parse().unwrap());
     let mock = start(config).await;
     assert!(
         mock.base_url().starts_with("http://[::1]:"),

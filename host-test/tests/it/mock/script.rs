@@ -99,11 +99,11 @@ async fn gets_a_url(mock: &MockMeraki) -> bool {
 async fn scripted_replies_come_before_random_faults() {
     let _time = Simulated::time();
     let (percent, seed) = (100, 7);
-    let mock = start(MockConfig {
-        faults: Some(Faults { percent, seed }),
-        rate_limit: None,
-        ..MockConfig::default()
-    })
+    let mock = start(
+        MockConfig::default()
+            .faults(Faults::new(percent).seed(seed))
+            .rate_limit(None),
+    )
     .await;
     mock.script([Scripted::Pass, Scripted::Pass]);
     assert!(gets_a_url(&mock).await && gets_a_url(&mock).await);

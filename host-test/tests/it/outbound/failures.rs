@@ -394,3 +394,17 @@ async fn a_failed_lookup_is_a_dns_error_or_a_timeout() {
         assert_eq!(format!("{error:?}"), expected, "{case}");
     }
 }
+
+#[tokio::test]
+async fn the_longest_timeouts_are_accepted() {
+    let server = Server::well_behaved().await;
+    let longest = Timeouts::default()
+        .connect(Duration::MAX)
+        .first_byte(Duration::MAX)
+        .between_bytes(Duration::MAX);
+    for _ in 0..2 {
+        let outbound = to(&server, longest);
+        let response = get(&outbound, &server.origin()).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+}

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use http::header::HOST;
-use http::{HeaderValue, Method, Uri};
+use http::{HeaderValue, Method};
 use mv_clip_host::outbound::OutboundHooks;
 use mv_clip_host::{Lookup, Resolve, Settings};
 use tokio::io::AsyncWriteExt;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use wasmtime_wasi_http::{Error, WasiHttpHooks};
 
 use super::server::{OK, Server, read_head};
-use super::{allowing, fetch, get, in_time, request};
+use super::{allowing, get, in_time, request};
 
 /// Resolves every name to the same addresses.
 pub(crate) struct Fixed(pub(crate) Vec<IpAddr>);
@@ -21,37 +21,6 @@ impl Resolve for Fixed {
     fn resolve(&self, _: &str) -> Lookup {
         Box::pin(std::future::ready(Ok(self.0.clone())))
     }
-}
-
-fn resolving_to(address: &str) -> Fixed {
-    Fixed(vec![address.parse().unwrap()])
-}
-
-#[tokio::test]
-async fn an_origin_outside_the_policy_gets_no_connection() {
-    let server = Server::well_behaved().await;
-    let neighbour = Server::well_behaved().await;
-    let outbound = allowing(&[server.origin()]).build().unwrap();
-    let port = server.port();
-    let cases = [
-        ("another port", neighbour.origin()),
-        ("another host", format!("http://127.0.0.2:{port}")),
-        ("a name of the host", format!("http://localhost:{port}")),
-        ("another scheme", format!("https://127.0.0.1:{port}")),
-        ("a user", format!("http://me@127.0.0.1:{port}")),
-    ];
-    for (case, uri) in cases {
-        let result = get(&outbound, &uri).await;
-        assert!(
-            matches!(result, Err(Error::HttpRequestDenied)),
-            "{case}: {result:?}"
-        );
-    }
-    assert_eq!(
-        (server.connected().await, neighbour.connected().await),
-        (0, 0)
-    );
-    assert_eq!(fetch(&outbound, &server.origin()).await, "ok");
 }
 
 #[tokio::test]
@@ -77,61 +46,6 @@ async fn a_tunnel_is_denied() {
         "{result:?}"
     );
     assert_eq!(server.connected().await, 0);
-}
-
-#[tokio::test]
-async fn an_allowed_name_cannot_resolve_to_loopback() {
-    let server = Server::well_behaved().await;
-    let uri = format!("http://camera.example.com:{}", server.port());
-    let outbound = allowing(std::slice::from_ref(&uri));
-    let outbound = outbound
-        .resolver(resolving_to("127.0.0.1"))
-        .build()
-        .unwrap();
-    let result = get(&outbound, &uri).await;
-    assert!(
-        matches!(result, Err(Error::DestinationIpProhibited)),
-        "{result:?}"
-    );
-    assert_eq!(server.connected().await, 0);
-}
-
-#[tokio::test]
-async fn localhost_resolves_to_loopback_only() {
-    let server = Server::well_behaved().await;
-    let uri = format!("http://localhost:{}", server.port());
-
-    let outbound = allowing(std::slice::from_ref(&uri)).build().unwrap();
-    assert_eq!(fetch(&outbound, &uri).await, "ok");
-
-    let outbound = allowing(std::slice::from_ref(&uri));
-    let outbound = outbound
-        .resolver(resolving_to("192.0.2.1"))
-        .build()
-        .unwrap();
-    let result = get(&outbound, &uri).await;
-    assert!(
-        matches!(result, Err(Error::DestinationIpProhibited)),
-        "{result:?}"
-    );
-}
-
-#[tokio::test]
-async fn link_local_and_metadata_are_never_reached() {
-    for host in [
-        "169.254.169.254",
-        "[fd00:ec2::254]",
-        "[fe80::1]",
-        "[::ffff:169.254.169.254]",
-    ] {
-        let uri = format!("http://{host}");
-        let outbound = allowing(std::slice::from_ref(&uri)).build().unwrap();
-        let result = get(&outbound, &uri).await;
-        assert!(
-            matches!(result, Err(Error::DestinationIpProhibited)),
-            "{host}: {result:?}"
-        );
-    }
 }
 
 /// A server that forwards each request head to the test.
@@ -264,17 +178,4 @@ async fn logs_contain_origin_and_outcome_but_no_secret() {
         "{denied}"
     );
     assert!(!ours.concat().contains("secret"), "{ours:#?}");
-}
-
-#[tokio::test]
-async fn a_uri_that_no_policy_can_allow_is_invalid() {
-    let outbound = allowing(&["http://127.0.0.1".to_owned()]).build().unwrap();
-    for uri in ["/relative", "http://127.1/", "http://127.0.0.1:65616/"] {
-        let uri: Uri = uri.parse().unwrap();
-        let result = get(&outbound, &uri.to_string()).await;
-        assert!(
-            matches!(result, Err(Error::HttpRequestUriInvalid)),
-            "{uri}: {result:?}"
-        );
-    }
 }

@@ -8,7 +8,7 @@ use mv_clip_host::{Failure, FailureKind};
 use tokio::time::Instant;
 
 use super::bucket::{Act, Bucket, SIGNATURE};
-use super::{PROGRESS_TIMEOUT, long_clip, media_requests, save, sha256, world};
+use super::{PROGRESS_TIMEOUT, long_clip, save, sha256, world};
 use crate::simulated::Simulated;
 use crate::support::{closed_port, permanent, transient};
 
@@ -36,10 +36,7 @@ async fn a_refusal_quotes_the_destination() {
     let _time = Simulated::time();
     for act in [Act::Answer(forbidden()), Act::AnswerEarly(forbidden())] {
         let bucket = Bucket::new([act]).await;
-        let config = MockConfig {
-            clip: long_clip(200),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(long_clip(200));
         let world = world(config, &bucket).await;
         let result = save(&world, &bucket.url()).await;
         let failure = permanent(result, FailureKind::DestinationRefused);
@@ -74,11 +71,9 @@ async fn the_destination_may_refuse_while_the_media_host_stalls() {
 async fn a_dropped_call_does_not_complete_its_upload() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
-    let config = MockConfig {
-        clip: long_clip(600),
-        media_length: false,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default()
+        .clip(long_clip(600))
+        .media_length(false);
     let world = world(config, &bucket).await;
     let destination = bucket.url();
     for wait in [300, 600] {
@@ -119,10 +114,7 @@ async fn a_destination_may_require_content_length() {
     let _time = Simulated::time();
     let refusal = response(411, "<Error><Code>MissingContentLength</Code></Error>");
     let bucket = Bucket::new([Act::Answer(refusal)]).await;
-    let config = MockConfig {
-        media_length: false,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().media_length(false);
     let world = world(config, &bucket).await;
     let result = save(&world, &bucket.url()).await;
     let failure = permanent(result, FailureKind::DestinationRefused);
@@ -170,10 +162,7 @@ async fn a_broken_connection_is_retried() {
     let _time = Simulated::time();
     let clip = long_clip(100);
     let bucket = Bucket::new([Act::CloseAfter(0), Act::CloseAfter(1_000_000)]).await;
-    let config = MockConfig {
-        clip: clip.clone(),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().clip(clip.clone());
     let world = world(config, &bucket).await;
     let saved = save(&world, &bucket.url()).await.unwrap();
     assert_eq!(saved.sha256, sha256(&clip));
@@ -189,10 +178,7 @@ async fn a_stalled_destination_is_given_up() {
     let clip = long_clip(200);
     for (after, at) in [(0, "start"), (1_000_000, "middle"), (usize::MAX, "end")] {
         let bucket = Bucket::new([Act::StallAfter(after)]).await;
-        let config = MockConfig {
-            clip: clip.clone(),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(clip.clone());
         let world = world(config, &bucket).await;
         let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
         let started = Instant::now();
@@ -212,10 +198,7 @@ async fn a_slow_destination_with_progress_is_not_given_up() {
     let _time = Simulated::time();
     let clip = long_clip(150);
     let bucket = Bucket::new([Act::StoreSlowly(Duration::from_millis(50))]).await;
-    let config = MockConfig {
-        clip: clip.clone(),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().clip(clip.clone());
     let world = world(config, &bucket).await;
     let started = Instant::now();
     let saved = save(&world, &bucket.url()).await.unwrap();
@@ -231,10 +214,7 @@ async fn a_slow_destination_with_progress_is_not_given_up() {
 async fn an_early_success_response_is_not_trusted() {
     let _time = Simulated::time();
     let bucket = Bucket::new([Act::AnswerEarly(response(200, ""))]).await;
-    let config = MockConfig {
-        clip: long_clip(200),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().clip(long_clip(200));
     let world = world(config, &bucket).await;
     let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
     let result = save(&world, &bucket.url()).await;
@@ -261,7 +241,7 @@ async fn a_closed_port_at_the_destination_is_reported() {
     )
     .await;
     let failure = transient(result, FailureKind::ConnectionFailed);
-    assert_eq!((failure.attempts, media_requests(&world).len()), (2, 2));
+    assert_eq!((failure.attempts, world.media_requests().len()), (2, 2));
     assert!(failure.message.contains("the connection was refused"));
     hides_the_secret(&failure);
 }

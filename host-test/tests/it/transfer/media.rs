@@ -18,7 +18,7 @@ use mv_clip_host::{FailureKind, Policy};
 use tokio::time::{Instant, sleep};
 
 use super::bucket::Bucket;
-use super::{long_clip, media_requests, save, sha256, world};
+use super::{long_clip, save, sha256, world};
 use crate::outbound::server::Server;
 use crate::outbound::tls;
 use crate::simulated::{STEP, Simulated};
@@ -55,7 +55,7 @@ async fn a_clip_is_stored_unchanged_with_its_metadata() {
     ] {
         assert_eq!(field(&put.headers, name), value, "{name}");
     }
-    let asked = media_requests(&world).remove(0);
+    let asked = world.media_requests().remove(0);
     assert_eq!(asked.authorization, Authorization::Missing);
 }
 
@@ -67,10 +67,7 @@ fn field<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 async fn a_clip_of_unknown_length_is_sent_in_chunks() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
-    let config = MockConfig {
-        media_length: false,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().media_length(false);
     let world = world(config, &bucket).await;
     let saved = save(&world, &bucket.url()).await.unwrap();
     let put = bucket.puts().remove(0);
@@ -86,16 +83,14 @@ async fn a_clip_of_unknown_length_is_sent_in_chunks() {
 async fn a_clip_that_is_not_ready_is_retried() {
     let _time = Simulated::time();
     let bucket = Bucket::new([]).await;
-    let config = MockConfig {
-        media_not_ready: 1,
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().media_not_ready(1);
     let world = world(config, &bucket).await;
     world
         .mock
         .script_media([Scripted::error(StatusCode::SERVICE_UNAVAILABLE, "later")]);
     save(&world, &bucket.url()).await.unwrap();
-    let statuses: Vec<_> = media_requests(&world)
+    let statuses: Vec<_> = world
+        .media_requests()
         .iter()
         .map(|request| request.status.unwrap().as_u16())
         .collect();
@@ -132,10 +127,7 @@ async fn a_broken_stream_is_retried_with_a_new_put() {
         WireFault::StallInBody,
     ] {
         let bucket = Bucket::new([]).await;
-        let config = MockConfig {
-            clip: clip.clone(),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(clip.clone());
         let world = world(config, &bucket).await;
         world.mock.script_media([fault]);
         let saved = save(&world, &bucket.url()).await.unwrap();
@@ -190,11 +182,7 @@ async fn an_upload_of_an_invalid_clip_is_not_completed() {
         (cut_off, false, "is cut off"),
     ] {
         let bucket = Bucket::new([]).await;
-        let config = MockConfig {
-            clip: clip.into(),
-            media_length,
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(clip).media_length(media_length);
         let world = world(config, &bucket).await;
         let world = world.set("MV_CLIP_MAX_ATTEMPTS", "2");
         let failure = transient(save(&world, &bucket.url()).await, FailureKind::BadResponse);
@@ -222,10 +210,7 @@ async fn a_stream_without_a_picture_is_not_saved() {
     let null = [&[0x47, 0x1f, 0xff, 0x10][..], &[0xff; 184]].concat();
     for clip in [without(&[0x100, 0x101]), without(&[0x100]), null.repeat(9)] {
         let bucket = Bucket::new([]).await;
-        let config = MockConfig {
-            clip: clip.into(),
-            ..MockConfig::default()
-        };
+        let config = MockConfig::default().clip(clip);
         let world = world(config, &bucket).await;
         let world = world.set("MV_CLIP_MAX_ATTEMPTS", "1");
         let failure = transient(save(&world, &bucket.url()).await, FailureKind::BadResponse);

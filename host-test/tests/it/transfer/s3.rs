@@ -76,10 +76,7 @@ async fn world(s3: &S3, config: MockConfig) -> World {
 async fn a_hundred_megabytes_in_constant_memory() {
     let clip = long_clip(1_880);
     let (s3, expected) = (S3::start().await, sha256(&clip));
-    let config = MockConfig {
-        clip: clip.clone(),
-        ..MockConfig::default()
-    };
+    let config = MockConfig::default().clip(clip.clone());
     let world = world(&s3, config).await;
     let url = s3.presign("incident.ts", SECRET);
     let started = Instant::now();

@@ -1,20 +1,17 @@
 //! The sockets of a host.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use futures_util::stream;
 use http::Request;
-use http_body::{Body, Frame};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, StreamBody};
 use mv_clip_host::outbound::Outbound;
 use mv_clip_host::{OpenFiles, Timeouts};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::{AT_ONCE, Call, number, settle};
 use crate::outbound::server::{OK, Server, closed, read_head};
@@ -136,18 +133,8 @@ async fn idle_connections_give_way_to_a_call_that_needs_a_socket() {
 }
 
 /// A body that never ends.
-struct Endless;
-
-impl Body for Endless {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Poll::Pending
-    }
+fn endless() -> WasiBody {
+    StreamBody::new(stream::pending()).boxed_unsync()
 }
 
 /// The reply is there and dropped, but the body still holds the connection.
@@ -158,12 +145,12 @@ async fn a_body_that_never_ends_counts_although_its_reply_is_dropped() {
     let outbound = with_few_sockets(&server.origin());
     let mut hostile = Call::new(&outbound);
     for _ in 0..3 {
-        let put = Request::put(server.origin()).body(Endless.boxed_unsync());
+        let put = Request::put(server.origin()).body(endless());
         drop(hostile.send(put.unwrap()).await.unwrap());
         settle().await;
     }
     assert_eq!(open.load(Ordering::SeqCst), 3);
-    let put = Request::put(server.origin()).body(Endless.boxed_unsync());
+    let put = Request::put(server.origin()).body(endless());
     let result = hostile.send(put.unwrap()).await;
     assert!(
         matches!(result, Err(Error::ConnectionLimitReached)),

@@ -1,0 +1,3 @@
+//! Attacks that belong to no single feature.
+
+mod guests;
