@@ -1,6 +1,7 @@
 //! Two calls side by side, one of them hostile: the other gets its reply at once, as it does alone.
 
 mod bodies;
+mod bursts;
 mod http2;
 mod look_ups;
 mod pacing;

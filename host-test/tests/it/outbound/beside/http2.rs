@@ -2,8 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,7 +22,7 @@ use crate::simulated::Simulated;
 
 /// A server over HTTP/2 whose replies are four times as large as the window of a stream. It says late how many requests
 /// it takes on a connection.
-async fn over_http2(test: &str, most: u32, late: Duration) -> (Server, Outbound) {
+pub(super) async fn over_http2(test: &str, most: u32, late: Duration) -> (Server, Outbound) {
     let certified = tls::certificate("127.0.0.1");
     let acceptor = tls::acceptor(&certified, &["h2"]);
     let server = Server::start(move |stream| {
