@@ -1,44 +1,89 @@
 //! Collects clips in a folder.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use mv_clip_core::text::error_chain;
 use mv_clip_host::{CallError, Clip, ClipHost, ClipRequest, MediaClient, Settings, TlsError};
-use tokio::fs;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use crate::digest;
-use crate::disk::{self, WriteError};
+use crate::blocking::blocking;
+use crate::compare::Difference;
 use crate::download::{DownloadError, download};
 use crate::failed::Failed;
+use crate::folder::WriteError;
 use crate::footage::{self, Footage, InvalidFootage};
 use crate::limits;
-use crate::manifest::{Manifest, ManifestError, Missing, Mp4, SavedFile};
-use crate::names::REPORT;
+use crate::log::Entry;
+use crate::manifest::{Lost, Manifest, ManifestError, Missing, Run, SavedFile};
+use crate::names;
 use crate::part::PartFile;
 use crate::progress::ProgressFactory;
-use crate::remux::{RemuxError, remux};
+use crate::remux::remux;
 use crate::report;
+use crate::store::{Store, WhileBusy};
 
-/// Why a folder cannot be filled. The failure of a single clip goes to the manifest instead.
+/// Why a folder cannot be filled. The failure of a single clip goes to the log instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollectError {
-    /// The manifest of an earlier run cannot be read.
+    /// The log of an earlier run cannot be read.
     #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// The folder, the manifest or the report cannot be written.
+    Manifest(ManifestError),
+    /// The folder, the log or a summary cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
     /// TLS cannot be set up.
     #[error(transparent)]
     Client(#[from] TlsError),
-    /// A request or a clip has no valid window.
+    /// A request has no valid window.
     #[error(transparent)]
     Footage(#[from] InvalidFootage),
+    /// Another run writes to the folder.
+    #[error("the folder is in use by {who}; wait until that run ends, or use another folder")]
+    Busy {
+        /// What is known of the other run.
+        who: String,
+    },
+    /// The order does not name the footage.
+    #[error("{0} is not part of the order of this run")]
+    NotOrdered(Footage),
+}
+
+/// What a run is to save, and for whom. It goes to the log before anything is asked for.
+#[derive(Clone, Debug)]
+pub struct Order {
+    tool: String,
+    command: String,
+    event: Option<DateTime<Utc>>,
+    requests: Vec<ClipRequest>,
+}
+
+impl Order {
+    /// An order for these clips by a program (its name and version) and its command (with its arguments, without
+    /// secrets).
+    #[must_use]
+    pub fn new(tool: &str, command: &str, requests: Vec<ClipRequest>) -> Self {
+        Self {
+            tool: tool.to_owned(),
+            command: command.to_owned(),
+            event: None,
+            requests,
+        }
+    }
+
+    /// The order is for the footage of an event: an RFC 3339 time, which the report points out.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidFootage::Time`].
+    pub fn event(mut self, at: &str) -> Result<Self, InvalidFootage> {
+        self.event = Some(footage::instant(at)?);
+        Ok(self)
+    }
 }
 
 /// The result of a run.
@@ -53,28 +98,40 @@ pub struct Collected {
     pub kept: usize,
     /// The clips of this run that are missing.
     pub failures: Vec<Missing>,
-    /// Why clips of this run have no MP4, one sentence each.
+    /// What the user should know, one sentence each: files that were not as they had been saved, clips without an MP4,
+    /// and what the file system cannot do.
     pub notes: Vec<String>,
 }
 
 /// Saves clips in a folder.
 ///
-/// [`Collector::save`] can run for many clips at once; at most four of them download at the same time. If its
-/// future is dropped, no unfinished file looks complete, and the next run resumes.
-pub struct Collector<'a> {
-    folder: PathBuf,
-    host: &'a ClipHost,
-    settings: &'a Settings,
+/// A collector is the only writer of its folder. [`Collector::save`] can run for many clips at once; at most four of
+/// them download at the same time. If its future is dropped, no unfinished file looks complete, and the next run
+/// resumes.
+pub struct Collector {
+    store: Arc<Store>,
+    host: ClipHost,
+    settings: Settings,
     client: MediaClient,
     downloads: Semaphore,
     progress: Box<ProgressFactory>,
-    /// The footage saved in this run: a caller may name a camera twice.
-    seen: Mutex<BTreeSet<Footage>>,
-    run: Mutex<Collected>,
+    ordered: BTreeSet<Footage>,
+    run: Mutex<Progressed>,
 }
 
-impl<'a> Collector<'a> {
-    /// Opens a folder, or creates it. Clips that its manifest lists stay listed.
+/// How far a run is.
+#[derive(Default)]
+struct Progressed {
+    /// The footage that was saved or tried: a caller may name a camera twice.
+    seen: BTreeSet<Footage>,
+    fetched: usize,
+    kept: usize,
+    failures: Vec<Missing>,
+    notes: Vec<String>,
+}
+
+impl Collector {
+    /// Opens a folder, or creates it, and writes the order to its log.
     ///
     /// `host` and `settings` serve to request a clip again if its URL has expired before the download.
     ///
@@ -83,34 +140,44 @@ impl<'a> Collector<'a> {
     /// See [`CollectError`].
     pub async fn new(
         folder: &Path,
-        host: &'a ClipHost,
-        settings: &'a Settings,
+        busy: WhileBusy,
+        order: Order,
+        host: &ClipHost,
+        settings: &Settings,
         progress: Box<ProgressFactory>,
     ) -> Result<Self, CollectError> {
-        let folder = folder.to_owned();
-        let created = fs::create_dir_all(&folder).await;
-        created.map_err(WriteError::at(&folder))?;
-        let manifest = Manifest::resume(&folder).await?;
+        let ordered: Result<BTreeSet<_>, _> =
+            order.requests.iter().map(Footage::try_from).collect();
+        let ordered = ordered?;
+        let client = host.media_client()?;
+        let store = Store::take(folder, busy).await?;
+        let run = Run {
+            started_at: footage::now(),
+            tool: order.tool,
+            command: order.command,
+            event: order.event,
+            component: Some(host.component_sha256().to_owned()),
+            policy: host.policy().origins().map(ToString::to_string).collect(),
+        };
+        let begun = {
+            let (store, windows) = (Arc::clone(&store), ordered.iter().cloned().collect());
+            blocking(move || store.begin(run, windows))
+        };
+        begun.await?;
         Ok(Self {
-            folder,
-            host,
-            settings,
-            client: host.media_client()?,
+            store,
+            host: host.clone(),
+            settings: settings.clone(),
+            client,
             downloads: Semaphore::new(limits::AT_ONCE),
             progress,
-            seen: Mutex::default(),
-            run: Mutex::new(Collected {
-                manifest,
-                fetched: 0,
-                kept: 0,
-                failures: Vec::new(),
-                notes: Vec::new(),
-            }),
+            ordered,
+            run: Mutex::default(),
         })
     }
 
-    /// Saves the outcome of a request: downloads the clip, or records why it is missing. A clip that is already in
-    /// the folder and intact is not downloaded again. A clip that is passed twice is saved once.
+    /// Saves the clip of a request, or records why it is missing. `ask` requests its URL. A clip that is already in
+    /// the folder and intact is neither requested nor downloaded again. A clip that is passed twice is saved once.
     ///
     /// # Errors
     ///
@@ -118,80 +185,154 @@ impl<'a> Collector<'a> {
     pub async fn save(
         &self,
         request: &ClipRequest,
-        outcome: Result<Clip, CallError>,
+        ask: impl Future<Output = Result<Clip, CallError>>,
     ) -> Result<(), CollectError> {
-        let footage = match &outcome {
-            Ok(clip) => Footage::try_from(clip)?,
-            Err(_) => Footage::try_from(request)?,
-        };
-        if !self.seen.lock().await.insert(footage.clone()) {
+        let footage = Footage::try_from(request)?;
+        if !self.ordered.contains(&footage) {
+            return Err(CollectError::NotOrdered(footage));
+        }
+        if !self.run().seen.insert(footage.clone()) {
             return Ok(());
         }
-        // This never fails, because the semaphore is never closed.
-        let _permit = self.downloads.acquire().await.ok();
-        let (file, is_new) = match self.intact(&footage).await {
-            Some(file) => (Ok(file), false),
-            None => (self.fetch(&footage, outcome).await, true),
-        };
-        match file {
-            Ok(file) => self.record(file, is_new).await,
+        if self.is_intact(&footage).await? {
+            self.run().kept += 1;
+            let kept = Entry::Kept {
+                footage: footage.clone(),
+            };
+            self.append(kept).await?;
+            return self.convert(&footage).await;
+        }
+        match self.fetch(&footage, ask.await).await {
+            Ok(()) => {
+                self.run().fetched += 1;
+                self.convert(&footage).await
+            }
             Err(failed) => {
-                let mut run = self.run.lock().await;
                 let missing = failed.missing(footage);
-                run.failures.push(missing.clone());
-                run.manifest.failed(missing);
-                Ok(run.manifest.keep(&self.folder).await?)
+                self.run().failures.push(missing.clone());
+                self.append(Entry::Failed(Box::new(missing))).await
             }
         }
     }
 
-    /// Writes the report and, last, the manifest.
+    /// Writes the report and the manifest.
     ///
     /// # Errors
     ///
     /// See [`CollectError`].
     pub async fn finish(self) -> Result<Collected, CollectError> {
-        let mut run = self.run.into_inner();
-        let page = report::page(&run.manifest);
-        disk::write(&self.folder.join(REPORT), page.as_bytes()).await?;
-        run.manifest.finish(&self.folder).await?;
-        Ok(run)
+        let Self { store, run, .. } = self;
+        let run = run.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let manifest = store.record(|record| record.manifest.clone());
+        let manifest = blocking(move || {
+            let page = report::page(&manifest);
+            let json = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from);
+            let mut json = json.map_err(WriteError::at(store.folder.path()))?;
+            json.push(b'\n');
+            store.summarize(&json, page.as_bytes())?;
+            Ok::<_, WriteError>((manifest, store.notes()))
+        });
+        let (manifest, of_file_system) = manifest.await?;
+        let mut notes = run.notes;
+        notes.extend(of_file_system);
+        Ok(Collected {
+            manifest,
+            fetched: run.fetched,
+            kept: run.kept,
+            failures: run.failures,
+            notes,
+        })
     }
 
-    /// The file of this footage, if it is as the manifest says.
-    async fn intact(&self, footage: &Footage) -> Option<SavedFile> {
-        let file = self.run.lock().await.manifest.file(footage)?.clone();
-        self.matches(&file.name, file.size, &file.sha256)
+    /// Whether the clip is as it was saved. A loss is recorded.
+    async fn is_intact(&self, footage: &Footage) -> Result<bool, CollectError> {
+        let Some(file) = self.on_record(footage) else {
+            return self.is_free(footage).await.map(|()| false);
+        };
+        self.is_as_saved(footage, file.name, file.size, file.sha256)
             .await
-            .then_some(file)
     }
 
-    async fn matches(&self, name: &str, size: u64, sha256: &str) -> bool {
-        let found = digest::of_file(&self.folder.join(name)).await;
-        found.is_ok_and(|found| found == (size, sha256.to_owned()))
+    /// Compares a file with its record. A loss is recorded, once.
+    async fn is_as_saved(
+        &self,
+        footage: &Footage,
+        name: String,
+        size: u64,
+        sha256: String,
+    ) -> Result<bool, CollectError> {
+        let (store, checked) = (Arc::clone(&self.store), name.clone());
+        let difference = blocking(move || store.compare(&checked, size, &sha256)).await;
+        let Some(difference) = difference else {
+            return Ok(true);
+        };
+        let message = match &difference {
+            Difference::Missing => "is missing".to_owned(),
+            difference => difference.to_string(),
+        };
+        self.note(format!("{name}, which an earlier run saved, {message}"));
+        let is_same = |lost: &Lost| lost.name == name && lost.message == message;
+        let is_known = self
+            .store
+            .record(|record| record.manifest.lost.iter().any(is_same));
+        if !is_known {
+            let lost = Lost {
+                name,
+                footage: footage.clone(),
+                message,
+                found_at: footage::now(),
+            };
+            self.append(Entry::Lost(Box::new(lost))).await?;
+        }
+        Ok(false)
+    }
+
+    /// Tells if the clip will replace a file of which the log knows nothing.
+    async fn is_free(&self, footage: &Footage) -> Result<(), CollectError> {
+        let Ok(name) = footage.clip_name() else {
+            return Ok(());
+        };
+        let (store, looked_at) = (Arc::clone(&self.store), name.clone());
+        let found = blocking(move || store.folder.look(&looked_at)).await;
+        if matches!(found, Ok(Some(_))) {
+            self.note(format!(
+                "{name} was in the folder, but not in its log; the clip replaces it"
+            ));
+        }
+        Ok(())
+    }
+
+    fn on_record(&self, footage: &Footage) -> Option<SavedFile> {
+        self.store
+            .record(|record| record.manifest.file(footage).cloned())
+    }
+
+    async fn append(&self, entry: Entry) -> Result<(), CollectError> {
+        let store = Arc::clone(&self.store);
+        Ok(blocking(move || store.append(vec![entry])).await?)
     }
 
     async fn fetch(
         &self,
         wanted: &Footage,
         outcome: Result<Clip, CallError>,
-    ) -> Result<SavedFile, Failed> {
+    ) -> Result<(), Failed> {
+        // This never fails, because the semaphore is never closed.
+        let _permit = self.downloads.acquire().await.ok();
         let limit = limits::download(wanted.duration().to_std().unwrap_or_default());
         let until = Instant::now() + limit;
         let too_slow = |_| DownloadError::TooSlow { limit };
-        let clip = match outcome? {
+        let clip = match answers(outcome?, wanted)? {
             clip if is_expired(&clip) => timeout_at(until, self.renew(wanted))
                 .await
                 .map_err(too_slow)??,
             clip => clip,
         };
         let mut request_id = clip.request_id;
-        let stem = wanted.file_stem().map_err(Failed::Name)?;
-        let name = format!("{stem}.ts");
-        let target = self.folder.join(&name);
-        let path = target.clone();
+        let name = wanted.clip_name().map_err(Failed::Name)?;
+        let path = self.store.folder.path_of(&name);
         let not_written = |source| DownloadError::File { path, source };
-        let mut part = match PartFile::open(target).await {
+        let mut part = match PartFile::open(&self.store, &name).await {
             Ok(part) => part,
             Err(error) => return Err(not_written(error).into()),
         };
@@ -214,12 +355,15 @@ impl<'a> Collector<'a> {
         let summary = match got {
             Ok(summary) => summary,
             Err(failed) => {
-                part.close().await.map_err(not_written)?;
+                part.close().map_err(not_written)?;
                 return Err(failed);
             }
         };
-        let (size, sha256) = part.keep().await.map_err(not_written)?;
-        Ok(SavedFile {
+        let (size, sha256) = match part.finish().await {
+            Ok(found) => found,
+            Err(error) => return Err(not_written(error).into()),
+        };
+        let file = SavedFile {
             name,
             footage: wanted.clone(),
             size,
@@ -229,51 +373,55 @@ impl<'a> Collector<'a> {
             request_id,
             retrieved_at: footage::now(),
             mp4: None,
-        })
+        };
+        let store = Arc::clone(&self.store);
+        let kept = blocking(move || {
+            let name = file.name.clone();
+            store.commit(&names::part(&name), &name, Entry::Saved(Box::new(file)))
+        });
+        Ok(kept.await.map_err(not_written)?)
     }
 
-    async fn renew(&self, footage: &Footage) -> Result<Clip, CallError> {
-        self.host
-            .request_clip(self.settings, &footage.request())
-            .await
+    async fn renew(&self, footage: &Footage) -> Result<Clip, Failed> {
+        let request = footage.request();
+        let clip = self.host.request_clip(&self.settings, &request).await?;
+        answers(clip, footage)
     }
 
-    /// Records a file that is on disk, and makes its MP4.
-    async fn record(&self, mut file: SavedFile, is_new: bool) -> Result<(), CollectError> {
-        if is_new {
-            let mut run = self.run.lock().await;
-            run.fetched += 1;
-            run.manifest.saved(file.clone());
-            // Before the MP4 is made, so that the clip counts as saved if the run is interrupted.
-            run.manifest.keep(&self.folder).await?;
-        } else {
-            self.run.lock().await.kept += 1;
-        }
-        if let Some(Mp4 { name, size, sha256 }) = &file.mp4
-            && self.matches(name, *size, sha256).await
+    /// Makes the MP4 of a clip that is saved, unless it is there.
+    async fn convert(&self, footage: &Footage) -> Result<(), CollectError> {
+        let mp4 = self.on_record(footage).and_then(|file| file.mp4);
+        if let Some(mp4) = mp4
+            && self
+                .is_as_saved(footage, mp4.name, mp4.size, mp4.sha256)
+                .await?
         {
             return Ok(());
         }
-        let made = remux(&self.folder, &file.footage.file_stem()?).await;
-        let mut run = self.run.lock().await;
-        file.mp4 = match made {
-            Ok(mp4) => Some(mp4),
-            Err(error) => {
-                run.note(&error);
-                None
-            }
-        };
-        run.manifest.saved(file);
-        Ok(run.manifest.keep(&self.folder).await?)
+        if let Err(error) = remux(&self.store, footage).await {
+            self.note(error_chain(&error));
+        }
+        Ok(())
+    }
+
+    fn note(&self, note: String) {
+        let mut run = self.run();
+        if !run.notes.contains(&note) {
+            run.notes.push(note);
+        }
+    }
+
+    fn run(&self) -> MutexGuard<'_, Progressed> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Collected {
-    fn note(&mut self, error: &RemuxError) {
-        let note = error_chain(error);
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
-        }
+/// The clip, if it is the one that was asked for.
+fn answers(clip: Clip, wanted: &Footage) -> Result<Clip, Failed> {
+    match Footage::try_from(&clip) {
+        Ok(found) if found == *wanted => Ok(clip),
+        Ok(found) => Err(Failed::Other(found)),
+        Err(error) => Err(Failed::Name(error)),
     }
 }
 

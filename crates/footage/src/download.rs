@@ -270,7 +270,7 @@ fn write_failed(part: &PartFile, error: io::Error) -> Stop {
 
 fn file(part: &PartFile, source: io::Error) -> DownloadError {
     DownloadError::File {
-        path: part.path().to_owned(),
+        path: part.path(),
         source,
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Failed {
     Download(#[from] DownloadError),
     #[error(transparent)]
     Name(InvalidFootage),
+    #[error("the component returned a clip of {0}, which nobody asked for; update mv-clip")]
+    Other(Footage),
 }
 
 impl Failed {
@@ -24,7 +26,7 @@ impl Failed {
         let (transient, kind) = match &self {
             Self::Call(error) => (error.is_transient(), kind(error)),
             Self::Download(error) => (!error.is_final(), "download-failed"),
-            Self::Name(_) => (false, "component-failed"),
+            Self::Name(_) | Self::Other(_) => (false, "component-failed"),
         };
         let failure = match &self {
             Self::Call(error) => error.failure(),

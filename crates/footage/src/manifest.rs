@@ -1,4 +1,4 @@
-//! `manifest.json`: the clips in a folder, and the missing ones.
+//! `manifest.json`: the clips in a folder, and the missing ones. It sums up the log.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -8,14 +8,14 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tokio::fs;
 
-use crate::disk::{self, WriteError};
-use crate::footage::{self, Footage, milliseconds};
-use crate::names::{MANIFEST, PART};
+use crate::blocking::blocking;
+use crate::folder::Folder;
+use crate::footage::{self, Footage, milliseconds, optional_milliseconds};
+use crate::log::Record;
 
 /// The version of the format of `manifest.json`.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// The content of a folder: each file with its size and hash, and each requested window without a file. Its JSON
 /// is `manifest.json`.
@@ -25,10 +25,52 @@ pub struct Manifest {
     pub format: u32,
     #[serde(with = "milliseconds")]
     pub(crate) updated_at: DateTime<Utc>,
+    /// The runs that filled the folder, in order.
+    #[serde(default)]
+    pub runs: Vec<Run>,
     /// The saved clips, by camera and time.
     pub files: Vec<SavedFile>,
-    /// The missing clips, by camera and time.
+    /// The clips that could not be had when they were last asked for, by camera and time. A clip that was saved before
+    /// is still in `files`.
     pub failures: Vec<Missing>,
+    /// The files that were found missing or changed, and could not be replaced yet.
+    #[serde(default)]
+    pub lost: Vec<Lost>,
+    /// The footage that was asked for by a run that did not get to it.
+    #[serde(default)]
+    pub pending: Vec<Footage>,
+}
+
+/// A run of a command that filled the folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    #[serde(with = "milliseconds")]
+    pub(crate) started_at: DateTime<Utc>,
+    /// The program and its version.
+    pub tool: String,
+    /// The command and its arguments.
+    pub command: String,
+    /// The time of the event that the footage is about. Null for a range.
+    #[serde(default, with = "optional_milliseconds")]
+    pub(crate) event: Option<DateTime<Utc>>,
+    /// The SHA-256 of the component, in hexadecimal. Null if it is not known.
+    pub component: Option<String>,
+    /// The origins that the component could send requests to.
+    pub policy: Vec<String>,
+}
+
+/// A file that is missing, or not as it was saved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// The file's name in the folder.
+    pub name: String,
+    /// The camera and the window.
+    #[serde(flatten)]
+    pub footage: Footage,
+    /// What is wrong with the file.
+    pub message: String,
+    #[serde(with = "milliseconds")]
+    pub(crate) found_at: DateTime<Utc>,
 }
 
 /// A saved clip.
@@ -90,7 +132,51 @@ pub struct Missing {
     pub(crate) failed_at: DateTime<Utc>,
 }
 
+impl Run {
+    /// The time of the event that the footage is about.
+    #[must_use]
+    pub fn event(&self) -> Option<SystemTime> {
+        self.event.map(Into::into)
+    }
+
+    /// The time of its start.
+    #[must_use]
+    pub fn started_at(&self) -> SystemTime {
+        self.started_at.into()
+    }
+}
+
+impl Lost {
+    /// When the loss was found.
+    #[must_use]
+    pub fn found_at(&self) -> SystemTime {
+        self.found_at.into()
+    }
+}
+
+/// A file is listed under a name that is not that of its footage.
+#[derive(Debug, thiserror::Error)]
+#[error("it lists a file as {found:?} that must be named after its footage")]
+pub(crate) struct WrongName {
+    found: String,
+}
+
 impl SavedFile {
+    /// Checks the names, so that no name comes from a file on disk.
+    pub(crate) fn with_names_of_footage(mut self) -> Result<Self, WrongName> {
+        let named = |name: Result<String, _>, found: &str| match name {
+            Ok(name) if name == found => Ok(name),
+            _ => Err(WrongName {
+                found: found.to_owned(),
+            }),
+        };
+        self.name = named(self.footage.clip_name(), &self.name)?;
+        if let Some(mp4) = &mut self.mp4 {
+            mp4.name = named(self.footage.mp4_name(), &mp4.name)?;
+        }
+        Ok(self)
+    }
+
     /// When the file was complete.
     #[must_use]
     pub fn retrieved_at(&self) -> SystemTime {
@@ -118,15 +204,15 @@ pub enum ManifestError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The folder has no manifest.
+    /// No run has written to the folder.
     #[error(
-        "{folder} has no manifest.json; `mv-clip incident`, `mv-clip range` and `mv-clip coverage` write one"
+        "{folder} has no log.jsonl; `mv-clip incident`, `mv-clip range` and `mv-clip coverage` write one"
     )]
     NotFound {
         /// The folder.
         folder: PathBuf,
     },
-    /// The file is not a manifest.
+    /// The file is not what this version writes.
     #[error(
         "{path} is damaged, or from another version of mv-clip; restore it from a backup, or use another folder"
     )]
@@ -144,47 +230,27 @@ impl Manifest {
         Self {
             format: FORMAT,
             updated_at: footage::now(),
+            runs: Vec::new(),
             files: Vec::new(),
             failures: Vec::new(),
+            lost: Vec::new(),
+            pending: Vec::new(),
         }
     }
 
-    /// Reads `manifest.json`; `None` if `folder` has none.
+    /// Reads what `folder` holds, from its log; `None` if no run has written to it.
     ///
     /// # Errors
     ///
     /// See [`ManifestError`].
     pub async fn read(folder: &Path) -> Result<Option<Self>, ManifestError> {
-        read(folder.join(MANIFEST)).await
-    }
-
-    /// Reads the manifest of the last run in `folder`, also if the run was interrupted.
-    pub(crate) async fn resume(folder: &Path) -> Result<Self, ManifestError> {
-        match read(unfinished(folder)).await? {
-            Some(manifest) => Ok(manifest),
-            None => Ok(Self::read(folder).await?.unwrap_or_else(Self::empty)),
-        }
-    }
-
-    /// Writes `manifest.json.part`, from which the next run resumes.
-    pub(crate) async fn keep(&mut self, folder: &Path) -> Result<(), WriteError> {
-        self.updated_at = footage::now();
-        let path = unfinished(folder);
-        let json = serde_json::to_vec_pretty(self).map_err(io::Error::from);
-        let mut json = json.map_err(WriteError::at(&path))?;
-        json.push(b'\n');
-        disk::write(&path, &json).await
-    }
-
-    /// Writes `manifest.json`, against which the folder is verified from now on.
-    pub(crate) async fn finish(&mut self, folder: &Path) -> Result<(), WriteError> {
-        self.keep(folder).await?;
-        let path = folder.join(MANIFEST);
-        let renamed = match fs::rename(unfinished(folder), &path).await {
-            Ok(()) => disk::sync_folder(folder).await,
-            error => error,
+        let path = folder.to_owned();
+        let read = move || {
+            let folder =
+                Folder::open(&path).map_err(|source| ManifestError::Read { path, source })?;
+            Ok(Record::read(&folder)?.map(|record| record.manifest))
         };
-        renamed.map_err(WriteError::at(&path))
+        blocking(read).await
     }
 
     /// The time of the last change.
@@ -196,29 +262,98 @@ impl Manifest {
     /// The file of a clip.
     #[must_use]
     pub fn file(&self, footage: &Footage) -> Option<&SavedFile> {
-        self.files.iter().find(|file| file.footage == *footage)
+        let at = self.place(footage).ok()?;
+        self.files.get(at)
+    }
+
+    /// Whether a clip or its MP4 is not as it was saved.
+    #[must_use]
+    pub fn is_lost(&self, footage: &Footage) -> bool {
+        self.lost.iter().any(|lost| lost.footage == *footage)
     }
 
     /// Adds a saved clip in place of earlier entries for the same footage.
     pub(crate) fn saved(&mut self, file: SavedFile) {
-        self.remove(&file.footage);
-        let at = self
-            .files
-            .partition_point(|other| other.footage < file.footage);
-        self.files.insert(at, file);
+        self.answered(&file.footage);
+        self.lost.retain(|lost| lost.footage != file.footage);
+        match self.place(&file.footage) {
+            Ok(at) => self.files.splice(at..=at, [file]).for_each(drop),
+            Err(at) => self.files.insert(at, file),
+        }
     }
 
-    /// Adds a missing clip in place of earlier entries for the same footage.
+    /// Adds the MP4 of a saved clip.
+    pub(crate) fn converted(&mut self, footage: &Footage, mp4: Mp4) {
+        self.lost.retain(|lost| lost.name != mp4.name);
+        let at = self.place(footage).ok();
+        if let Some(file) = at.and_then(|at| self.files.get_mut(at)) {
+            file.mp4 = Some(mp4);
+        }
+    }
+
+    /// The clip is there, so earlier failures no longer matter.
+    pub(crate) fn kept(&mut self, footage: &Footage) {
+        self.answered(footage);
+        let name = self.file(footage).map(|file| file.name.clone());
+        self.lost.retain(|lost| Some(&lost.name) != name.as_ref());
+    }
+
+    /// Adds a failure in place of an earlier one for the same footage. A saved clip stays on record.
     pub(crate) fn failed(&mut self, missing: Missing) {
-        self.remove(&missing.footage);
+        self.answered(&missing.footage);
         let before = |other: &Missing| other.footage < missing.footage;
         let at = self.failures.partition_point(before);
         self.failures.insert(at, missing);
     }
 
-    fn remove(&mut self, footage: &Footage) {
-        self.files.retain(|file| file.footage != *footage);
+    /// Marks a file that is not as it was saved.
+    pub(crate) fn mark_lost(&mut self, lost: Lost) {
+        self.lost.retain(|other| other.name != lost.name);
+        let at = self.lost.partition_point(|other| other.name < lost.name);
+        self.lost.insert(at, lost);
+    }
+
+    /// Adds a run. The footage that it asks for is pending until there is an outcome.
+    pub(crate) fn started(&mut self, run: Run, asked: &[Footage]) {
+        self.runs.push(run);
+        for footage in asked {
+            let is_known = self.file(footage).is_some()
+                || self
+                    .failures
+                    .iter()
+                    .any(|missing| missing.footage == *footage);
+            if let (false, Err(at)) = (is_known, self.pending.binary_search(footage)) {
+                self.pending.insert(at, footage.clone());
+            }
+        }
+    }
+
+    fn answered(&mut self, footage: &Footage) {
         self.failures.retain(|missing| missing.footage != *footage);
+        if let Ok(at) = self.pending.binary_search(footage) {
+            self.pending.remove(at);
+        }
+    }
+
+    fn place(&self, footage: &Footage) -> Result<usize, usize> {
+        self.files
+            .binary_search_by(|file| file.footage.cmp(footage))
+    }
+
+    /// Sets the names of all files to those of their footage, and checks that they were these.
+    pub(crate) fn with_names_of_footage(mut self) -> Result<Self, WrongName> {
+        let Self {
+            files, failures, ..
+        } = std::mem::replace(&mut self, Self::empty());
+        for file in files {
+            self.saved(file.with_names_of_footage()?);
+        }
+        for missing in failures {
+            if self.file(&missing.footage).is_none() {
+                self.failed(missing);
+            }
+        }
+        Ok(self)
     }
 
     /// The name, size and SHA-256 of each listed file.
@@ -228,28 +363,5 @@ impl Manifest {
         let mp4s = self.files.iter().filter_map(|file| file.mp4.as_ref());
         let mp4s = mp4s.map(|mp4| (&*mp4.name, (mp4.size, &*mp4.sha256)));
         clips.chain(mp4s).collect()
-    }
-}
-
-fn unfinished(folder: &Path) -> PathBuf {
-    folder.join(MANIFEST).with_added_extension(PART)
-}
-
-async fn read(path: PathBuf) -> Result<Option<Manifest>, ManifestError> {
-    let bytes = match fs::read(&path).await {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(ManifestError::Read { path, source }),
-    };
-    let manifest: Manifest =
-        serde_json::from_slice(&bytes).map_err(|source| ManifestError::Invalid {
-            path: path.clone(),
-            source: source.into(),
-        })?;
-    if manifest.format == FORMAT {
-        Ok(Some(manifest))
-    } else {
-        let source = format!("the format is {}, not {FORMAT}", manifest.format).into();
-        Err(ManifestError::Invalid { path, source })
     }
 }

@@ -1,16 +1,19 @@
 //! A file during its download: hashed and checked while it grows, and renamed when it is complete.
 
-use std::fs::TryLockError;
 use std::io::{self, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use mv_clip_host::MediaClient;
 use mv_clip_mpegts::{NotMpegTs, Scanner, Summary};
 use sha2::{Digest, Sha256};
-use tokio::fs::{self, File};
+use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use crate::names::PART;
-use crate::{digest, disk};
+use crate::blocking::blocking;
+use crate::digest;
+use crate::names;
+use crate::store::Store;
 
 /// The number of bytes that a resumed download fetches again, to compare them: Meraki may produce a different
 /// file for every URL.
@@ -18,8 +21,8 @@ const OVERLAP: u64 = 64 << 10;
 
 /// `NAME.part`, which becomes `NAME`.
 pub(crate) struct PartFile {
-    target: PathBuf,
-    path: PathBuf,
+    store: Arc<Store>,
+    name: String,
     file: File,
     length: u64,
     hash: Sha256,
@@ -28,22 +31,15 @@ pub(crate) struct PartFile {
 
 impl PartFile {
     /// Opens the unfinished file of `target`. It keeps the bytes of an earlier run if they are the start of a clip.
-    pub(crate) async fn open(target: PathBuf) -> io::Result<Self> {
-        let path = target.with_added_extension(PART);
-        let mut options = std::fs::OpenOptions::new();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::other("another run is writing this file"),
-            TryLockError::Error(error) => error,
-        })?;
+    pub(crate) async fn open(store: &Arc<Store>, target: &str) -> io::Result<Self> {
+        let name = names::part(target);
+        let file = {
+            let (store, name) = (Arc::clone(store), name.clone());
+            blocking(move || open(&store, &name)).await?
+        };
         let mut part = Self {
-            target,
-            path,
+            store: Arc::clone(store),
+            name,
             file: File::from_std(file),
             length: 0,
             hash: Sha256::new(),
@@ -59,13 +55,17 @@ impl PartFile {
             let read = self.file.read(&mut buffer).await?;
             match buffer.get(..read) {
                 None | Some([]) => return Ok(()),
-                Some(bytes) if self.scanner.push(bytes).is_ok() => {
+                Some(bytes) if self.fits(bytes) && self.scanner.push(bytes).is_ok() => {
                     self.hash.update(bytes);
                     self.length += bytes.len() as u64;
                 }
                 Some(_) => return self.restart().await,
             }
         }
+    }
+
+    fn fits(&self, bytes: &[u8]) -> bool {
+        self.length + bytes.len() as u64 <= MediaClient::LARGEST as u64
     }
 
     /// The number of bytes.
@@ -107,28 +107,37 @@ impl PartFile {
         std::mem::take(&mut self.scanner).finish()
     }
 
-    /// Makes the file durable, renames it, and returns its size and SHA-256.
-    pub(crate) async fn keep(mut self) -> io::Result<(u64, String)> {
+    /// Makes the file durable, and returns its size and SHA-256.
+    pub(crate) async fn finish(mut self) -> io::Result<(u64, String)> {
         // Without this, an error of the last write is lost.
         self.file.flush().await?;
-        self.file.sync_all().await?;
-        fs::rename(&self.path, &self.target).await?;
-        if let Some(folder) = self.target.parent() {
-            disk::sync_folder(folder).await?;
-        }
+        let file = self.file.into_std().await;
+        let store = self.store;
+        blocking(move || store.folder.sync_file(&file)).await?;
         Ok((self.length, digest::text(self.hash)))
     }
 
     /// Closes the file. Removes it if it is empty.
-    pub(crate) async fn close(self) -> io::Result<()> {
+    pub(crate) fn close(self) -> io::Result<()> {
         if self.length == 0 {
-            fs::remove_file(&self.path).await?;
+            self.store.folder.remove(&self.name)?;
         }
         Ok(())
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) fn path(&self) -> PathBuf {
+        self.store.folder.path_of(&self.name)
+    }
+}
+
+/// Opens the file. What has its name and is no file of its own, such as a link, is removed.
+fn open(store: &Store, name: &str) -> io::Result<std::fs::File> {
+    match store.folder.write(name) {
+        Ok(file) => Ok(file),
+        Err(_) => {
+            store.folder.remove(name)?;
+            store.folder.write(name)
+        }
     }
 }
 

@@ -1,16 +1,20 @@
 //! Makes the MP4 of a clip: the same video and audio in a container that browsers play.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mv_clip_mpegts::{Error, Indexer, Mp4Writer};
 use sha2::{Digest, Sha256};
-use tokio::task::spawn_blocking;
 
+use crate::blocking::blocking;
 use crate::digest;
+use crate::folder::Folder;
+use crate::footage::Footage;
+use crate::log::Entry;
 use crate::manifest::Mp4;
-use crate::names::PART;
+use crate::names;
+use crate::store::Store;
 
 /// Why there is no MP4.
 #[derive(Debug, thiserror::Error)]
@@ -21,25 +25,43 @@ pub(crate) enum RemuxError {
     Io { clip: String, source: io::Error },
 }
 
-/// Copies the video and the audio of `STEM.ts` in `folder` into `STEM.mp4`.
-pub(crate) async fn remux(folder: &Path, stem: &str) -> Result<Mp4, RemuxError> {
-    let clip = format!("{stem}.ts");
-    let name = format!("{stem}.mp4");
-    let (source, unfinished) = (folder.join(&clip), folder.join(format!("{name}.{PART}")));
-    let write = spawn_blocking(move || write(&source, Unfinished(unfinished)));
-    let written = write
-        .await
-        .unwrap_or_else(|panic| Err(io::Error::other(panic).into()));
-    let written = written.and_then(|(unfinished, size, sha256)| {
-        // If the command ended meanwhile, the file does not get here.
-        fs::rename(&unfinished.0, folder.join(&name))?;
-        Ok((size, sha256))
-    });
-    match written {
-        Ok((size, sha256)) => Ok(Mp4 { name, size, sha256 }),
-        Err(Failed::Clip(source)) => Err(RemuxError::Clip { clip, source }),
-        Err(Failed::Io(source)) => Err(RemuxError::Io { clip, source }),
-    }
+/// Copies the video and the audio of a saved clip into its MP4, and records it.
+pub(crate) async fn remux(store: &Arc<Store>, footage: &Footage) -> Result<(), RemuxError> {
+    let (store, footage) = (Arc::clone(store), footage.clone());
+    blocking(move || {
+        let clip = footage.to_string();
+        match remux_blocking(&store, footage) {
+            Ok(()) => Ok(()),
+            Err(Failed::Clip(source)) => Err(RemuxError::Clip { clip, source }),
+            Err(Failed::Io(source)) => Err(RemuxError::Io { clip, source }),
+        }
+    })
+    .await
+}
+
+fn remux_blocking(store: &Store, footage: Footage) -> Result<(), Failed> {
+    let (clip, name) = names_of(&footage)?;
+    let part = names::unique_part(&name);
+    let unfinished = Unfinished {
+        folder: &store.folder,
+        name: &part,
+    };
+    let (size, sha256) = write(&store.folder, &clip, &part)?;
+    let mp4 = Mp4 {
+        name: name.clone(),
+        size,
+        sha256,
+    };
+    store.commit(&part, &name, Entry::Mp4 { footage, mp4 })?;
+    drop(unfinished);
+    Ok(())
+}
+
+fn names_of(footage: &Footage) -> io::Result<(String, String)> {
+    let names = footage
+        .clip_name()
+        .and_then(|clip| Ok((clip, footage.mp4_name()?)));
+    names.map_err(io::Error::other)
 }
 
 /// Why a step failed.
@@ -51,38 +73,42 @@ enum Failed {
     Io(#[from] io::Error),
 }
 
-/// A file that is removed unless it gets another name.
-struct Unfinished(PathBuf);
+/// A file that is removed unless it got another name.
+struct Unfinished<'a> {
+    folder: &'a Folder,
+    name: &'a str,
+}
 
-impl Drop for Unfinished {
+impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         // After a success the file no longer exists.
-        let _ = fs::remove_file(&self.0);
+        let _ = self.folder.remove(self.name);
     }
 }
 
 /// Writes the MP4 in two passes over the clip, and returns its size and SHA-256.
-fn write(clip: &Path, unfinished: Unfinished) -> Result<(Unfinished, u64, String), Failed> {
+fn write(folder: &Folder, clip: &str, part: &str) -> Result<(u64, String), Failed> {
     let mut indexer = Indexer::new();
-    each_piece(clip, |piece| Ok(indexer.push(piece)?))?;
+    each_piece(folder, clip, |piece| Ok(indexer.push(piece)?))?;
     let index = indexer.finish()?;
 
     let mut output = Output {
-        file: File::create(&unfinished.0)?,
+        file: folder.create_new(part)?,
         hash: Sha256::new(),
         writer: index.writer(),
         buffer: Vec::new(),
     };
-    each_piece(clip, |piece| output.push(piece))?;
-    let hash = output.finish()?;
-    Ok((unfinished, index.size(), digest::text(hash)))
+    each_piece(folder, clip, |piece| output.push(piece))?;
+    let hash = output.finish(folder)?;
+    Ok((index.size(), digest::text(hash)))
 }
 
 fn each_piece(
-    path: &Path,
+    folder: &Folder,
+    name: &str,
     mut take: impl FnMut(&[u8]) -> Result<(), Failed>,
 ) -> Result<(), Failed> {
-    let mut file = File::open(path)?;
+    let mut file = folder.read(name)?;
     let mut piece = vec![0; 256 << 10];
     loop {
         let read = file.read(&mut piece)?;
@@ -115,11 +141,11 @@ impl Output {
     }
 
     /// Makes the file durable.
-    fn finish(mut self) -> Result<Sha256, Failed> {
+    fn finish(mut self, folder: &Folder) -> Result<Sha256, Failed> {
         self.writer.finish(&mut self.buffer)?;
         self.file.write_all(&self.buffer)?;
         self.hash.update(&self.buffer);
-        self.file.sync_all()?;
+        folder.sync_file(&self.file)?;
         Ok(self.hash)
     }
 }

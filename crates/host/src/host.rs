@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
 use tracing::info;
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -39,6 +40,7 @@ pub struct ClipHost {
     pub(crate) limits: Arc<Limits>,
     calls: Calls,
     pub(crate) metrics: CallMetrics,
+    component_sha256: Arc<str>,
 }
 
 impl fmt::Debug for ClipHost {
@@ -78,6 +80,7 @@ impl ClipHost {
             limits: Arc::new(limits),
             calls: Calls::at_most(calls),
             metrics,
+            component_sha256: hex::encode(Sha256::digest(component)).into(),
         })
     }
 
@@ -95,6 +98,12 @@ impl ClipHost {
     #[doc(hidden)]
     pub fn outbound(&self) -> &Outbound {
         &self.outbound
+    }
+
+    /// The SHA-256 of the component, in hexadecimal.
+    #[must_use]
+    pub fn component_sha256(&self) -> &str {
+        &self.component_sha256
     }
 
     /// What the guest can reach.

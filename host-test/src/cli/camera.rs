@@ -1,9 +1,9 @@
 //! Cameras in the arguments of `incident` and `coverage`.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use anyhow::Context;
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use mv_clip_core::request::Window;
 use mv_clip_host::ClipRequest;
 
 /// A camera, or one of its imagers: `Q2XX-ABCD-1234`, or `Q2XX-ABCD-1234.2`.
@@ -36,53 +36,27 @@ impl FromStr for Camera {
     }
 }
 
-impl Camera {
-    pub(super) fn request(&self, window: &(String, String)) -> ClipRequest {
-        let (start, end) = window.clone();
-        ClipRequest {
-            serial: self.serial.clone(),
-            start,
-            end,
-            imager_id: self.imager_id,
-        }
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        self.imager_id == other.imager_id && self.serial.eq_ignore_ascii_case(&other.serial)
-    }
-}
-
-/// Each camera once.
-pub(super) fn distinct(cameras: &[Camera]) -> Vec<&Camera> {
-    let mut found: Vec<&Camera> = Vec::new();
-    for camera in cameras {
-        if !found.iter().any(|other| other.is(camera)) {
-            found.push(camera);
-        }
-    }
-    found
-}
-
-/// The start and the end of a window around a time.
-pub(super) fn around(
-    at: &str,
-    before: TimeDelta,
-    after: TimeDelta,
-) -> anyhow::Result<(String, String)> {
-    let instant = DateTime::parse_from_rfc3339(at)
-        .with_context(|| format!("--at {at} is not an RFC 3339 time such as 2026-03-12T14:31:00Z"))?
-        .to_utc();
-    let start = instant.checked_sub_signed(before);
-    let end = instant.checked_add_signed(after);
-    let (start, end) = start
-        .zip(end)
-        .context("the window is outside the supported range of dates")?;
-    let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
-    Ok((text(start), text(end)))
+/// One request for each camera, whether or not it is named twice.
+pub(super) fn requests(cameras: &[Camera], window: Window) -> Vec<ClipRequest> {
+    let mut seen = BTreeSet::new();
+    let cameras = cameras
+        .iter()
+        .map(|camera| (camera.serial.to_ascii_uppercase(), camera.imager_id));
+    cameras
+        .filter(|camera| seen.insert(camera.clone()))
+        .map(|(serial, imager_id)| ClipRequest {
+            serial,
+            start: window.start().to_string(),
+            end: window.end().to_string(),
+            imager_id,
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use mv_clip_core::time::Timestamp;
+
     use super::*;
 
     #[test]
@@ -102,23 +76,16 @@ mod tests {
 
     #[test]
     fn a_camera_named_twice_is_requested_once() {
+        let time = |text| Timestamp::parse(text).unwrap();
+        let (start, end) = (time("2026-03-12T14:31:00Z"), time("2026-03-12T14:32:00Z"));
         let cameras = ["Q2XX-A.1", "q2xx-a.1", "Q2XX-A.2", "Q2XX-A", "q2xx-a"];
         let cameras = cameras.map(|text| text.parse().unwrap());
-        let [one, two, none] = distinct(&cameras)[..] else {
-            panic!("{cameras:?}")
-        };
-        assert_eq!([one, two, none], [&cameras[0], &cameras[2], &cameras[3]]);
-    }
-
-    #[test]
-    fn a_window_lies_around_its_time() {
-        let second = TimeDelta::seconds(1);
-        let found = around("2026-03-12T14:31:00Z", second * 30, second * 45).unwrap();
-        let window = ("2026-03-12T14:30:30.000Z", "2026-03-12T14:31:45.000Z");
-        assert_eq!((&*found.0, &*found.1), window);
-        for at in ["yesterday", "2026-03-12T14:31:00", "2026-02-30T00:00:00Z"] {
-            let error = around(at, second, second).unwrap_err().to_string();
-            assert!(error.contains(at), "{error}");
-        }
+        let requests = requests(&cameras, Window::new(start, end).unwrap());
+        let found = requests
+            .iter()
+            .map(|request| (&*request.serial, request.imager_id));
+        let expected = [("Q2XX-A", Some(1)), ("Q2XX-A", Some(2)), ("Q2XX-A", None)];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+        assert_eq!(requests[0].start, "2026-03-12T14:31:00.000Z");
     }
 }

@@ -1,22 +1,25 @@
 //! Fills a folder with clips: the common part of `incident`, `range` and `coverage`.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use anyhow::Context;
+use futures_util::{StreamExt, stream};
 use mv_clip_core::text::{is_printable, printable};
-use mv_clip_footage::{Collected, Collector};
-use mv_clip_host::{CallError, ClipHost, ClipOutcome, Settings};
+use mv_clip_footage::{Collected, Collector, Order, SavedFile, WhileBusy};
+use mv_clip_host::{ClipRequest, Settings};
 
 use super::clock::Clock;
-use super::deadline::{self, Clips, Deadline};
+use super::deadline::{self, Deadline};
 use super::exit::{self, Usage};
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print, print_json, print_message};
 use super::progress::{self, Spinner};
 use super::settings::{self, Configuration};
 use super::stop::{Limit, Stop};
-use super::{failures, outcome};
+use super::{failures, outcome, times};
 
 /// The folder, and the output format.
 #[derive(clap::Args)]
@@ -29,6 +32,10 @@ pub(super) struct Output {
     #[arg(long)]
     json: bool,
 
+    /// End at once if another run writes to the folder, instead of waiting for it
+    #[arg(long)]
+    no_wait: bool,
+
     #[command(flatten)]
     component: ComponentFile,
 
@@ -39,20 +46,22 @@ pub(super) struct Output {
     deadline: Deadline,
 }
 
-/// The host and the settings of its calls.
-pub(super) struct Calls {
-    pub(super) host: ClipHost,
-    pub(super) settings: Settings,
-    pub(super) clock: Clock,
-}
-
 /// A command that requests clips.
 pub(super) trait Source {
-    /// How many clips it may request.
-    fn clips(&self) -> Clips;
+    /// The clips that it asks for. They are worked out before anything is written or sent.
+    fn requests(&self) -> Result<Vec<ClipRequest>, Usage>;
 
-    /// Requests clips, and passes each outcome to the collector.
-    async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()>;
+    /// The time of the event, if the footage is that of one.
+    fn event(&self) -> Option<&str> {
+        None
+    }
+}
+
+fn longest(requests: &[ClipRequest]) -> Duration {
+    let lengths = requests
+        .iter()
+        .map(|request| times::length(&request.start, &request.end));
+    lengths.max().unwrap_or_default()
 }
 
 /// Fills the folder, and prints the result.
@@ -65,64 +74,104 @@ pub(super) async fn run(output: &Output, source: &impl Source, stop: &Stop) -> E
     if is_complete { code } else { ended }
 }
 
-/// Saves outcomes that arrived together; each is independent of the others.
-pub(super) async fn save_all(
-    collector: &Collector<'_>,
-    outcomes: Vec<ClipOutcome>,
-) -> anyhow::Result<()> {
-    let save = async |ClipOutcome { request, outcome }| {
-        let outcome = outcome.map_err(CallError::Clip);
-        Ok(collector.save(&request, outcome).await?)
-    };
-    let outcomes = stream::iter(outcomes).map(anyhow::Ok);
-    outcomes.try_for_each_concurrent(None, save).await
-}
-
 async fn bounded(output: &Output, source: &impl Source, stop: &Stop) -> anyhow::Result<Collected> {
     let settings = Settings::from_env()?;
-    let is_new = !output.out.exists();
-    if !is_new && !output.out.is_dir() {
+    if output.out.exists() && !output.out.is_dir() {
         let message = format!("--out {} is a file; name a folder", output.out.display());
         return Err(Usage(message).into());
     }
+    let requests = source.requests()?;
     let limit = Limit {
-        time: output
-            .deadline
-            .or(deadline::of_folder(&settings, source.clips())),
+        time: output.deadline.or(deadline::of_folder(
+            &settings,
+            requests.len(),
+            longest(&requests),
+        )),
         resumes: true,
         json: output.json,
     };
-    let filled = stop.bound(limit, fill(output, source, settings)).await;
-    if filled.is_err() && is_new {
-        // Only if it is empty.
-        let _ = std::fs::remove_dir(&output.out);
-    }
-    filled
+    let opened = OnceCell::new();
+    let filled = fill(output, source, requests, settings, &opened);
+    let filled = stop.bound(limit, filled).await;
+    let finished = match opened.into_inner() {
+        // Also after an interruption: the report shows what is there.
+        Some(collector) => Some(collector.finish().await),
+        None => None,
+    };
+    filled?;
+    Ok(finished.context("nothing was opened")??)
 }
 
+/// Opens the folder, and saves what is missing in it. Each clip is requested when there is room for its download.
 async fn fill(
     output: &Output,
     source: &impl Source,
+    requests: Vec<ClipRequest>,
     settings: Settings,
-) -> anyhow::Result<Collected> {
+    opened: &OnceCell<Collector>,
+) -> anyhow::Result<()> {
     let configuration = Configuration::with_key(settings, &output.key).await?;
     let (component, trust) = (&output.component, &output.key.trust);
     let host = settings::host_for(component, trust, &configuration, &[], deadline::CALLS).await?;
-    let calls = Calls {
-        host,
-        settings: configuration.settings,
-        clock: Clock::default(),
-    };
-    let (host, settings) = (&calls.host, &calls.settings);
+    let settings = &configuration.settings;
     let bars = progress::bars();
-    let text = format!("clips from {}", settings::base_url(settings));
-    let _spinner = Spinner::within(&bars, &text);
+    let from = format!("clips from {}", settings::base_url(settings));
+    let spinner = Spinner::within(&bars, &from);
     let downloads = progress::downloads(bars);
-    let collector = Collector::new(&output.out, host, settings, downloads).await?;
-    let collected = source.collect(&calls, &collector).await;
-    calls.clock.tell();
-    collected?;
-    Ok(collector.finish().await?)
+    let tool = concat!("mv-clip ", env!("CARGO_PKG_VERSION"));
+    let mut order = Order::new(tool, &command_line(), requests.clone());
+    if let Some(event) = source.event() {
+        order = order.event(event)?;
+    }
+    let collector = Collector::new(
+        &output.out,
+        while_busy(output),
+        order,
+        &host,
+        settings,
+        downloads,
+    )
+    .await?;
+    let collector = opened.get_or_init(|| collector);
+
+    let clock = Clock::default();
+    let (all, mut done) = (requests.len(), 0);
+    let save = async |request: ClipRequest| {
+        let ask = async { clock.judged(host.call(settings).request_clip(&request).await) };
+        collector.save(&request, ask).await
+    };
+    let mut saved = stream::iter(requests)
+        .map(save)
+        .buffer_unordered(deadline::calls_at_once(settings));
+    let mut filled = Ok(());
+    while let Some(result) = saved.next().await {
+        if result.is_err() {
+            filled = result;
+            break;
+        }
+        done += 1;
+        spinner.set_text(&format!("{done} of {all} {from}"));
+    }
+    clock.tell();
+    Ok(filled?)
+}
+
+fn while_busy(output: &Output) -> WhileBusy {
+    if output.no_wait {
+        return WhileBusy::End;
+    }
+    WhileBusy::Wait(Box::new(|who| {
+        let text =
+            format!("waiting for the folder, which is in use by {who} (--no-wait: do not wait)");
+        print_message("note", &text);
+    }))
+}
+
+/// The arguments of this process. None of them is a secret.
+fn command_line() -> String {
+    let arguments = std::env::args_os().skip(1);
+    let quoted = arguments.map(|argument| quoted(Path::new(&argument)));
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 fn show(output: &Output, collected: &Collected) -> Result<(), anyhow::Error> {
@@ -142,18 +191,24 @@ fn show(output: &Output, collected: &Collected) -> Result<(), anyhow::Error> {
 
 fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
     let Collected {
+        manifest,
         fetched,
         kept,
         failures,
         ..
     } = collected;
-    let clips = match fetched + kept {
+    let is_there = |file: &&SavedFile| !manifest.is_lost(&file.footage);
+    let clips = match manifest.files.iter().filter(is_there).count() {
         0 => "No clips".to_owned(),
         1 => "1 clip".to_owned(),
         clips => format!("{clips} clips"),
     };
+    let missing = match manifest.failures.len() + manifest.pending.len() {
+        0 => String::new(),
+        missing => format!(", {missing} missing"),
+    };
     print(&format!(
-        "{clips} in {}: {fetched} downloaded, {kept} already there, {} failed",
+        "{clips} in {}{missing}. This run: {fetched} downloaded, {kept} already there, {} failed",
         shown(folder),
         failures.len(),
     ))?;

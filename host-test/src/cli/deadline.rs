@@ -36,11 +36,9 @@ pub(super) const OF_CALL: &str = "65 s more than MV_CLIP_DEADLINE_SECONDS";
 /// The deadline of `demo`, for its help.
 pub(super) const OF_DEMO: &str =
     "65 s more than MV_CLIP_DEADLINE_SECONDS, and 60 s to download the clip";
-/// The deadline of `range` and `coverage`, for their help.
-pub(super) const OF_BATCH: &str = "65 s more than MV_CLIP_DEADLINE_SECONDS, and for every four clips 180 s and four times the length of one";
-/// The deadline of `incident`, for its help.
-pub(super) const OF_INCIDENT: &str = "65 s, MV_CLIP_DEADLINE_SECONDS for every eight cameras, and for every four \
-     180 s and four times the length of a clip";
+/// The deadline of the commands that fill a folder, for their help.
+pub(super) const OF_FOLDER: &str = "65 s, MV_CLIP_DEADLINE_SECONDS for every eight clips, and for every four 180 s and \
+     four times the length of one";
 
 /// The end of a command's help.
 pub(super) fn help(deadline: &str) -> String {
@@ -65,16 +63,6 @@ impl Deadline {
     }
 }
 
-/// The clips of a command that fills a folder.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Clips {
-    /// How many calls ask for them.
-    pub(super) calls: usize,
-    pub(super) clips: usize,
-    /// The length of each.
-    pub(super) length: Duration,
-}
-
 pub(super) fn of_inspect() -> Duration {
     LOAD
 }
@@ -87,8 +75,20 @@ pub(super) fn of_demo(settings: &Settings) -> Duration {
     calls(settings, 1) + Duration::from_secs(60)
 }
 
-pub(super) fn of_folder(settings: &Settings, wanted: Clips) -> Duration {
-    calls(settings, wanted.calls) + saving_time(wanted.clips, wanted.length)
+/// For that many clips of this length.
+pub(super) fn of_folder(settings: &Settings, clips: usize, length: Duration) -> Duration {
+    calls(settings, clips) + saving_time(clips, length)
+}
+
+/// How many calls run at once. Fewer at a low rate, because the deadline of a call includes its turn.
+pub(super) fn calls_at_once(settings: &Settings) -> usize {
+    let rate: u64 = settings
+        .get(Setting::RequestsPerSecond)
+        .and_then(|rate| rate.parse().ok())
+        .unwrap_or(u64::MAX);
+    let turns = rate.saturating_mul(of_one(settings).as_secs()) / 4;
+    let most = usize::try_from(CALLS.get()).unwrap_or(usize::MAX);
+    usize::try_from(turns).unwrap_or(usize::MAX).clamp(1, most)
 }
 
 /// A folder that cannot be read is reported by the command.
@@ -101,13 +101,17 @@ pub(super) fn of_verify(folder: &Path) -> Duration {
 
 /// Loads the component and makes that many calls.
 fn calls(settings: &Settings, calls: usize) -> Duration {
+    let rounds = calls.div_ceil(calls_at_once(settings));
+    let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+    LOAD + of_one(settings).saturating_mul(rounds) + LATE
+}
+
+/// The deadline of a call.
+fn of_one(settings: &Settings) -> Duration {
     let given = settings.get(Setting::Deadline);
     let given = given.and_then(|seconds| seconds.parse().ok());
     // The guest reports what is wrong with a setting.
-    let call = given.map_or(CALL, Duration::from_secs).min(LONGEST_CALL);
-    let at_once = usize::try_from(CALLS.get()).unwrap_or(usize::MAX);
-    let rounds = u32::try_from(calls.div_ceil(at_once)).unwrap_or(u32::MAX);
-    LOAD + call.saturating_mul(rounds) + LATE
+    given.map_or(CALL, Duration::from_secs).min(LONGEST_CALL)
 }
 
 #[cfg(test)]
@@ -133,19 +137,29 @@ mod tests {
 
     #[test]
     fn the_deadline_of_a_folder_allows_for_every_clip() {
-        let clips = |calls, clips| Clips {
-            calls,
-            clips,
-            length: Duration::from_secs(60),
-        };
-        for (wanted, expected) in [
-            (clips(1, 0), 65 + 120),
-            (clips(1, 1), 65 + 120 + 180 + 240),
-            (clips(8, 8), 65 + 120 + 2 * (180 + 240)),
-            (clips(9, 9), 65 + 240 + 3 * (180 + 240)),
+        let minute = Duration::from_secs(60);
+        for (clips, expected) in [
+            (0, 65),
+            (1, 65 + 120 + 180 + 240),
+            (8, 65 + 120 + 2 * (180 + 240)),
+            (9, 65 + 240 + 3 * (180 + 240)),
         ] {
-            let found = of_folder(&Settings::default(), wanted);
-            assert_eq!(found.as_secs(), expected, "{wanted:?}");
+            let found = of_folder(&Settings::default(), clips, minute);
+            assert_eq!(found.as_secs(), expected, "{clips}");
+        }
+    }
+
+    #[test]
+    fn a_call_has_its_turn_before_its_deadline() {
+        for (rate, deadline, expected) in [
+            ("1", "120", 8),
+            ("1", "10", 2),
+            ("1", "1", 1),
+            ("5", "10", 8),
+            ("many", "soon", 8),
+        ] {
+            let settings = settings(deadline).text(Setting::RequestsPerSecond, rate);
+            assert_eq!(calls_at_once(&settings), expected, "{rate}, {deadline}");
         }
     }
 

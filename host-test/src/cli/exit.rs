@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use mv_clip_footage::CollectError;
 use mv_clip_host::CallError;
 
 use super::stop::Stopped;
@@ -39,6 +40,7 @@ pub(super) fn code(error: &anyhow::Error) -> ExitCode {
     }
     match error.downcast_ref() {
         Some(error) if CallError::is_transient(error) => temporary(),
+        _ if matches!(error.downcast_ref(), Some(CollectError::Busy { .. })) => temporary(),
         _ if error.is::<Usage>() => usage(),
         _ => ExitCode::FAILURE,
     }

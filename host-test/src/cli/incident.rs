@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use futures_util::{StreamExt, TryStreamExt, stream};
-use mv_clip_footage::Collector;
+use mv_clip_core::request::Window;
+use mv_clip_host::ClipRequest;
 
 use super::camera::{self, Camera};
-use super::collect::{self, Calls, Output, Source};
-use super::deadline::{self, Clips};
+use super::collect::{self, Output, Source};
+use super::deadline;
+use super::exit::Usage;
 use super::stop::Stop;
 use super::times;
 
@@ -19,7 +19,7 @@ use super::times;
 /// MV_CLIP_DEADLINE_SECONDS. One camera's failure does not affect others. Run the same command again to resume. The
 /// exit code is 75 if every remaining failure is temporary.
 #[derive(clap::Args)]
-#[command(after_help = deadline::help(deadline::OF_INCIDENT))]
+#[command(after_help = deadline::help(deadline::OF_FOLDER))]
 pub(super) struct Args {
     /// The cameras' serial numbers, such as Q2XX-ABCD-1234; Q2XX-ABCD-1234.2 is the second imager of a camera
     #[arg(required = true, value_name = "SERIAL[.IMAGER]")]
@@ -46,29 +46,40 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
 }
 
 impl Source for Args {
-    fn clips(&self) -> Clips {
-        Clips {
-            calls: self.cameras.len(),
-            clips: self.cameras.len(),
-            length: Duration::from_secs(u64::from(self.pre) + u64::from(self.post)),
-        }
+    fn requests(&self) -> Result<Vec<ClipRequest>, Usage> {
+        let window = around(&self.at, self.pre, self.post)?;
+        Ok(camera::requests(&self.cameras, window))
     }
 
-    async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let (pre, post) = (Some(self.pre), Some(self.post));
-        let [before, after] = [self.pre, self.post].map(|roll| TimeDelta::seconds(roll.into()));
-        let window = camera::around(&self.at, before, after)?;
-        let save = async |camera: &Camera| {
-            let request = camera.request(&window);
-            let call = calls.host.call(&calls.settings);
-            let reply = match camera.imager_id {
-                None => call.get_incident(&camera.serial, &self.at, pre, post).await,
-                // The function for incidents takes no imager.
-                Some(_) => call.request_clip(&request).await,
-            };
-            Ok(collector.save(&request, calls.clock.judged(reply)).await?)
-        };
-        let cameras = stream::iter(camera::distinct(&self.cameras)).map(anyhow::Ok);
-        cameras.try_for_each_concurrent(None, save).await
+    fn event(&self) -> Option<&str> {
+        Some(&self.at)
+    }
+}
+
+fn around(at: &str, pre: u32, post: u32) -> Result<Window, Usage> {
+    let at = times::timestamp(at)?;
+    let roll = |seconds: u32| Duration::from_secs(seconds.into());
+    Window::new(at - roll(pre), at + roll(post)).map_err(|failure| Usage(failure.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_around_the_event() {
+        let window = around("2026-03-12T14:31:00Z", 30, 45).unwrap();
+        let window = (window.start().to_string(), window.end().to_string());
+        assert_eq!(window.0, "2026-03-12T14:30:30.000Z");
+        assert_eq!(window.1, "2026-03-12T14:31:45.000Z");
+    }
+
+    #[test]
+    fn a_window_that_no_clip_can_have_is_a_mistake_in_the_arguments() {
+        for (pre, post) in [(0, 0), (200, 101), (u32::MAX, u32::MAX)] {
+            assert!(around("2026-03-12T14:31:00Z", pre, post).is_err());
+        }
+        let error = around("yesterday", 30, 30).unwrap_err().to_string();
+        assert!(error.contains("yesterday"), "{error}");
     }
 }

@@ -1,14 +1,26 @@
-//! Progress on standard error, if that is a terminal without a log.
+//! Progress on standard error: bars if that is a terminal, and else a line now and then. With a log, there is neither.
 
+use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mv_clip_core::text::printable;
+use mv_clip_core::text::{duration, printable};
 use mv_clip_footage::{Footage, Progress, ProgressFactory};
+use tokio::time::{Instant, sleep};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::output::print_message;
+
+/// How long a command is silent without a terminal.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Shows that a command waits.
-pub(super) struct Spinner(ProgressBar);
+pub(super) struct Spinner {
+    bar: ProgressBar,
+    /// Prints lines.
+    _lines: Option<AbortOnDropHandle<()>>,
+}
 
 impl Spinner {
     /// Shows `text` and the elapsed time until this is dropped.
@@ -23,19 +35,47 @@ impl Spinner {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         set_text(&bar, text);
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self(bar)
+        let lines = (!has_terminal() && !has_log()).then(|| {
+            let bar = bar.clone();
+            let lines = now_and_then(move || bar.message(), |line| print_message("note", line));
+            AbortOnDropHandle::new(tokio::spawn(lines))
+        });
+        Self { bar, _lines: lines }
     }
+
+    /// Shows another text.
+    pub(super) fn set_text(&self, text: &str) {
+        set_text(&self.bar, text);
+    }
+}
+
+/// Says from time to time what a command waits for, and for how long.
+async fn now_and_then(text: impl Fn() -> String, say: impl Fn(&str)) {
+    let started = Instant::now();
+    loop {
+        sleep(SILENCE).await;
+        say(&format!("{} ({})", text(), duration(started.elapsed())));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+fn has_terminal() -> bool {
+    stderr().is_terminal()
+}
+
+fn has_log() -> bool {
+    tracing::enabled!(tracing::Level::INFO)
 }
 
 impl Drop for Spinner {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
 /// Several bars below each other.
 pub(super) fn bars() -> MultiProgress {
-    MultiProgress::with_draw_target(if tracing::enabled!(tracing::Level::INFO) {
+    MultiProgress::with_draw_target(if has_log() {
         ProgressDrawTarget::hidden()
     } else {
         ProgressDrawTarget::stderr()
@@ -89,5 +129,29 @@ impl Progress for Download {
 impl Drop for Download {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_terminal_a_line_comes_now_and_then() {
+        let lines = RefCell::new(Vec::new());
+        let text = || format!("{} of 3 clips", lines.borrow().len());
+        let say = |line: &str| lines.borrow_mut().push(line.to_owned());
+        let endless = now_and_then(text, say);
+        assert!(timeout(Duration::from_secs(100), endless).await.is_err());
+        let expected = [
+            "0 of 3 clips (30 s)",
+            "1 of 3 clips (60 s)",
+            "2 of 3 clips (90 s)",
+        ];
+        assert_eq!(*lines.borrow(), expected);
     }
 }

@@ -1,22 +1,23 @@
 //! `mv-clip range`: all footage of a camera in a period, in a folder.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use mv_clip_footage::Collector;
+use mv_clip_core::events;
+use mv_clip_core::request::ClipRequest as Clip;
 use mv_clip_host::ClipRequest;
 
-use super::collect::{self, Calls, Output, Source};
-use super::deadline::{self, Clips};
+use super::collect::{self, Output, Source};
+use super::deadline;
+use super::exit::Usage;
 use super::stop::Stop;
 use super::times;
 
 /// Save up to 24 hours of a camera's footage in a folder
 ///
-/// The folder gets clips of at most five minutes, a manifest and a report. One clip's failure does not affect
-/// others. Run the same command again to resume. The exit code is 75 if every remaining failure is temporary.
+/// The folder gets clips of at most five minutes, a manifest and a report. Clips that are there are not requested. One
+/// clip's failure does not affect others. Run the same command again to resume. The exit code is 75 if every remaining failure is temporary.
 #[derive(clap::Args)]
-#[command(after_help = deadline::help(deadline::OF_BATCH))]
+#[command(after_help = deadline::help(deadline::OF_FOLDER))]
 pub(super) struct Args {
     /// The camera's serial number, such as Q2XX-ABCD-1234
     serial: String,
@@ -41,27 +42,23 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
     collect::run(&args.output, &args, stop).await
 }
 
-/// The longest clip.
-const LONGEST: u64 = 300;
-
 impl Source for Args {
-    fn clips(&self) -> Clips {
-        let seconds = times::length(&self.start, &self.end).as_secs();
-        Clips {
-            calls: 1,
-            clips: usize::try_from(seconds.div_ceil(LONGEST)).unwrap_or(usize::MAX),
-            length: Duration::from_secs(seconds.min(LONGEST)),
-        }
-    }
-
-    async fn collect(&self, calls: &Calls, collector: &Collector<'_>) -> anyhow::Result<()> {
-        let request = ClipRequest {
-            serial: self.serial.clone(),
-            start: self.start.clone(),
-            end: self.end.clone(),
-            imager_id: self.imager_id,
+    fn requests(&self) -> Result<Vec<ClipRequest>, Usage> {
+        let Self {
+            serial,
+            start,
+            end,
+            imager_id,
+            ..
+        } = self;
+        let clips = events::range(serial, start, end, *imager_id);
+        let clips = clips.map_err(|failure| Usage(failure.message))?;
+        let request = |clip: Clip| ClipRequest {
+            serial: clip.serial.to_string(),
+            start: clip.window.start().to_string(),
+            end: clip.window.end().to_string(),
+            imager_id: clip.imager_id,
         };
-        let reply = calls.host.call(&calls.settings).get_range(&request).await;
-        collect::save_all(collector, calls.clock.judged(reply)?).await
+        Ok(clips.into_iter().map(request).collect())
     }
 }

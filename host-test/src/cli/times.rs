@@ -5,6 +5,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use mv_clip_core::time::Timestamp;
 
+use super::exit::Usage;
+
 /// Checks that an argument is a time that the component accepts.
 pub(super) fn time(text: &str) -> Result<String, String> {
     match Timestamp::parse(text) {
@@ -14,6 +16,11 @@ pub(super) fn time(text: &str) -> Result<String, String> {
             error.reason()
         )),
     }
+}
+
+/// An argument that was checked, as a time.
+pub(super) fn timestamp(text: &str) -> Result<Timestamp, Usage> {
+    Timestamp::parse(text).map_err(|error| Usage(format!("{text} {}", error.reason())))
 }
 
 /// The length of a window. Zero if the times are not in order, which the component reports.

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use meraki_mock::{CLIP, Target};
-use mv_clip_footage::{Collected, Collector, Footage, Manifest, Progress};
+use mv_clip_footage::{Collected, Collector, Footage, Manifest, Order, Progress, WhileBusy};
 use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
 
@@ -42,14 +42,21 @@ fn name(request: &ClipRequest) -> String {
     format!("{}.ts", footage.file_stem().unwrap())
 }
 
+/// A collector for these clips.
+async fn collector(world: &World, folder: &Path, requests: &[ClipRequest]) -> Collector {
+    let progress = Box::new(|_: &Footage| Box::new(Ignored) as Box<dyn Progress>);
+    let order = Order::new("test", "", requests.to_vec());
+    let (host, settings) = (&world.host, world.settings());
+    let collector = Collector::new(folder, WhileBusy::End, order, host, settings, progress);
+    collector.await.unwrap()
+}
+
 /// Requests these clips and saves them.
 pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipRequest]) -> Collected {
-    let progress = Box::new(|_: &Footage| Box::new(Ignored) as Box<dyn Progress>);
-    let collector = Collector::new(folder.path(), &world.host, world.settings(), progress);
-    let collector = collector.await.unwrap();
+    let collector = collector(world, folder.path(), requests).await;
     for request in requests {
-        let outcome = world.request(request).await;
-        collector.save(request, outcome).await.unwrap();
+        let ask = world.request(request);
+        collector.save(request, ask).await.unwrap();
     }
     collector.finish().await.unwrap()
 }

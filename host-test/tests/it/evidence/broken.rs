@@ -1,20 +1,23 @@
 //! Failed and resumed downloads.
 
+use std::future::ready;
 use std::time::Duration;
 
 use http::header::CONTENT_RANGE;
 use http::{Response, StatusCode};
 use meraki_mock::{CLIP, MockConfig, Point, Scripted, WireFault};
-use mv_clip_footage::{Collector, Footage, Progress};
 use mv_clip_host::ClipRequest;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use super::{Ignored, assert_complete, folder, media_statuses, name, names, save, window};
+use super::{assert_complete, collector, folder, media_statuses, name, names, save, window};
 use crate::simulated::Simulated;
 use crate::support::World;
+
+/// The names in a folder whose only clip failed.
+const NOTHING_SAVED: [&str; 3] = ["log.jsonl", "manifest.json", "report.html"];
 
 /// A folder with a partial clip of an earlier run.
 fn folder_with_partial(request: &ClipRequest, bytes: &[u8]) -> TempDir {
@@ -151,7 +154,7 @@ async fn an_invalid_clip_is_never_saved() {
     );
     let named = missing.message.matches("HTML page").count();
     assert_eq!(named, 1, "{}", missing.message);
-    assert_eq!(names(folder.path()), ["manifest.json", "report.html"]);
+    assert_eq!(names(folder.path()), NOTHING_SAVED);
 }
 
 #[tokio::test]
@@ -186,7 +189,7 @@ async fn a_connection_error_contains_no_url() {
         !format!("{collected:?}").contains("/media/"),
         "{collected:?}"
     );
-    assert_eq!(names(folder.path()), ["manifest.json", "report.html"]);
+    assert_eq!(names(folder.path()), NOTHING_SAVED);
 }
 
 /// A media host that sends a packet every five seconds, and never stops.
@@ -222,10 +225,8 @@ async fn a_clip_that_drips_ends_by_a_deadline_and_can_be_resumed() {
     let (size, failure) = {
         let _time = Simulated::in_steps_of(Duration::from_secs(1));
         let started = Instant::now();
-        let progress = Box::new(|_: &Footage| Box::new(Ignored) as Box<dyn Progress>);
-        let collector = Collector::new(folder.path(), &world.host, world.settings(), progress);
-        let collector = collector.await.unwrap();
-        collector.save(&request, Ok(outcome)).await.unwrap();
+        let collector = collector(&world, folder.path(), std::slice::from_ref(&request)).await;
+        collector.save(&request, ready(Ok(outcome))).await.unwrap();
         let collected = collector.finish().await.unwrap();
         // Four times two minutes, and one. Time also passes while files are written.
         assert!(started.elapsed().as_secs() >= 540);

@@ -260,15 +260,15 @@ async fn a_full_disk_leaves_only_resumable_files() {
 }
 
 #[tokio::test]
-async fn a_failed_call_is_an_error_and_leaves_no_folder() {
+async fn a_window_that_cannot_be_is_an_error_and_leaves_no_folder() {
     let (world, folder) = (World::new().await, folder());
     let new = folder.path().join("new");
     for out in [folder.path(), &new] {
         let (start, end, out) = (ago(20), ago(30), out.to_str().unwrap());
         let range = ["range", SERIAL, "--start", &start, "--end", &end];
         let output = run(&world, &[&range[..], &["--out", out, "--json"]].concat()).await;
-        assert_eq!(output.status.code(), Some(1));
-        assert_eq!(json(&output)["error"]["kind"], "invalid-window");
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(json(&output)["error"]["case"], "usage");
         assert_eq!(names(folder.path()), [""; 0]);
     }
 }
@@ -365,7 +365,18 @@ async fn ctrl_c_leaves_only_resumable_files() {
         "{error}"
     );
     let left = names(folder.path());
-    assert!(left.len() == 1 && left[0].ends_with(".ts.part"), "{left:?}");
+    let [part, others @ ..] = left.as_slice() else {
+        panic!("{left:?}")
+    };
+    assert!(part.ends_with(".ts.part"), "{left:?}");
+    assert_eq!(others, ["log.jsonl", "manifest.json", "report.html"]);
+    let verified = run(&world, &["verify", out]).await;
+    let differences = words(&verified.stderr);
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(
+        differences.contains("is unfinished") && differences.contains("ended early"),
+        "{differences}"
+    );
 
     let output = run(&world, &arguments).await;
     assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));

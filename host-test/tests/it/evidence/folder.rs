@@ -82,14 +82,22 @@ async fn added_and_partial_files_are_found() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_points_out_of_the_folder_is_not_followed() {
-    let found = found(|folder, name| {
+async fn a_changed_summary_is_found() {
+    let found = found(|folder, _| {
         let path = folder.path().join("manifest.json");
         let manifest = std::fs::read_to_string(&path).unwrap();
-        let out = format!("../{}/{name}", folder.path().file_name().unwrap().display());
-        std::fs::write(&path, manifest.replacen(name, &out, 1)).unwrap();
+        std::fs::write(&path, manifest.replace("H.264", "H.265")).unwrap();
     });
-    let found = found.await;
-    let kinds: Vec<_> = found.iter().map(|(_, what)| what.kind()).collect();
-    assert_eq!(kinds, ["outside", "extra"]);
+    let changed = ("manifest.json".to_owned(), Difference::Content);
+    assert_eq!(found.await, [changed]);
+}
+
+#[tokio::test]
+async fn what_a_file_manager_leaves_is_no_difference() {
+    let found = found(|folder, _| {
+        for name in [".DS_Store", "Thumbs.db", "desktop.ini"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+    });
+    assert_eq!(found.await, []);
 }

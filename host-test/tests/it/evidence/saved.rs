@@ -50,7 +50,7 @@ async fn neither_key_nor_url_is_written_and_the_key_is_not_sent() {
     for request in media {
         assert_eq!(request.authorization, Authorization::Missing);
     }
-    for name in ["manifest.json", "report.html"] {
+    for name in ["log.jsonl", "manifest.json", "report.html"] {
         let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
         assert!(
             !text.contains("/media/") && !text.contains(world.mock.key()),
@@ -82,19 +82,18 @@ async fn a_damaged_file_is_fetched_again() {
 }
 
 #[tokio::test]
-async fn a_saved_file_survives_a_later_failure() {
+async fn what_is_there_is_not_asked_for_again() {
     let (world, folder) = (World::new().await, folder());
-    let request = window();
-    save(&world, &folder, std::slice::from_ref(&request)).await;
-    world
-        .mock
-        .script([Scripted::error(StatusCode::NOT_FOUND, "Not found")]);
-    let second = save(&world, &folder, std::slice::from_ref(&request)).await;
+    let requests = [window(), window_of("Q2MV-MOCK-0001", 1)];
+    save(&world, &folder, &requests[..1]).await;
+    let asked = world.mock.requests().len();
+    let second = save(&world, &folder, &requests).await;
+    assert_eq!((second.fetched, second.kept), (1, 1));
     assert_eq!(
-        (second.fetched, second.kept, second.failures.len()),
-        (0, 1, 0)
+        world.mock.requests().len(),
+        asked + 2,
+        "one clip, one download"
     );
-    assert_complete(&folder, &request);
 }
 
 #[tokio::test]

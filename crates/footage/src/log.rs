@@ -1,0 +1,363 @@
+//! `log.jsonl`: everything that happened to a folder, one JSON object a line.
+//!
+//! The log is only ever appended to. A line is durable before the file that it describes gets its name. So no crash and
+//! no second process can lose a record, and a line that a crash cut off is one that nothing depends on. One document
+//! that is written anew each time, as `manifest.json` is, cannot say what it said before.
+//!
+//! A run begins with a line that says who asked for what. It holds the SHA-256 of all bytes before it, so a change to
+//! earlier lines shows, and a signature over the log covers all runs.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::digest;
+use crate::folder::Folder;
+use crate::footage::Footage;
+use crate::manifest::{self, Lost, Manifest, ManifestError, Missing, Mp4, Run, SavedFile};
+use crate::names::{LOG, MANIFEST, PART, REPORT};
+
+/// The version of the format.
+pub(crate) const FORMAT: u32 = 1;
+
+/// The longest line in bytes, and the largest `manifest.json` of an earlier version.
+const LONGEST: u64 = 16 << 20;
+
+/// The largest log in bytes: a million clips.
+const LARGEST: u64 = 1 << 30;
+
+/// A line of the log.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub(crate) enum Entry {
+    /// A run begins.
+    Run {
+        format: u32,
+        #[serde(flatten)]
+        run: Run,
+        /// The footage that it asks for.
+        windows: Vec<Footage>,
+        /// The SHA-256 of everything before this line, in hexadecimal. Null at the start.
+        previous: Option<String>,
+    },
+    /// What an earlier version had saved.
+    TakenOver { manifest: Box<Manifest> },
+    /// A clip is saved.
+    Saved(Box<SavedFile>),
+    /// Its MP4 is written.
+    Mp4 {
+        #[serde(flatten)]
+        footage: Footage,
+        #[serde(flatten)]
+        mp4: Mp4,
+    },
+    /// A clip that was saved before is intact.
+    Kept {
+        #[serde(flatten)]
+        footage: Footage,
+    },
+    /// A clip could not be had.
+    Failed(Box<Missing>),
+    /// A file is not as it was saved.
+    Lost(Box<Lost>),
+    /// `manifest.json` and `report.html` are written.
+    Summary { files: Vec<Written> },
+}
+
+/// A file beside the clips, by its digest.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Written {
+    pub(crate) name: String,
+    pub(crate) size: u64,
+    pub(crate) sha256: String,
+}
+
+/// What a log says.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) manifest: Manifest,
+    /// The size and SHA-256 of `manifest.json` and `report.html`.
+    pub(crate) summaries: BTreeMap<&'static str, (u64, String)>,
+    /// The first run whose line does not fit what is before it.
+    pub(crate) changed_before: Option<usize>,
+    entries: usize,
+    hash: Sha256,
+    /// Whether the last line has no end.
+    is_torn: bool,
+}
+
+type Invalid = Box<dyn Error + Send + Sync>;
+
+impl Record {
+    /// Reads the log, or the manifest of an earlier version; `None` if there is neither.
+    pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, ManifestError> {
+        let failed = |source| ManifestError::Read {
+            path: folder.path_of(LOG),
+            source,
+        };
+        let mut record = match folder.read(LOG) {
+            Ok(log) => Self::of(folder, log)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::empty(),
+            Err(error) => return Err(failed(error)),
+        };
+        if record.entries > 0 {
+            return Ok(Some(record));
+        }
+        let earlier = of_earlier_version(folder)?;
+        Ok(earlier.map(|manifest| {
+            record.manifest = manifest;
+            record
+        }))
+    }
+
+    fn of(folder: &Folder, log: File) -> Result<Self, ManifestError> {
+        let path = folder.path_of(LOG);
+        let mut record = Self::empty();
+        let mut lines = BufReader::with_capacity(256 << 10, log.take(LARGEST + 1));
+        match record.replay(&mut lines) {
+            Ok(()) => Ok(record),
+            Err(source) => Err(match source.downcast::<io::Error>() {
+                Ok(source) => ManifestError::Read {
+                    path,
+                    source: *source,
+                },
+                Err(source) => ManifestError::Invalid { path, source },
+            }),
+        }
+    }
+
+    fn empty() -> Self {
+        Self {
+            manifest: Manifest::empty(),
+            summaries: BTreeMap::new(),
+            changed_before: None,
+            entries: 0,
+            hash: Sha256::new(),
+            is_torn: false,
+        }
+    }
+
+    fn replay(&mut self, lines: &mut impl BufRead) -> Result<(), Invalid> {
+        // A line that a crash may have cut off: nothing follows it but the next run.
+        let mut cut: Option<Invalid> = None;
+        let (mut line, mut number, mut size) = (Vec::new(), 0_usize, 0);
+        loop {
+            line.clear();
+            let read = lines
+                .by_ref()
+                .take(LONGEST + 1)
+                .read_until(b'\n', &mut line)?;
+            (number, size) = (number + 1, size + read as u64);
+            if read == 0 {
+                return Ok(());
+            }
+            if line.len() as u64 > LONGEST || size > LARGEST {
+                return Err(format!("line {number} is too long, or the file is").into());
+            }
+            self.is_torn = line.last() != Some(&b'\n');
+            match serde_json::from_slice(line.strip_suffix(b"\n").unwrap_or(&line)) {
+                Ok(entry) => {
+                    if let (Some(cut), false) = (cut.take(), matches!(entry, Entry::Run { .. })) {
+                        return Err(cut);
+                    }
+                    self.check(&entry, number);
+                    self.apply(entry)
+                        .map_err(|error| format!("line {number}: {error}"))?;
+                    self.entries += 1;
+                }
+                // Cut off by a disk that was full, and followed by an empty or a whole line.
+                Err(error) if error.is_eof() => {}
+                Err(error) => {
+                    let error = format!("line {number} is not a record: {error}");
+                    if let Some(cut) = cut.replace(error.into()) {
+                        return Err(cut);
+                    }
+                }
+            }
+            self.hash.update(&line);
+        }
+    }
+
+    /// Checks the line of a run against what is before it.
+    fn check(&mut self, entry: &Entry, line: usize) {
+        if let Entry::Run { previous, .. } = entry
+            && *previous != self.previous()
+        {
+            self.changed_before.get_or_insert(line);
+        }
+    }
+
+    /// The SHA-256 of what was read so far.
+    fn previous(&self) -> Option<String> {
+        let found = digest::text(self.hash.clone());
+        (found != digest::text(Sha256::new())).then_some(found)
+    }
+
+    /// Takes a line into account.
+    fn apply(&mut self, entry: Entry) -> Result<(), Invalid> {
+        let manifest = &mut self.manifest;
+        match entry {
+            Entry::Run { format, .. } if format != FORMAT => {
+                return Err(format!("the format is {format}, not {FORMAT}").into());
+            }
+            Entry::Run { run, windows, .. } => {
+                manifest.updated_at = manifest.updated_at.max(run.started_at);
+                manifest.started(run, &windows);
+            }
+            Entry::TakenOver { manifest: earlier } => {
+                let earlier = earlier.with_names_of_footage()?;
+                let runs = std::mem::take(&mut manifest.runs);
+                let pending = std::mem::take(&mut manifest.pending);
+                *manifest = earlier;
+                manifest.runs = runs;
+                manifest.pending = pending;
+            }
+            Entry::Saved(file) => {
+                let file = file.with_names_of_footage()?;
+                manifest.updated_at = file.retrieved_at;
+                manifest.saved(file);
+            }
+            Entry::Mp4 { footage, mut mp4 } => {
+                mp4.name = footage.mp4_name()?;
+                manifest.converted(&footage, mp4);
+            }
+            Entry::Kept { footage } => manifest.kept(&footage),
+            Entry::Failed(missing) => {
+                manifest.updated_at = missing.failed_at;
+                manifest.failed(*missing);
+            }
+            Entry::Lost(lost) => {
+                let names = [lost.footage.clip_name()?, lost.footage.mp4_name()?];
+                if !names.contains(&lost.name) {
+                    return Err("a lost file has not the name of its footage".into());
+                }
+                manifest.updated_at = lost.found_at;
+                manifest.mark_lost(*lost);
+            }
+            Entry::Summary { files } => {
+                for file in files {
+                    let name = [MANIFEST, REPORT]
+                        .into_iter()
+                        .find(|name| *name == file.name);
+                    let name = name.ok_or("a summary has another name")?;
+                    self.summaries.insert(name, (file.size, file.sha256));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The size and SHA-256 of each file in the folder, the log aside.
+    pub(crate) fn expected(&self) -> BTreeMap<&str, (u64, &str)> {
+        let mut expected = self.manifest.expected();
+        let summaries = self.summaries.iter();
+        expected.extend(summaries.map(|(name, (size, sha256))| (*name, (*size, &**sha256))));
+        expected
+    }
+}
+
+/// Reads the manifest of a version without a log, also if its run was interrupted.
+fn of_earlier_version(folder: &Folder) -> Result<Option<Manifest>, ManifestError> {
+    for name in [&format!("{MANIFEST}.{PART}"), MANIFEST] {
+        let path = folder.path_of(name);
+        let bytes = match folder.read_bounded(name, LONGEST) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(ManifestError::Read { path, source }),
+        };
+        let manifest = earlier(&bytes);
+        let manifest = manifest.map_err(|source| ManifestError::Invalid { path, source })?;
+        return Ok(Some(manifest));
+    }
+    Ok(None)
+}
+
+fn earlier(json: &[u8]) -> Result<Manifest, Invalid> {
+    let found: Manifest = serde_json::from_slice(json)?;
+    if found.format != manifest::FORMAT {
+        return Err(format!("the format is {}, not {}", found.format, manifest::FORMAT).into());
+    }
+    Ok(found.with_names_of_footage()?)
+}
+
+/// The log, open for a run.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: File,
+    pub(crate) record: Record,
+}
+
+impl Log {
+    /// Reads the log to which `file` appends. If it is empty, what an earlier version saved becomes its first line.
+    pub(crate) fn open(folder: &Folder, file: File) -> Result<Self, ManifestError> {
+        let path = || folder.path_of(LOG);
+        let failed = |source| ManifestError::Read {
+            path: path(),
+            source,
+        };
+        let record = Record::of(folder, file.try_clone().map_err(failed)?)?;
+        if let Some(line) = record.changed_before {
+            return Err(ManifestError::Invalid {
+                path: path(),
+                source: format!("line {line} says that the lines before it were others").into(),
+            });
+        }
+        let mut log = Self { file, record };
+        if log.record.entries == 0
+            && let Some(manifest) = of_earlier_version(folder)?
+        {
+            let manifest = Box::new(manifest);
+            log.append(folder, vec![Entry::TakenOver { manifest }])
+                .map_err(failed)?;
+        }
+        Ok(log)
+    }
+
+    /// Begins a run.
+    pub(crate) fn begin(
+        &mut self,
+        folder: &Folder,
+        run: Run,
+        windows: Vec<Footage>,
+    ) -> io::Result<()> {
+        if self.record.is_torn {
+            // Ends the line that a crash cut off. This is not part of what the next line may depend on.
+            self.file.write_all(b"\n")?;
+            self.record.hash.update(b"\n");
+            self.record.is_torn = false;
+        }
+        let run = Entry::Run {
+            format: FORMAT,
+            run,
+            windows,
+            previous: self.record.previous(),
+        };
+        self.append(folder, vec![run])
+    }
+
+    /// Appends lines, and makes them durable.
+    pub(crate) fn append(&mut self, folder: &Folder, entries: Vec<Entry>) -> io::Result<()> {
+        let mut lines = Vec::new();
+        if self.record.is_torn {
+            lines.push(b'\n');
+        }
+        for entry in &entries {
+            serde_json::to_writer(&mut lines, entry)?;
+            lines.push(b'\n');
+        }
+        self.record.is_torn = true;
+        self.file.write_all(&lines)?;
+        self.record.is_torn = false;
+        folder.sync_file(&self.file)?;
+        self.record.hash.update(&lines);
+        for entry in entries {
+            self.record.apply(entry).map_err(io::Error::other)?;
+            self.record.entries += 1;
+        }
+        Ok(())
+    }
+}
