@@ -1,6 +1,7 @@
 //! Fills a folder with clips: the common part of `incident`, `range` and `coverage`.
 
 use std::cell::OnceCell;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -170,7 +171,7 @@ fn while_busy(output: &Output) -> WhileBusy {
 /// The arguments of this process. None of them is a secret.
 fn command_line() -> String {
     let arguments = std::env::args_os().skip(1);
-    let quoted = arguments.map(|argument| quoted(Path::new(&argument)));
+    let quoted = arguments.map(|text| argument(&text));
     quoted.collect::<Vec<_>>().join(" ")
 }
 
@@ -223,20 +224,22 @@ fn shown(path: &Path) -> String {
 
 /// A path as an argument for a shell.
 fn quoted(path: &Path) -> String {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    if !path
-        .to_str()
-        .is_some_and(|text| text.chars().all(is_printable))
-    {
-        return in_ascii(bytes);
-    }
-    let text = path.to_string_lossy();
+    let text = argument(path.as_os_str());
     // Not an option.
-    let text = match text.starts_with('-') {
+    match text.starts_with('-') {
         true => format!("./{text}"),
-        false => text.into_owned(),
-    };
-    shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| quoted.into_owned())
+        false => text,
+    }
+}
+
+/// An argument for a shell.
+fn argument(argument: &OsStr) -> String {
+    match argument.to_str() {
+        Some(text) if text.chars().all(is_printable) => {
+            shlex::try_quote(text).map_or_else(|_| text.to_owned(), |quoted| quoted.into_owned())
+        }
+        _ => in_ascii(argument.as_encoded_bytes()),
+    }
 }
 
 /// Bytes in the quotes `$'…'` of POSIX shells, with escapes for all that is not printable ASCII.
@@ -272,5 +275,6 @@ mod tests {
         ] {
             assert_eq!(quoted(path.as_ref()), expected);
         }
+        assert_eq!(argument("--out".as_ref()), "--out");
     }
 }
