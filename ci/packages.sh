@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests use: ffmpeg, Chromium, skopeo and a registry. With `obelisk`, those for
-# examples/obelisk: PostgreSQL, and the build dependencies of Obelisk. Skips programs that are installed. Needs root.
+# Installs the Debian packages that the tests use: ffmpeg, Chromium, Firefox, skopeo and a registry. With `obelisk`, those
+# for examples/obelisk: PostgreSQL, and the build dependencies of Obelisk. Skips programs that are installed. Needs root.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -12,6 +12,7 @@ case ${1:-} in
 '')
     want ffmpeg ffmpeg
     want chromium chromium
+    want firefox-esr firefox-esr
     want skopeo skopeo
     ;;
 obelisk)

@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
-# Saves a clip from a mock of the API, checks the folder, and plays its report in headless Chromium. Set CHROMIUM to
-# use a browser other than the first one in PATH. `cargo xtask test` runs this with a mock.
+# Saves an incident of four cameras from a mock of the API, checks the folder, and plays its report in headless Chromium
+# and Firefox. Set CHROMIUM or FIREFOX to use a browser other than the first one in PATH. `cargo xtask test` runs this with
+# a mock.
 # shellcheck source=ci/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
-need ffmpeg ffmpeg
-browser=$(command -v "${CHROMIUM:-chromium}" chromium chromium-browser google-chrome | head -n 1) || true
-[ -n "$browser" ] || skip "there is no Chromium (Debian: apt-get install chromium)"
+chromium=$(command -v "${CHROMIUM:-chromium}" chromium chromium-browser google-chrome | head -n 1) || true
+firefox=$(command -v "${FIREFOX:-firefox-esr}" firefox-esr firefox | head -n 1) || true
+[ -n "$chromium$firefox" ] || skip "there is neither Chromium nor Firefox (Debian: apt-get install chromium firefox-esr)"
 npm_ci host-test/tests/report
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # A window whose footage is uploaded and still kept.
 at=$(date -u -d '-10 min' +%FT%TZ)
-"${MV_CLIP:?}" incident "${MOCK_SERIAL:?}" --at "$at" --out "$folder"
+"${MV_CLIP:?}" incident "${MOCK_SERIAL:?}" Q2MV-MOCK-0004.{1,2,3} --at "$at" --out "$folder"
 "$MV_CLIP" verify "$folder"
-CHROMIUM=$browser node host-test/tests/report/play.mjs "$folder/report.html"
+for browser in $chromium $firefox; do
+    echo "$browser:"
+    node host-test/tests/report/play.mjs "$browser" "$folder/report.html"
+done
+[ -n "$chromium" ] || skip "played in Firefox only: there is no Chromium (Debian: apt-get install chromium)"
+[ -n "$firefox" ] || skip "played in Chromium only: there is no Firefox (Debian: apt-get install firefox-esr)"

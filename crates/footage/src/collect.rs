@@ -16,7 +16,7 @@ use crate::download::{DownloadError, download};
 use crate::error::CollectError;
 use crate::failed::Failed;
 use crate::folder::WriteError;
-use crate::footage::{self, Footage};
+use crate::footage::{self, Footage, InvalidFootage};
 use crate::limits;
 use crate::log::Entry;
 use crate::manifest::{Lost, Manifest, Missing, Run, SavedFile};
@@ -32,6 +32,7 @@ use crate::store::{Store, WhileBusy};
 pub struct Order {
     tool: String,
     command: String,
+    event: Option<DateTime<Utc>>,
     requests: Vec<ClipRequest>,
 }
 
@@ -43,8 +44,19 @@ impl Order {
         Self {
             tool: tool.to_owned(),
             command: command.to_owned(),
+            event: None,
             requests,
         }
+    }
+
+    /// The order is for the footage of an event: an RFC 3339 time, which the report points out.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidFootage::Time`].
+    pub fn event(mut self, at: &str) -> Result<Self, InvalidFootage> {
+        self.event = Some(footage::instant(at)?);
+        Ok(self)
     }
 }
 
@@ -117,6 +129,7 @@ impl Collector {
             started_at: footage::now(),
             tool: order.tool,
             command: order.command,
+            event: order.event,
             component: Some(host.component_sha256().to_owned()),
             policy: host.policy().origins().map(ToString::to_string).collect(),
         };

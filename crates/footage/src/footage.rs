@@ -141,7 +141,7 @@ impl fmt::Display for Footage {
     }
 }
 
-fn instant(time: &str) -> Result<DateTime<Utc>, InvalidFootage> {
+pub(crate) fn instant(time: &str) -> Result<DateTime<Utc>, InvalidFootage> {
     let bad = || InvalidFootage::Time(time.to_owned());
     let parsed = DateTime::parse_from_rfc3339(time).map_err(|_| bad())?;
     DateTime::from_timestamp_millis(parsed.timestamp_millis()).ok_or_else(bad)
@@ -172,6 +172,27 @@ pub(crate) mod milliseconds {
         deserializer: D,
     ) -> Result<DateTime<Utc>, D::Error> {
         super::instant(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+/// The same, or null.
+pub(crate) mod optional_milliseconds {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(
+        time: &Option<DateTime<Utc>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(super::text).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<DateTime<Utc>>, D::Error> {
+        let time = Option::<String>::deserialize(deserializer)?;
+        let time = time.map(|time| super::instant(&time)).transpose();
+        time.map_err(de::Error::custom)
     }
 }
 

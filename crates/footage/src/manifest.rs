@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::footage::{self, Footage, milliseconds};
+use crate::footage::{self, Footage, milliseconds, optional_milliseconds};
 
 /// The version of the format of `manifest.json`.
 pub(crate) const FORMAT: u32 = 1;
@@ -47,6 +47,9 @@ pub struct Run {
     pub tool: String,
     /// The command and its arguments.
     pub command: String,
+    /// The time of the event that the footage is about. Null for a range.
+    #[serde(default, with = "optional_milliseconds")]
+    pub(crate) event: Option<DateTime<Utc>>,
     /// The SHA-256 of the component, in hexadecimal. Null if it is not known.
     pub component: Option<String>,
     /// The origins that the component could send requests to.
@@ -127,6 +130,12 @@ pub struct Missing {
 }
 
 impl Run {
+    /// The time of the event that the footage is about.
+    #[must_use]
+    pub fn event(&self) -> Option<SystemTime> {
+        self.event.map(Into::into)
+    }
+
     /// The time of its start.
     #[must_use]
     pub fn started_at(&self) -> SystemTime {

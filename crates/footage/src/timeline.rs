@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::footage::Footage;
-use crate::manifest::{Manifest, Missing, SavedFile};
+use crate::manifest::{Lost, Manifest, Missing, SavedFile};
 
 /// The cameras of a manifest on a common time axis.
 #[derive(Debug)]
@@ -15,12 +15,14 @@ pub(crate) struct Timeline<'a> {
     pub(crate) rows: Vec<Row<'a>>,
 }
 
-/// One camera, from the start to the end of the axis.
+/// One camera, or one imager of it, from the start to the end of the axis.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
     pub(crate) camera: String,
+    pub(crate) serial: &'a str,
     pub(crate) files: Vec<&'a SavedFile>,
-    pub(crate) failures: Vec<&'a Missing>,
+    /// The clips that were asked for and are in no file.
+    pub(crate) absences: Vec<Absence<'a>>,
     /// In order; each starts at the end of the previous one.
     pub(crate) spans: Vec<Span<'a>>,
 }
@@ -37,49 +39,85 @@ pub(crate) enum SpanKind<'a> {
     /// There is a clip.
     File(&'a SavedFile),
     /// The clip was requested and is missing.
-    Failed(&'a Missing),
+    Absent(Absence<'a>),
     /// Nothing was requested.
     Gap,
+}
+
+/// Why a clip that was asked for is not there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Absence<'a> {
+    /// It could not be had.
+    Failed(&'a Missing),
+    /// It was saved, and is gone or changed.
+    Lost(&'a Lost),
+    /// The run was interrupted.
+    Pending(&'a Footage),
+}
+
+impl<'a> Absence<'a> {
+    pub(crate) fn footage(self) -> &'a Footage {
+        match self {
+            Self::Failed(missing) => &missing.footage,
+            Self::Lost(lost) => &lost.footage,
+            Self::Pending(footage) => footage,
+        }
+    }
+
+    /// One word: the kind of the failure, or what happened.
+    pub(crate) fn kind(self) -> &'a str {
+        match self {
+            Self::Failed(missing) => &missing.kind,
+            Self::Lost(_) => "lost",
+            Self::Pending(_) => "interrupted",
+        }
+    }
 }
 
 impl<'a> Timeline<'a> {
     /// `None` for a manifest without entries.
     pub(crate) fn of(manifest: &'a Manifest) -> Option<Self> {
-        let files = manifest.files.iter().map(|file| &file.footage);
-        let all = || {
-            let failures = manifest.failures.iter().map(|missing| &missing.footage);
-            files.clone().chain(failures)
-        };
-        let start = all().map(|footage| footage.start).min()?;
-        let end = all().map(|footage| footage.end).max()?;
-
-        let mut cameras: BTreeMap<(&str, Option<u32>), (Vec<_>, Vec<_>)> = BTreeMap::new();
+        type OfCamera<'a> = (Vec<&'a SavedFile>, Vec<Absence<'a>>);
+        let mut cameras: BTreeMap<(&str, Option<u32>), OfCamera<'a>> = BTreeMap::new();
         let camera = |footage: &'a Footage| (&*footage.serial, footage.imager_id);
-        for file in &manifest.files {
-            cameras
-                .entry(camera(&file.footage))
-                .or_default()
-                .0
-                .push(file);
+        let is_there = |file: &&SavedFile| !manifest.is_lost(&file.footage);
+        for file in manifest.files.iter().filter(is_there) {
+            let (files, _) = cameras.entry(camera(&file.footage)).or_default();
+            files.push(file);
         }
-        for missing in &manifest.failures {
-            cameras
-                .entry(camera(&missing.footage))
-                .or_default()
-                .1
-                .push(missing);
+        let failed = manifest.failures.iter().map(Absence::Failed);
+        let lost = manifest.lost.iter().map(Absence::Lost);
+        let pending = manifest.pending.iter().map(Absence::Pending);
+        // Of the same footage, what was lost says the most.
+        for absence in lost.chain(failed).chain(pending) {
+            let footage = absence.footage();
+            let (files, absences) = cameras.entry(camera(footage)).or_default();
+            let covers = |other: &Footage| other.start <= footage.start && footage.end <= other.end;
+            let is_covered = files.iter().any(|file| covers(&file.footage));
+            let is_told = absences.iter().any(|other| other.footage() == footage);
+            if !is_covered && !is_told {
+                absences.push(absence);
+            }
         }
-        let rows = cameras.into_values().map(|(files, failures)| Row {
-            camera: files
-                .iter()
-                .map(|file| &file.footage)
-                .chain(failures.iter().map(|missing| &missing.footage))
-                .map(Footage::camera)
-                .next()
-                .unwrap_or_default(),
-            spans: spans(start, end, &files, &failures),
-            files,
-            failures,
+        let windows = || {
+            cameras.values().flat_map(|(files, absences)| {
+                let files = files.iter().map(|file| &file.footage);
+                files.chain(absences.iter().map(|absence| absence.footage()))
+            })
+        };
+        let start = windows().map(|footage| footage.start).min()?;
+        let end = windows().map(|footage| footage.end).max()?;
+        let rows = cameras.into_values().map(|(files, mut absences)| {
+            absences.sort_by_key(|absence| absence.footage());
+            let footage = files.first().map(|file| &file.footage);
+            let footage = footage.or(absences.first().map(|absence| absence.footage()));
+            Row {
+                camera: footage.map(Footage::camera).unwrap_or_default(),
+                serial: footage.map_or("", |footage| &footage.serial),
+                spans: spans(start, end, &files, &absences),
+                files,
+                absences,
+            }
         });
         Some(Self {
             start,
@@ -122,10 +160,10 @@ fn spans<'a>(
     start: DateTime<Utc>,
     end: DateTime<Utc>,
     files: &[&'a SavedFile],
-    failures: &[&'a Missing],
+    absences: &[Absence<'a>],
 ) -> Vec<Span<'a>> {
     let windows = files.iter().map(|file| &file.footage);
-    let windows = windows.chain(failures.iter().map(|missing| &missing.footage));
+    let windows = windows.chain(absences.iter().map(|absence| absence.footage()));
     let mut cuts: Vec<_> = windows
         .flat_map(|footage| [footage.start, footage.end])
         .collect();
@@ -137,10 +175,10 @@ fn spans<'a>(
     for (&start, &end) in cuts.iter().zip(cuts.iter().skip(1)) {
         let covers = |footage: &Footage| footage.start <= start && end <= footage.end;
         let file = files.iter().find(|file| covers(&file.footage));
-        let failed = failures.iter().find(|missing| covers(&missing.footage));
-        let kind = match (file, failed) {
+        let absent = absences.iter().find(|absence| covers(absence.footage()));
+        let kind = match (file, absent) {
             (Some(file), _) => SpanKind::File(file),
-            (None, Some(missing)) => SpanKind::Failed(missing),
+            (None, Some(absence)) => SpanKind::Absent(*absence),
             (None, None) => SpanKind::Gap,
         };
         match spans.last_mut() {
@@ -215,7 +253,7 @@ mod tests {
         let draw = |span: &Span<'_>| {
             let what = match span.kind {
                 SpanKind::File(_) => 'f',
-                SpanKind::Failed(_) => 'x',
+                SpanKind::Absent(_) => 'x',
                 SpanKind::Gap => '-',
             };
             (what, seconds(span.start), seconds(span.end))
@@ -274,6 +312,32 @@ mod tests {
         assert_eq!(drawn(&timeline.rows[0]), [('f', 0, 10), ('-', 10, 20)]);
         assert_eq!(drawn(&timeline.rows[1]), [('-', 0, 5), ('f', 5, 20)]);
         assert!((timeline.percent(timeline.rows[1].files[0].footage.start) - 25.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_a_clip_covers_is_not_missing_and_a_lost_clip_is() {
+        let (early, late) = (footage("A", 0, 5), footage("A", 5, 9));
+        let mut manifest = manifest(&[(0, 5), (5, 9)], &[]);
+        // A later try of the same window failed.
+        manifest.failed(missing(early.clone()));
+        manifest.lost.push(Lost {
+            name: String::new(),
+            footage: late.clone(),
+            message: String::new(),
+            found_at: late.end,
+        });
+        manifest.failed(missing(late.clone()));
+        let open = footage("A", 9, 12);
+        manifest.pending.push(open.clone());
+        let timeline = Timeline::of(&manifest).unwrap();
+        let [row] = &timeline.rows[..] else { panic!() };
+        let absences: Vec<_> = row
+            .absences
+            .iter()
+            .map(|a| (a.kind(), a.footage()))
+            .collect();
+        assert_eq!(absences, [("lost", &late), ("interrupted", &open)]);
+        assert_eq!(drawn(row), [('f', 0, 5), ('x', 5, 9), ('x', 9, 12)]);
     }
 
     #[test]

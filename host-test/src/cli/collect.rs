@@ -1,6 +1,7 @@
 //! Fills a folder with clips: the common part of `incident`, `range` and `coverage`.
 
 use std::cell::OnceCell;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,6 +52,11 @@ pub(super) struct Output {
 pub(super) trait Source {
     /// The clips that it asks for. They are worked out before anything is written or sent.
     fn requests(&self) -> Result<Vec<ClipRequest>, Usage>;
+
+    /// The time of the event, if the footage is that of one.
+    fn event(&self) -> Option<&str> {
+        None
+    }
 }
 
 fn longest(requests: &[ClipRequest]) -> Duration {
@@ -87,7 +93,7 @@ async fn bounded(output: &Output, source: &impl Source, stop: &Stop) -> anyhow::
         json: output.json,
     };
     let opened = OnceCell::new();
-    let filled = fill(output, requests, settings, &opened);
+    let filled = fill(output, source, requests, settings, &opened);
     let filled = stop.bound(limit, filled).await;
     let finished = match opened.into_inner() {
         // Also after an interruption: the report shows what is there.
@@ -101,6 +107,7 @@ async fn bounded(output: &Output, source: &impl Source, stop: &Stop) -> anyhow::
 /// Opens the folder, and saves what is missing in it. Each clip is requested when there is room for its download.
 async fn fill(
     output: &Output,
+    source: &impl Source,
     requests: Vec<ClipRequest>,
     settings: Settings,
     opened: &OnceCell<Collector>,
@@ -114,7 +121,10 @@ async fn fill(
     let spinner = Spinner::within(&bars, &from);
     let downloads = progress::downloads(bars);
     let tool = concat!("mv-clip ", env!("CARGO_PKG_VERSION"));
-    let order = Order::new(tool, &command_line(), requests.clone());
+    let mut order = Order::new(tool, &command_line(), requests.clone());
+    if let Some(event) = source.event() {
+        order = order.event(event)?;
+    }
     let collector = Collector::new(
         &output.out,
         while_busy(output),
@@ -162,10 +172,7 @@ fn while_busy(output: &Output) -> WhileBusy {
 /// The arguments of this process. None of them is a secret.
 fn command_line() -> String {
     let arguments = std::env::args_os().skip(1);
-    let quoted = arguments.map(|argument| {
-        let text = printable(&argument.to_string_lossy()).into_owned();
-        shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| quoted.into_owned())
-    });
+    let quoted = arguments.map(|text| argument(&text));
     quoted.collect::<Vec<_>>().join(" ")
 }
 
@@ -218,20 +225,22 @@ fn shown(path: &Path) -> String {
 
 /// A path as an argument for a shell.
 fn quoted(path: &Path) -> String {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    if !path
-        .to_str()
-        .is_some_and(|text| text.chars().all(is_printable))
-    {
-        return in_ascii(bytes);
-    }
-    let text = path.to_string_lossy();
+    let text = argument(path.as_os_str());
     // Not an option.
-    let text = match text.starts_with('-') {
+    match text.starts_with('-') {
         true => format!("./{text}"),
-        false => text.into_owned(),
-    };
-    shlex::try_quote(&text).map_or_else(|_| text.clone(), |quoted| quoted.into_owned())
+        false => text,
+    }
+}
+
+/// An argument for a shell.
+fn argument(argument: &OsStr) -> String {
+    match argument.to_str() {
+        Some(text) if text.chars().all(is_printable) => {
+            shlex::try_quote(text).map_or_else(|_| text.to_owned(), |quoted| quoted.into_owned())
+        }
+        _ => in_ascii(argument.as_encoded_bytes()),
+    }
 }
 
 /// Bytes in the quotes `$'…'` of POSIX shells, with escapes for all that is not printable ASCII.
@@ -267,5 +276,6 @@ mod tests {
         ] {
             assert_eq!(quoted(path.as_ref()), expected);
         }
+        assert_eq!(argument("--out".as_ref()), "--out");
     }
 }

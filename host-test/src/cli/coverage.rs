@@ -51,4 +51,8 @@ impl Source for Args {
         let coverage = coverage.map_err(|failure| Usage(failure.message))?;
         Ok(camera::requests(&self.cameras, coverage.window))
     }
+
+    fn event(&self) -> Option<&str> {
+        Some(&self.at)
+    }
 }

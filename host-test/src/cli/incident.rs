@@ -50,6 +50,10 @@ impl Source for Args {
         let window = around(&self.at, self.pre, self.post)?;
         Ok(camera::requests(&self.cameras, window))
     }
+
+    fn event(&self) -> Option<&str> {
+        Some(&self.at)
+    }
 }
 
 fn around(at: &str, pre: u32, post: u32) -> Result<Window, Usage> {

@@ -45,6 +45,7 @@ fn run() -> Run {
         started_at: footage::now(),
         tool: "test".to_owned(),
         command: "range".to_owned(),
+        event: None,
         component: None,
         policy: vec!["https://api.meraki.com".to_owned()],
     }
