@@ -245,23 +245,34 @@ impl Collector {
             difference => difference.to_string(),
         };
         self.note(format!("{name}, which an earlier run saved, {message}"));
+        self.lose(footage, name, message).await?;
+        Ok(false)
+    }
+
+    /// Records a loss, once.
+    async fn lose(
+        &self,
+        footage: &Footage,
+        name: String,
+        message: String,
+    ) -> Result<(), CollectError> {
         let is_same = |lost: &Lost| lost.name == name && lost.message == message;
         let is_known = self
             .store
             .record(|record| record.manifest.lost.iter().any(is_same));
-        if !is_known {
-            let lost = Lost {
-                name,
-                footage: footage.clone(),
-                message,
-                found_at: footage::now(),
-            };
-            self.append(Entry::Lost(Box::new(lost))).await?;
+        if is_known {
+            return Ok(());
         }
-        Ok(false)
+        let lost = Lost {
+            name,
+            footage: footage.clone(),
+            message,
+            found_at: footage::now(),
+        };
+        self.append(Entry::Lost(Box::new(lost))).await
     }
 
-    /// Tells if the clip will replace a file of which the log knows nothing.
+    /// Tells and records that the clip will replace a file of which the log knows nothing.
     async fn is_free(&self, footage: &Footage) -> Result<(), CollectError> {
         let Ok(name) = footage.clip_name() else {
             return Ok(());
@@ -270,8 +281,11 @@ impl Collector {
         let found = blocking(move || store.folder.look(&looked_at)).await;
         if matches!(found, Ok(Some(_))) {
             self.note(format!(
-                "{name} was in the folder, but not in its log; the clip replaces it"
+                "{name} {}; the clip that is fetched now replaces it",
+                Difference::Extra
             ));
+            self.lose(footage, name, Difference::Extra.to_string())
+                .await?;
         }
         Ok(())
     }

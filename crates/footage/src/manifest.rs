@@ -248,10 +248,10 @@ impl Manifest {
         self.files.get(at)
     }
 
-    /// Whether a clip or its MP4 is not as it was saved.
+    /// Whether the file with this name is not as it was saved.
     #[must_use]
-    pub fn is_lost(&self, footage: &Footage) -> bool {
-        self.lost.iter().any(|lost| lost.footage == *footage)
+    pub fn is_lost(&self, name: &str) -> bool {
+        self.lost.iter().any(|lost| lost.name == name)
     }
 
     /// Adds a saved clip in place of earlier entries for the same footage.

@@ -199,7 +199,7 @@ fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
         failures,
         ..
     } = collected;
-    let is_there = |file: &&SavedFile| !manifest.is_lost(&file.footage);
+    let is_there = |file: &&SavedFile| !manifest.is_lost(&file.name);
     let clips = match manifest.files.iter().filter(is_there).count() {
         0 => "No clips".to_owned(),
         1 => "1 clip".to_owned(),

@@ -399,7 +399,7 @@ async fn half_there(folder: &Path) {
     .await;
 }
 
-async fn until(folder: &Path, is_there: impl Fn(&Path) -> bool) {
+pub(super) async fn until(folder: &Path, is_there: impl Fn(&Path) -> bool) {
     let started = Instant::now();
     while !is_there(folder) {
         assert!(

@@ -3,10 +3,12 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::command::{ago, run, words};
 use super::{folder, names};
@@ -42,7 +44,9 @@ async fn nothing_outside_the_folder_is_read_or_written() {
     };
     let run = async |arguments: Vec<String>| {
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        run(&world, &arguments).await
+        // A pipe would be waited for without end.
+        let output = timeout(Duration::from_secs(300), run(&world, &arguments));
+        output.await.expect("the command ends")
     };
     assert_eq!(run(arguments(&model)).await.status.code(), Some(0));
     let made = names(&model);

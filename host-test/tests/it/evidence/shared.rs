@@ -188,6 +188,23 @@ async fn a_tampered_clip_is_replaced_with_a_word_and_a_record() {
     assert_eq!(verified.status.code(), Some(0));
 }
 
+#[tokio::test]
+async fn a_file_that_is_not_in_the_log_is_replaced_with_a_word_and_a_record() {
+    let (world, folder) = (World::new().await, folder());
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    let arguments = ["incident", SERIAL, "--at", &at, "--out", out, "--json"];
+    let first = json(&run(&world, &arguments).await);
+    for name in ["log.jsonl", "manifest.json"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    let second = run(&world, &arguments).await;
+    assert_eq!(second.status.code(), Some(0), "{second:?}");
+    let note = words(&second.stderr);
+    let expected = format!("note: {} is not in the log", clip_of(&first));
+    assert!(note.starts_with(&expected), "{note}");
+    assert_eq!(entries(folder.path(), "lost").len(), 1);
+}
+
 /// R13: a run says what it was asked for, and by what.
 #[tokio::test]
 async fn the_log_says_what_was_asked_for_and_by_what() {
