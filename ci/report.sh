@@ -13,9 +13,10 @@ npm_ci host-test/tests/report
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-# A window whose footage is uploaded and still kept.
-at=$(date -u -d '-10 min' +%FT%TZ)
-"${MV_CLIP:?}" incident "${MOCK_SERIAL:?}" Q2MV-MOCK-0004.{1,2,3} --at "$at" --out "$folder"
+# Windows whose footage is uploaded and still kept, with a gap between them.
+ago() { date -u -d "@$(($(date +%s) - $1))" +%FT%TZ; }
+"${MV_CLIP:?}" incident "${MOCK_SERIAL:?}" Q2MV-MOCK-0004.{1,2,3} --at "$(ago 600)" --post 20 --out "$folder"
+"$MV_CLIP" range "$MOCK_SERIAL" --start "$(ago 575)" --end "$(ago 565)" --out "$folder"
 "$MV_CLIP" verify "$folder"
 for browser in $chromium $firefox; do
     echo "$browser:"
