@@ -80,7 +80,7 @@ impl<'a> Timeline<'a> {
         type OfCamera<'a> = (Vec<&'a SavedFile>, Vec<Absence<'a>>);
         let mut cameras: BTreeMap<(&str, Option<u32>), OfCamera<'a>> = BTreeMap::new();
         let camera = |footage: &'a Footage| (&*footage.serial, footage.imager_id);
-        let is_there = |file: &&SavedFile| !manifest.is_lost(&file.footage);
+        let is_there = |file: &&SavedFile| !manifest.is_lost(&file.name);
         for file in manifest.files.iter().filter(is_there) {
             let (files, _) = cameras.entry(camera(&file.footage)).or_default();
             files.push(file);
