@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
-    Result,
+    Result, WasmFeatures,
 };
 
 use crate::cache::CodeCache;
@@ -15,6 +15,12 @@ use crate::limits::Limits;
 const TICK: Duration = Duration::from_millis(10);
 
 const MEMORIES: u32 = 1;
+
+/// What no limit here bounds. It is off without these too, unless another crate of the program turns on the features of
+/// wasmtime for it.
+const UNBOUNDED: WasmFeatures = WasmFeatures::THREADS
+    .union(WasmFeatures::GC)
+    .union(WasmFeatures::CM_ASYNC);
 
 /// How many bytes of written memory are zeroed and kept for the next call. Returning them to the system costs several
 /// times as much, in system calls and page faults. A call for one clip writes less than this.
@@ -43,6 +49,7 @@ pub(crate) fn new(limits: &Limits, cache: Option<&CodeCache>) -> Result<Engine> 
     config
         .cache(cache.map(CodeCache::engine_cache))
         .epoch_interruption(true)
+        .wasm_features(UNBOUNDED, false)
         // Both describe where in the guest a trap occurred. The component has no function names to report, and
         // without these there is less to load. Windows requires the unwind information.
         .generate_address_map(false)

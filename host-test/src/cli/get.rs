@@ -6,11 +6,11 @@ use mv_clip_host::{Clip, Settings};
 
 use super::call::Call;
 use super::clock::Clock;
-use super::deadline;
 use super::outcome::{clip_json, show};
 use super::progress::Spinner;
 use super::settings::{self, Configuration};
 use super::stop::Stop;
+use super::{deadline, output};
 
 /// Print the temporary URL of a recorded clip
 ///
@@ -31,6 +31,7 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
 }
 
 async fn get(call: &Call, stop: &Stop) -> anyhow::Result<Clip> {
+    output::require_stdout()?;
     let settings = Settings::from_env()?;
     let limit = call.limit(&settings);
     let clock = Clock::default();

@@ -91,8 +91,8 @@ async fn command(stop: &Stop) -> ExitCode {
         Err(error) => return help_or_usage(&with_one_line_arguments(error)),
     };
     log::init(cli.verbose);
-    if let Err(error) = check_process() {
-        return outcome::end(Err(error), wants_json());
+    if let Err(error) = environment::check() {
+        return outcome::end(Err(error.into()), wants_json());
     }
     match cli.command {
         Command::Get(args) => get::run(args, stop).await,
@@ -105,12 +105,6 @@ async fn command(stop: &Stop) -> ExitCode {
         Command::Inspect(args) => outcome::end(inspect::run(&args, stop).await, wants_json()),
         Command::Demo(args) => outcome::end(demo::run(args, stop).await, false),
     }
-}
-
-/// What each command needs of the process, before it does anything.
-fn check_process() -> anyhow::Result<()> {
-    output::require_stdout()?;
-    Ok(environment::check()?)
 }
 
 /// Whether `--json` is among the arguments, also if they are wrong.

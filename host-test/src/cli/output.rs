@@ -35,7 +35,6 @@ pub(super) fn require_stdout() -> Result<(), OutputError> {
 ///
 /// A reader that has closed the pipe, such as `head`, is not an error.
 pub(super) fn print(text: &str) -> Result<(), OutputError> {
-    require_stdout()?;
     let text = printable_lines(text.trim_end_matches('\n'));
     match write_stdout(format!("{text}\n").as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error)),
