@@ -321,7 +321,7 @@ mod tests {
         // A later try of the same window failed.
         manifest.failed(missing(early.clone()));
         manifest.lost.push(Lost {
-            name: String::new(),
+            name: late.clip_name().unwrap(),
             footage: late.clone(),
             message: String::new(),
             found_at: late.end,
