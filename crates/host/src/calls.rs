@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_two_shutdowns_the_shorter_grace_counts_and_both_say_the_same() {
+    async fn two_shutdowns_use_the_shorter_grace_and_return_the_same() {
         let calls = Calls::at_most(1);
         let call = calls.begin(hour()).await.unwrap();
         let running = async {

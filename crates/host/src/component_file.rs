@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::error::LoadError;
 
-/// A hundred times as large as the project's components.
+/// The largest file that is read. The project's components have less than a hundredth of it.
 const LARGEST: u64 = 64 << 20;
 
-/// What every WebAssembly file begins with.
+/// The magic number of WebAssembly.
 const MAGIC: &[u8] = b"\0asm";
 
 /// What a core module begins with.
@@ -22,7 +22,7 @@ const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 ///
 /// See [`LoadError`].
 pub fn read_component(path: &Path) -> Result<Vec<u8>, LoadError> {
-    // A relative path is hard to understand without its directory.
+    // The error has the whole path, because a relative one depends on the working directory.
     let whole = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let failed = |error: io::Error| LoadError::Read {
         path: whole(),
@@ -32,7 +32,7 @@ pub fn read_component(path: &Path) -> Result<Vec<u8>, LoadError> {
         path: whole(),
         problem,
     };
-    // Before it is opened: to open a named pipe waits for another program.
+    // Before it is opened, because opening a named pipe waits for a writer.
     if !fs::metadata(path).map_err(failed)?.is_file() {
         return Err(refused("it is not a regular file"));
     }
@@ -83,7 +83,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_never_ends_is_not_read() {
+    fn a_device_or_a_pipe_is_not_read() {
         assert!(refused(Path::new("/dev/zero")).contains("not a regular file"));
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");

@@ -238,7 +238,7 @@ pub enum LoadError {
 )]
 #[non_exhaustive]
 pub struct OpenFiles {
-    /// As many as were asked for.
+    /// The number that was requested.
     pub sockets: usize,
     /// The limit on open files that they need, with what is open already.
     pub needed: usize,
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_in_the_components_words() {
+    fn a_failure_has_the_message_of_the_component() {
         let error = CallError::from(ClipError::Transient(failure(Some(3))));
         assert_eq!(error.failure().unwrap().kind.to_string(), "rate-limited");
         assert_eq!(error.to_string(), "Too many requests. Try again in 3 s.");
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn wall_time_is_told_exactly_and_with_the_phase() {
+    fn the_wall_time_is_printed_exactly_and_with_the_phase() {
         let text = |phase| {
             let limit = Duration::from_millis(1_500);
             CallError::WallTime { limit, phase }.to_string()

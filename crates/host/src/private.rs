@@ -1,4 +1,4 @@
-//! Whether anybody but this user could have written to a folder.
+//! Checks that only this user can have written to a folder.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 /// The most entries of a folder that are checked. A cache has two for each component and version of the engine.
 const MOST_ENTRIES: usize = 20_000;
 
-/// As many as Linux follows.
+/// The most links that are followed: as many as Linux follows.
 const MOST_LINKS: usize = 40;
 
 const OTHERS: u32 = 0o077;
@@ -20,14 +20,14 @@ const FOREIGN: &str = "belongs to another user";
 const LINK: &str = "is a link";
 const WRITABLE: &str = "is writable by other users";
 
-/// Why a folder is not this user's alone.
+/// Why a folder is not private.
 #[derive(Debug)]
 pub(crate) enum NotPrivate {
-    /// This entry of the folder, or the folder itself, is not.
+    /// Another user may have written this entry of the folder, or the folder itself.
     Entry(PathBuf, &'static str),
     /// Because of this folder above it, another user could replace the folder.
     Parent(PathBuf, &'static str),
-    /// It cannot be read.
+    /// The folder cannot be read.
     Io(io::Error),
 }
 
@@ -40,10 +40,10 @@ impl From<io::Error> for NotPrivate {
 /// Checks the owner, the kind and the mode of a folder, of everything in it, and of every folder above it. Gives its
 /// path without links.
 ///
-/// The result holds for as long as this user changes no mode and no owner: nobody else but root can change what was
-/// checked. So it does not matter that the files are opened later.
+/// The result stays true until this user changes a mode or an owner, because no other user but root can change what was
+/// checked. So the files may be opened later.
 pub(crate) fn check(folder: &Path) -> Result<PathBuf, NotPrivate> {
-    // Without a slash at the end, which would follow a link.
+    // Without a slash at the end, because the slash would follow a link.
     let folder: PathBuf = std::path::absolute(folder)?.components().collect();
     if fs::symlink_metadata(&folder)?.is_symlink() {
         return Err(NotPrivate::Entry(folder, LINK));
@@ -78,7 +78,7 @@ fn resolve(folder: &Path) -> Result<PathBuf, NotPrivate> {
             names.extend(self::names(&target));
             continue;
         }
-        // The last one is checked as the folder itself.
+        // The last component is checked with the content of the folder.
         if !names.is_empty() {
             check_parent(&next, &found)?;
         }
@@ -117,7 +117,7 @@ fn check_inside(folder: &Path, most_entries: usize) -> Result<(), NotPrivate> {
         return Err(io::Error::from(io::ErrorKind::NotADirectory).into());
     }
     let problem = match problem_of(&found) {
-        // A file in it may have become writable by the umask.
+        // The umask may have made a file in it writable for others.
         None if found.mode() & OTHERS != 0 => Some("is open to other users"),
         problem => problem,
     };
@@ -195,7 +195,7 @@ mod tests {
         folder
     }
 
-    /// A folder as a cache has it.
+    /// A folder like that of a cache.
     fn cache() -> TempDir {
         let cache = folder();
         let modules = cache.path().join("modules/wasmtime");
@@ -236,7 +236,7 @@ mod tests {
         }
     }
 
-    /// The folder was writable for all, and is closed again: what was planted stays.
+    /// The folder was writable for all users for some time. A planted file stays after the mode is corrected.
     #[test]
     fn what_others_could_have_written_is_refused() {
         type Plant = fn(&Path);
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_another_user_owns_is_refused() {
-        // Only root can give files away.
+        // Only root can change the owner of a file.
         if user() != 0 {
             return;
         }
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn links_on_the_way_are_followed_and_what_they_lead_through_is_checked() {
+    fn links_are_followed_and_each_folder_on_the_way_is_checked() {
         let (parent, open, cache) = (folder(), folder(), cache());
         let link = parent.path().join("link");
         symlink(cache.path(), &link).unwrap();
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_check_has_an_end() {
+    fn a_folder_with_too_many_entries_is_refused() {
         // Two folders and a file.
         let cache = cache();
         assert!(check_inside(cache.path(), 3).is_ok());

@@ -1,4 +1,4 @@
-//! Says that this machine's clock is off, if a call failed and that may be why.
+//! Reports a wrong clock of this machine, if it may be why a call failed.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use mv_clip_host::{CallError, CallReport, FailureKind, Reply};
 
 use super::output::print_message;
 
-/// A smaller difference matters to no call.
-const NOTABLE: u64 = 300;
+/// The smallest difference that is reported, in seconds.
+const MIN_OFFSET: u64 = 300;
 
-/// What the calls of a command say about the clock.
+/// What is known about the clock from the calls of a command.
 #[derive(Debug, Default)]
 pub(super) struct Clock(Mutex<Option<String>>);
 
 impl Clock {
-    /// Takes the result of a call, and keeps what its report says about the clock.
-    pub(super) fn judged<T>(&self, reply: Reply<T>) -> Result<T, CallError> {
+    /// Returns the result of a call, and keeps a note if the clock may be why it failed.
+    pub(super) fn observe<T>(&self, reply: Reply<T>) -> Result<T, CallError> {
         if let Err(error) = &reply.result
             && let Some(note) = note(error, &reply.report)
             && let Ok(mut kept) = self.0.lock()
@@ -28,8 +28,8 @@ impl Clock {
         reply.result
     }
 
-    /// Prints what is known, once.
-    pub(super) fn tell(&self) {
+    /// Prints the note, if there is one, once.
+    pub(super) fn print_note(&self) {
         let note = self.0.lock().ok().and_then(|mut note| note.take());
         if let Some(note) = note {
             print_message("note", &note);
@@ -41,12 +41,12 @@ fn note(error: &CallError, report: &CallReport) -> Option<String> {
     if let Some(offset) = report.clock_offset_seconds {
         let seconds = offset.unsigned_abs();
         let side = if offset > 0 { "behind" } else { "ahead of" };
-        return (seconds > NOTABLE).then(|| {
+        return (seconds > MIN_OFFSET).then(|| {
             let difference = duration(Duration::from_secs(seconds));
             format!("this machine's clock is {difference} {side} the server's; set it, and run the command again")
         });
     }
-    // The component compares a window with the clock before it asks anybody.
+    // The component compares the window with the clock before it sends a request.
     let kind = error.failure()?.kind;
     let depends = matches!(kind, FailureKind::TooEarly | FailureKind::OutsideRetention);
     depends.then(|| {

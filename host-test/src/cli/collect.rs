@@ -129,7 +129,7 @@ async fn fill(
     let clock = Clock::default();
     let (all, mut done) = (requests.len(), 0);
     let save = async |request: ClipRequest| {
-        let ask = async { clock.judged(host.call(settings).request_clip(&request).await) };
+        let ask = async { clock.observe(host.call(settings).request_clip(&request).await) };
         collector.save(&request, ask).await
     };
     let mut saved = stream::iter(requests)
@@ -144,7 +144,7 @@ async fn fill(
         done += 1;
         spinner.set_text(&format!("{done} of {all} {from}"));
     }
-    clock.tell();
+    clock.print_note();
     Ok(filled?)
 }
 

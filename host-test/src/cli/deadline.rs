@@ -1,4 +1,4 @@
-//! The deadline of each command: longer than the command takes if everything that it waits for ends in time.
+//! The deadline of each command. It is longer than the command takes if everything that it waits for ends in time.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -80,15 +80,18 @@ pub(super) fn of_folder(settings: &Settings, clips: usize, length: Duration) -> 
     calls(settings, clips) + saving_time(clips, length)
 }
 
-/// How many calls run at once. Fewer at a low rate, because the deadline of a call includes its turn.
+/// How many calls run at once. Fewer at a low rate, because the deadline of a call includes its wait for the rate
+/// limiter.
 pub(super) fn calls_at_once(settings: &Settings) -> usize {
     let rate: u64 = settings
         .get(Setting::RequestsPerSecond)
         .and_then(|rate| rate.parse().ok())
         .unwrap_or(u64::MAX);
-    let turns = rate.saturating_mul(of_one(settings).as_secs()) / 4;
+    let sent_in_time = rate.saturating_mul(of_one(settings).as_secs()) / 4;
     let most = usize::try_from(CALLS.get()).unwrap_or(usize::MAX);
-    usize::try_from(turns).unwrap_or(usize::MAX).clamp(1, most)
+    usize::try_from(sent_in_time)
+        .unwrap_or(usize::MAX)
+        .clamp(1, most)
 }
 
 /// A folder that cannot be read is reported by the command.
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_has_its_turn_before_its_deadline() {
+    fn a_call_passes_the_rate_limiter_before_its_deadline() {
         for (rate, deadline, expected) in [
             ("1", "120", 8),
             ("1", "10", 2),

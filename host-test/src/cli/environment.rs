@@ -1,4 +1,4 @@
-//! The names of environment variables: a misspelt one would be ignored.
+//! Checks the names of environment variables, because a misspelt one would have no effect.
 
 use mv_clip_core::text::printable;
 use mv_clip_host::Setting;
@@ -7,16 +7,16 @@ use super::exit::Usage;
 use super::options::{CACHE, COMPONENT, KEY_FILE};
 use super::settings::DESTINATION;
 
-/// All names with this prefix are this project's own.
+/// The prefix of all variables of this project. No other program uses it.
 const OWN: &str = "MV_CLIP_";
 
-/// Other programs have names with this prefix too.
+/// A prefix that other programs use too.
 const SHARED: &str = "MERAKI_";
 
-/// The command line's own.
+/// The variables of the command line.
 const COMMAND_LINE: [&str; 4] = [COMPONENT, CACHE, DESTINATION, KEY_FILE];
 
-/// Names of the project's tests.
+/// The variables of the project's tests.
 const TESTS: [&str; 5] = [
     "MV_CLIP_CELL",
     "MV_CLIP_LOAD_MINUTES",
@@ -25,8 +25,8 @@ const TESTS: [&str; 5] = [
     "MV_CLIP_TEST_OWN_PROCESS",
 ];
 
-/// How many letters a misspelt name differs in.
-const FEW: usize = 2;
+/// The most edits by which a name with a shared prefix counts as misspelt.
+const MAX_EDITS: usize = 2;
 
 /// Refuses a variable whose name is misspelt.
 pub(super) fn check() -> Result<(), Usage> {
@@ -46,7 +46,7 @@ fn is_known(name: &str) -> bool {
     known().chain(TESTS).any(|known| known == name)
 }
 
-/// What is wrong with the name, if anything.
+/// The message about a name, if it is misspelt.
 fn misspelt(name: &str) -> Option<String> {
     let upper = name.to_ascii_uppercase();
     let is_own = upper.starts_with(OWN);
@@ -55,11 +55,11 @@ fn misspelt(name: &str) -> Option<String> {
     }
     let likeness = |known: &&str| strsim::jaro_winkler(&upper, known);
     let nearest = known().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
-    if !is_own && strsim::damerau_levenshtein(&upper, nearest) > FEW {
+    if !is_own && strsim::damerau_levenshtein(&upper, nearest) > MAX_EDITS {
         return None;
     }
     Some(format!(
-        "{} is no variable of mv-clip; the nearest is {nearest}. Unset it, or correct its name",
+        "{} is not a variable of mv-clip; the nearest is {nearest}. Unset it, or correct its name",
         printable(name)
     ))
 }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_known_or_of_other_programs_pass() {
+    fn known_names_and_those_of_other_programs_are_accepted() {
         let others = [
             "MERAKI_PYTHON_SDK_CALLER",
             "MERAKI_API_KEY",

@@ -41,9 +41,9 @@ async fn get(call: &Call, stop: &Stop) -> anyhow::Result<Clip> {
         let host = settings::host(&call.component, trust, &configuration, &[]).await?;
         let calls = host.call(&configuration.settings);
         let reply = calls.request_clip(&call.request()).await;
-        Ok(clock.judged(reply)?)
+        Ok(clock.observe(reply)?)
     };
     let clip = stop.bound(limit, work).await;
-    clock.tell();
+    clock.print_note();
     clip
 }

@@ -67,12 +67,12 @@ enum Command {
 
 /// Runs the command of this process.
 pub(crate) fn run() -> ExitCode {
-    // Before there is anything to end.
+    // First, so that a signal at any later time ends the command properly.
     let stop = match Stop::watch() {
         Ok(stop) => stop,
         Err(error) => return outcome::end(Err(error.into()), wants_json()),
     };
-    keep_others_from_writing();
+    restrict_umask();
     // One thread starts faster than many and suffices for I/O. Computations run on blocking threads.
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
@@ -80,7 +80,7 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => return outcome::end(Err(error.into()), wants_json()),
     };
     let code = runtime.block_on(command(&stop));
-    // A look-up of a name or a compilation that goes on must not hold the process.
+    // Does not wait for blocking work that is still running, such as a compilation.
     runtime.shutdown_background();
     code
 }
@@ -88,7 +88,7 @@ pub(crate) fn run() -> ExitCode {
 async fn command(stop: &Stop) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return help_or_usage(&in_one_line_each(error)),
+        Err(error) => return help_or_usage(&with_one_line_arguments(error)),
     };
     log::init(cli.verbose);
     if let Err(error) = check_process() {
@@ -120,10 +120,10 @@ fn wants_json() -> bool {
     options.any(|argument| argument == "--json")
 }
 
-/// Whatever the umask is, nobody else can write to a new file of this process: not to compiled components, which are
-/// run.
+/// Makes new files of this process writable for this user alone, whatever the umask is: compiled components are run as
+/// native code.
 #[cfg(unix)]
-fn keep_others_from_writing() {
+fn restrict_umask() {
     use nix::sys::stat::{Mode, umask};
     let others = Mode::S_IWGRP | Mode::S_IWOTH;
     let given = umask(others);
@@ -131,9 +131,9 @@ fn keep_others_from_writing() {
 }
 
 #[cfg(not(unix))]
-fn keep_others_from_writing() {}
+fn restrict_umask() {}
 
-/// Prints the help or the version as they were asked for, or else what is wrong with the arguments.
+/// Prints the help or the version, if requested, or else what is wrong with the arguments.
 fn help_or_usage(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     if error.use_stderr() && wants_json() {
@@ -148,9 +148,9 @@ fn help_or_usage(error: &clap::Error) -> ExitCode {
     outcome::end(printed, false)
 }
 
-/// The same error with the arguments in one line each: in a message that repeats it, an argument with line breaks could
-/// pass for messages of its own.
-fn in_one_line_each(error: clap::Error) -> clap::Error {
+/// The same error, with each argument in one line. Otherwise an argument with line breaks could look like several
+/// messages.
+fn with_one_line_arguments(error: clap::Error) -> clap::Error {
     let arguments = std::env::args_os();
     let arguments = arguments.map(|argument| printable(&argument.to_string_lossy()).into_owned());
     Cli::try_parse_from(arguments).err().unwrap_or(error)

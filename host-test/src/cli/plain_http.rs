@@ -1,4 +1,4 @@
-//! No real API key goes to a base URL in plain text that was left over from a try.
+//! Refuses to send a real API key in plain text, to a base URL that is left over from the use of a mock.
 
 use meraki_mock::is_mock_key;
 use mv_clip_host::{ApiKey, Setting};
@@ -14,8 +14,8 @@ pub(super) fn check(base_url: &str, key: Option<&ApiKey>, is_allowed: bool) -> R
         return Ok(());
     }
     Err(Usage(format!(
-        "{} is {base_url}, perhaps left over from a try with `mv-clip mock`: your API key would go there in plain text. \
-         Unset it to use Meraki's API, or pass --allow-plain-http",
+        "{} is {base_url}, perhaps left over from the use of `mv-clip mock`. Your API key would be sent there in plain \
+         text. Unset it to use Meraki's API, or pass --allow-plain-http",
         Setting::BaseUrl
     )))
 }
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_mocks_key_goes_over_plain_http() {
+    fn only_a_mock_key_is_sent_over_plain_http() {
         let real = "0123456789abcdef0123456789abcdef01234567";
         for (base_url, key, is_allowed, passes) in [
             ("http://127.0.0.1:8080/api/v1", real, false, false),

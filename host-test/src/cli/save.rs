@@ -54,10 +54,10 @@ async fn save(args: &Args, stop: &Stop) -> anyhow::Result<SavedClip> {
         let host = settings::host(&call.component, trust, &configuration, &others).await?;
         let calls = host.call(&configuration.settings);
         let reply = calls.save_clip(&call.request(), &args.to).await;
-        Ok(clock.judged(reply)?)
+        Ok(clock.observe(reply)?)
     };
     let saved = stop.bound(limit, work).await;
-    clock.tell();
+    clock.print_note();
     saved
 }
 

@@ -1,8 +1,8 @@
-//! Ends a command at its deadline, by Ctrl-C or by SIGTERM, whatever it does.
+//! Ends a command at its deadline, by Ctrl-C or by SIGTERM, even if the command hangs.
 //!
-//! A thread of its own waits for these. It tells the command, which then drops its work: children are killed, and files
-//! that can be resumed stay. If the command does not end within a moment, or at a second signal, the thread ends the
-//! process.
+//! A separate thread waits for these events. It signals the command, which then drops its work: child processes are
+//! killed, and partial files stay. If the command does not end within the grace period, or at a second signal, the thread
+//! ends the process.
 
 use std::io;
 use std::process;
@@ -19,42 +19,42 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::stopped::{Limit, Reason, Stopped};
 use super::{exit, outcome};
 
-/// How long a command may take to end by itself.
+/// How long a command may take to end after it is signalled.
 const GRACE: Duration = Duration::from_millis(700);
 
 /// How long standard error may take to accept the last message.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+const MESSAGE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Tells a command when to stop.
+/// Signals a command to stop.
 pub(super) struct Stop {
     reason: watch::Receiver<Option<Reason>>,
     limit: watch::Sender<Option<(Limit, Instant)>>,
-    /// Whether somebody prints why the command stops.
-    is_told: Arc<AtomicBool>,
+    /// Whether the reason is printed, by the command or by the thread.
+    is_reported: Arc<AtomicBool>,
 }
 
 impl Stop {
     /// Waits for signals from now on. When this returns, their default actions are replaced. For the first process of a
     /// container, the default is to ignore SIGTERM.
     pub(super) fn watch() -> io::Result<Self> {
-        let (tell, reason) = watch::channel(None);
+        let (sender, reason) = watch::channel(None);
         let (limit, limits) = watch::channel(None);
-        let is_told = Arc::new(AtomicBool::new(false));
+        let is_reported = Arc::new(AtomicBool::new(false));
         let watcher = Watcher {
-            tell,
+            reason: sender,
             limits,
-            is_told: Arc::clone(&is_told),
+            is_reported: Arc::clone(&is_reported),
         };
         let (ready, installed) = mpsc::channel();
         thread::Builder::new()
             .name("stop".into())
             .spawn(move || watcher.run(&ready))?;
-        // The thread always says something.
+        // The thread always sends a result.
         installed.recv().map_err(io::Error::other)??;
         Ok(Self {
             reason,
             limit,
-            is_told,
+            is_reported,
         })
     }
 
@@ -74,7 +74,7 @@ impl Stop {
             reason = self.reason() => reason,
             result = work => return result,
         };
-        self.is_told.store(true, Ordering::Release);
+        self.is_reported.store(true, Ordering::Release);
         let limit = Some(limit);
         Err(Stopped { reason, limit }.into())
     }
@@ -93,9 +93,9 @@ impl Stop {
 
 /// The thread's side of [`Stop`].
 struct Watcher {
-    tell: watch::Sender<Option<Reason>>,
+    reason: watch::Sender<Option<Reason>>,
     limits: watch::Receiver<Option<(Limit, Instant)>>,
-    is_told: Arc<AtomicBool>,
+    is_reported: Arc<AtomicBool>,
 }
 
 impl Watcher {
@@ -121,15 +121,15 @@ impl Watcher {
             reason = signals.next() => reason,
             () = deadline(&mut self.limits) => Reason::Deadline,
         };
-        self.tell.send_replace(Some(reason));
+        self.reason.send_replace(Some(reason));
         tokio::select! {
             _ = signals.next() => {}
             () = sleep(GRACE) => {}
         }
         let limit = self.limits.borrow().map(|(limit, _)| limit);
         let stopped = Stopped { reason, limit };
-        if !self.is_told.swap(true, Ordering::AcqRel) {
-            tell(stopped);
+        if !self.is_reported.swap(true, Ordering::AcqRel) {
+            report(stopped);
         }
         process::exit(exit::of_stop(reason).into());
     }
@@ -145,15 +145,15 @@ async fn deadline(limits: &mut watch::Receiver<Option<(Limit, Instant)>>) {
     }
 }
 
-/// Prints the error, unless nobody reads it.
-fn tell(stopped: Stopped) {
+/// Prints the error. Gives up if standard error does not accept it in time.
+fn report(stopped: Stopped) {
     let (done, printed) = mpsc::channel();
     thread::spawn(move || {
         let json = stopped.limit.is_some_and(|limit| limit.json);
         outcome::end(Err(stopped.into()), json);
         done.send(())
     });
-    let _ = printed.recv_timeout(LAST_WORDS);
+    let _ = printed.recv_timeout(MESSAGE_TIMEOUT);
 }
 
 #[cfg(unix)]

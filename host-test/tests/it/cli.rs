@@ -217,7 +217,7 @@ async fn logs_contain_no_key_or_url() {
 }
 
 #[tokio::test]
-async fn a_log_says_what_is_done() {
+async fn a_log_describes_each_step() {
     let world = World::new().await;
     let log = error(&get(&world, SERIAL, &["-v"]).await);
     for words in [

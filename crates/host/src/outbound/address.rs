@@ -116,7 +116,7 @@ impl Class {
 
 const METADATA: Class = Class::Never("cloud metadata");
 
-/// From the narrow to the wide: the first range that holds an address decides.
+/// From the narrowest to the widest range: the first that contains an address applies.
 const IPV4: &[(Ipv4Net, Class)] = &[
     // Alibaba Cloud, Azure's WireServer, Oracle Cloud's former address. The address that the
     // others share, 169.254.169.254, is link-local.
@@ -147,12 +147,12 @@ const IPV4: &[(Ipv4Net, Class)] = &[
 /// This machine may offer more to its own addresses than to others.
 const OWN: Class = Class::Special("this machine's own");
 
-/// A local translator embeds the address at a place of its own choice, so that nobody else can tell where it leads
-/// (RFC 8215), unless the policy says so.
+/// The IPv4 address can be at any place in such an address (RFC 8215), so where it leads is known only if the policy names
+/// the prefix.
 const LOCAL_NAT64: Class = Class::Never("local NAT64");
 
-/// From the narrow to the wide: the first range that holds an address decides. What no range
-/// holds is not global.
+/// From the narrowest to the widest range: the first that contains an address applies. An address in
+/// none is not global.
 const IPV6: &[(Ipv6Net, Class)] = &[
     // AWS, Google Cloud, Oracle Cloud, Scaleway, Akamai, Alibaba Cloud.
     (v6(0xfd00_0ec2 << 96, 32), METADATA),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_is_as_open_as_its_range() {
+    fn each_address_has_the_class_of_its_range() {
         let cases = [
             ("public", "8.8.8.8", Open::Wide),
             ("before this network ends", "0.255.255.255", Open::Never),
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machines_own_addresses_are_for_none_but_those_that_list_them() {
+    fn this_machines_own_addresses_are_reached_only_if_listed() {
         let own = ["198.41.0.4", "2606:4700::4", "127.0.0.1", "10.0.0.4"];
         let own = own.map(|address| address.parse().unwrap());
         let listed = ["198.41.0.0/16".parse().unwrap()];

@@ -22,17 +22,17 @@ use super::socket::Sockets;
 use crate::error::OpenFiles;
 use crate::limits::Limits;
 
-/// How much of a reply is held while nobody reads it, in bytes: the window of a stream of HTTP/2. Over HTTP/1.1 it is
+/// How much of an unread reply is buffered, in bytes: the flow-control window of an HTTP/2 stream. Over HTTP/1.1 it is
 /// half as much.
 pub(super) const WINDOW: u32 = 256 << 10;
 
-/// As many sockets as a host takes by itself if the process may open more. With [`WINDOW`] it bounds the unread bytes.
+/// The default number of sockets, if the process may open as many. With [`WINDOW`] it bounds the unread bytes.
 const USUAL_SOCKETS: usize = 2_048;
 
-/// Files that the rest of the process may need.
+/// Files reserved for the rest of the process.
 const RESERVE: usize = 16;
 
-/// One look-up for so many sockets.
+/// The sockets per look-up.
 const SOCKETS_PER_LOOKUP: usize = 8;
 
 /// A look-up asks for both kinds of addresses at once, and then may connect to both. So it needs this many sockets
@@ -143,13 +143,13 @@ pub(super) struct Shares {
 impl Shares {
     /// Whether the call's requests get connections of their own. Each request that is dropped resets its stream, and a
     /// server that sees many resets closes the connection for all calls.
-    pub(super) fn is_careless(&self) -> bool {
-        self.dropped.load(Ordering::Relaxed) >= DROPPED
+    pub(super) fn drops_many_requests(&self) -> bool {
+        self.dropped.load(Ordering::Relaxed) >= MAX_DROPPED
     }
 }
 
-/// As many as a call drops that gives up slow attempts.
-const DROPPED: usize = 4;
+/// The requests that a call may drop. A call that drops slow attempts to retry them stays below this.
+const MAX_DROPPED: usize = 4;
 
 /// How many files a host with so many sockets opens.
 fn files(sockets: usize) -> usize {

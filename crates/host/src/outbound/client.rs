@@ -28,9 +28,6 @@ use super::timeouts::Timeouts;
 /// their default, may close the connection.
 const SHARED_HEAD: usize = 8 << 10;
 
-/// In place of a time limit that no clock can hold.
-const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 /// A client with a pool of its own. It belongs to one policy, because a request that finds an open connection in the
 /// pool passes no check of addresses.
 ///
@@ -69,7 +66,7 @@ impl Client {
         shares: &Shares,
         mut sending: Sending<'_>,
     ) -> Result<(Response<Incoming>, Held), Error> {
-        if shares.is_careless() || length(&request) > SHARED_HEAD {
+        if shares.drops_many_requests() || length(&request) > SHARED_HEAD {
             sending.framing = Framing::Own;
         }
         let (mut permit, deadline) = place(shares, sending.limits.connect).await?;
@@ -185,13 +182,13 @@ impl Client {
         sending: &Sending<'_>,
     ) -> Result<Result<(Response<Incoming>, Held), Unsent>, Error> {
         let request = origin_form(request, sending.origin)?;
-        one.socket.lend(permit);
+        one.socket.hold(permit);
         let response = one.sender.try_send_request(request);
         let response = sending.first_byte(response).await?;
         let response = match response {
             Ok(response) => response,
             Err(failed) => {
-                let of = one.socket.take_back();
+                let of = one.socket.release();
                 return unsent(failed, of);
             }
         };
@@ -216,7 +213,7 @@ impl Client {
             let socket = Arc::clone(&one.socket);
             pool.put(origin, one);
             // Whoever waits for the permit finds the connection.
-            drop(socket.take_back());
+            drop(socket.release());
         });
     }
 }
@@ -234,8 +231,7 @@ fn length(request: &Request<WasiBody>) -> usize {
 /// when it is the call's turn: before that, it waits for other requests of its own call.
 async fn place(shares: &Shares, limit: Duration) -> Result<(Permit, Instant), Error> {
     let turn = shares.requests.turn().await;
-    let now = Instant::now();
-    let deadline = now.checked_add(limit).unwrap_or_else(|| now + YEAR);
+    let deadline = Instant::now() + limit;
     let permit = timeout_at(deadline, turn.acquire()).await;
     Ok((permit.map_err(|_| Error::ConnectionLimitReached)?, deadline))
 }
@@ -252,7 +248,7 @@ async fn over_http2(
     let permit = match sending.framing {
         Framing::Bodyless => Some(permit),
         Framing::Own => {
-            one.socket.lend(permit);
+            one.socket.hold(permit);
             None
         }
     };
@@ -274,7 +270,7 @@ async fn over_http2(
         Err(failed) => {
             one.socket.retire();
             dropped.not();
-            let of = permit.or_else(|| one.socket.take_back());
+            let of = permit.or_else(|| one.socket.release());
             unsent(failed, of)
         }
     }

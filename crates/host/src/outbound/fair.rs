@@ -38,7 +38,7 @@ impl Free {
     }
 }
 
-/// Whose permits these are.
+/// Who holds permits.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     /// A call of a guest.
@@ -99,8 +99,8 @@ struct Party {
     shared: Arc<Shared>,
     /// Changes only while `shared.free` is locked.
     held: Mutex<Held>,
-    /// Held by the one request of the call that waits for a permit, so that a call with many requests wakes and delays
-    /// nobody more than a call with one.
+    /// Held by the request of the call that waits for a permit. Only one waits at a time, so that a call with many
+    /// requests does not delay others more than a call with one.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -170,7 +170,7 @@ impl Drop for Permit {
         {
             let mut free = party.shared.free();
             let mut held = party.held.lock().unwrap_or_else(PoisonError::into_inner);
-            // Shared ones first: others need them more.
+            // Shared ones first, because other calls can use them.
             if held.shared > 0 {
                 held.shared -= 1;
                 free.shared += 1;
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_calls_take_all_they_may_a_new_call_finds_its_reserve() {
+    fn a_new_call_always_finds_its_reserve() {
         for (total, calls) in [
             (1_000, 99),
             (202, 100),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_are_given_than_there_are_and_all_come_back() {
+    fn permits_never_exceed_the_total_and_are_all_returned() {
         for total in 1..40 {
             for calls in 1..40 {
                 let fair = Fair::new(total, calls);

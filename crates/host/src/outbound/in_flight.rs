@@ -12,7 +12,7 @@ use wasmtime_wasi_http::WasiBody;
 pub(crate) struct InFlight {
     free: Arc<Semaphore>,
     exceeded: AtomicBool,
-    told: Notify,
+    notify: Notify,
 }
 
 impl InFlight {
@@ -20,7 +20,7 @@ impl InFlight {
         Self {
             free: Arc::new(Semaphore::new(requests.min(Semaphore::MAX_PERMITS))),
             exceeded: AtomicBool::new(false),
-            told: Notify::new(),
+            notify: Notify::new(),
         }
     }
 
@@ -29,7 +29,7 @@ impl InFlight {
         let place = Arc::clone(&self.free).try_acquire_owned().ok();
         if place.is_none() {
             self.exceeded.store(true, Ordering::Release);
-            self.told.notify_one();
+            self.notify.notify_one();
         }
         place
     }
@@ -42,7 +42,7 @@ impl InFlight {
     /// Waits until the limit is exceeded.
     pub(crate) async fn exceeded(&self) {
         while !self.is_exceeded() {
-            self.told.notified().await;
+            self.notify.notified().await;
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-/// The addresses of the network interfaces, as they are now. They change while a program runs, and it takes well below
-/// a millisecond to ask, so they are asked for at each look-up of a name.
+/// The current addresses of the network interfaces. They can change while a program runs, so they are read at each
+/// look-up of a name, which takes well below a millisecond.
 ///
-/// An address that only a router in front of this machine has, as in many clouds, is not among them.
+/// They do not include a public address that only a router in front of this machine has, as in many clouds.
 #[cfg(unix)]
 pub(super) fn addresses() -> Vec<IpAddr> {
     let interfaces = match nix::ifaddrs::getifaddrs() {
@@ -27,7 +27,7 @@ pub(super) fn addresses() -> Vec<IpAddr> {
         .collect()
 }
 
-/// Not known on other systems.
+/// Other systems: no address is known.
 #[cfg(not(unix))]
 pub(super) fn addresses() -> Vec<IpAddr> {
     Vec::new()

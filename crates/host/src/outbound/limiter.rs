@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_may_catch_up_on_slow_ones_by_200_ms() {
+    fn a_connection_delay_of_200_ms_causes_no_429() {
         assert!(!is_refused(Duration::ZERO));
         assert!(!is_refused(200 * MILLISECOND));
         assert!(is_refused(300 * MILLISECOND), "this server refuses nothing");

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_lengths_of_the_standard_are_prefixes() {
+    fn only_the_prefix_lengths_of_rfc_6052_are_accepted() {
         for text in [
             "",
             "64:ff9b::",

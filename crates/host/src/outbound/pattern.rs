@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_is_written_in_one_way() {
+    fn a_pattern_has_one_canonical_form() {
         let cases = [
             ("a name", "https://api.meraki.com", "https://api.meraki.com"),
             (
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_pattern() {
+    fn invalid_patterns_are_rejected() {
         use OriginPatternError as E;
         let cases = [
             ("nothing", "", E::Scheme),

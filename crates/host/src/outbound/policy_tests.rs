@@ -8,10 +8,10 @@ fn policy(patterns: &[&str]) -> Policy {
 }
 
 #[test]
-fn a_policy_tells_what_it_allows_in_the_order_given() {
+fn a_policy_lists_its_origins_in_the_order_given() {
     let given = ["https://*.meraki.com", "http://127.0.0.1:8080"];
-    let told: Vec<_> = policy(&given).origins().map(ToString::to_string).collect();
-    assert_eq!(told, given);
+    let listed: Vec<_> = policy(&given).origins().map(ToString::to_string).collect();
+    assert_eq!(listed, given);
 }
 
 #[test]

@@ -17,9 +17,12 @@ fn filter(key: Option<&str>) -> ReplyFilter {
     }
 }
 
-type Frame_ = Result<Frame<Bytes>, Error>;
+type FrameResult = Result<Frame<Bytes>, Error>;
 
-fn reply(fields: &[(&str, &[u8])], frames: impl IntoIterator<Item = Frame_>) -> Response<WasiBody> {
+fn reply(
+    fields: &[(&str, &[u8])],
+    frames: impl IntoIterator<Item = FrameResult>,
+) -> Response<WasiBody> {
     let body = frames.into_iter().collect::<Vec<_>>();
     let body = StreamBody::new(stream::iter(body)).boxed_unsync();
     let mut reply = Response::builder().status(200);
@@ -138,7 +141,7 @@ async fn a_body_is_one_piece_without_trailers() {
 }
 
 #[tokio::test]
-async fn nothing_is_passed_before_the_end_or_of_a_body_that_breaks_off() {
+async fn an_incomplete_body_is_not_passed_on() {
     let frames = [data("x"), Err(Error::HttpResponseIncomplete)];
     let passed = filter(Some(KEY)).apply(reply(&[], frames)).unwrap();
     let pieces = pieces(passed).await;

@@ -81,11 +81,12 @@ impl Socket {
         !lock(&self.drivers).is_empty()
     }
 
-    pub(super) fn lend(&self, request: Permit) {
+    /// Keeps the permit of the request that uses this connection.
+    pub(super) fn hold(&self, request: Permit) {
         *lock(&self.request) = Some(request);
     }
 
-    pub(super) fn take_back(&self) -> Option<Permit> {
+    pub(super) fn release(&self) -> Option<Permit> {
         lock(&self.request).take()
     }
 

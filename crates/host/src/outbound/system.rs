@@ -18,10 +18,10 @@ use super::resolve::{Lookup, Resolve};
 /// system's settings).
 ///
 /// - **No thread.** A look-up is a pair of sockets, and ends when its request does.
-/// - **Names are absolute.** No search domain is tried, so a name leads nowhere but to itself.
-/// - **`localhost`** is this machine, and no server is asked.
-/// - **Nothing is remembered** but the configuration, for ten seconds: what one call looked up, another cannot time. A
-///   connection is reused, so there are few look-ups.
+/// - **Names are absolute.** No search domain is tried.
+/// - **`localhost`** is this machine. No DNS server is queried for it.
+/// - **Answers are not cached**, so no call can find out by timing what another one looked up. Connections are reused, so
+///   look-ups are few. The configuration is cached for ten seconds.
 ///
 /// Modules of `nsswitch.conf`, such as mDNS or LDAP, are not used. If you need them, pass another [`Resolve`].
 #[derive(Clone, Default)]
@@ -60,7 +60,7 @@ impl Configuration {
             let advice = "the system's DNS configuration cannot be used (/etc/resolv.conf)";
             io::Error::other(format!("{advice}: {error}"))
         })?;
-        // Both kinds of addresses at once. IPv4 first: where IPv6 is set up but leads nowhere, it would cost time.
+        // Both kinds of addresses at once. IPv4 is first, because a broken IPv6 set-up would cost time.
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.use_hosts_file = ResolveHosts::Never;
         options.cache_size = 0;
@@ -199,7 +199,7 @@ mod tests {
                 tokio::spawn(async move { configuration.lookup(&name).await })
             })
             .collect();
-        // Each asks for both kinds of addresses.
+        // Each look-up queries both kinds of addresses.
         for _ in 0..100 {
             server.recv_from(&mut [0; 512]).await.unwrap();
         }
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn this_machine_is_known_without_a_server() {
+    async fn localhost_needs_no_dns_server() {
         let found = SystemResolver::default()
             .resolve("localhost")
             .await
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_is_none_is_an_error() {
+    async fn an_invalid_name_is_an_error() {
         let server: SocketAddr = "127.0.0.1:9".parse().unwrap();
         let error = asking(server).lookup(&"a".repeat(300)).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");

@@ -68,14 +68,15 @@ impl Timeouts {
     }
 
     /// The limits of one request.
-    pub(super) fn limit(self, wishes: Option<RequestOptions>) -> Self {
-        let wishes = wishes.unwrap_or_default();
-        let limit =
-            |max: Duration, wish: Option<Duration>| wish.unwrap_or(max).min(max).clamp(MIN, MAX);
+    pub(super) fn limit(self, requested: Option<RequestOptions>) -> Self {
+        let requested = requested.unwrap_or_default();
+        let limit = |max: Duration, requested: Option<Duration>| {
+            requested.unwrap_or(max).min(max).clamp(MIN, MAX)
+        };
         Self {
-            connect: limit(self.connect, wishes.connect_timeout),
-            first_byte: limit(self.first_byte, wishes.first_byte_timeout),
-            between_bytes: limit(self.between_bytes, wishes.between_bytes_timeout),
+            connect: limit(self.connect, requested.connect_timeout),
+            first_byte: limit(self.first_byte, requested.first_byte_timeout),
+            between_bytes: limit(self.between_bytes, requested.between_bytes_timeout),
         }
     }
 }
@@ -84,11 +85,11 @@ impl Timeouts {
 mod tests {
     use super::*;
 
-    fn wish(of: Option<Duration>) -> Option<RequestOptions> {
+    fn all_of(timeout: Option<Duration>) -> Option<RequestOptions> {
         Some(RequestOptions {
-            connect_timeout: of,
-            first_byte_timeout: of,
-            between_bytes_timeout: of,
+            connect_timeout: timeout,
+            first_byte_timeout: timeout,
+            between_bytes_timeout: timeout,
         })
     }
 
@@ -107,26 +108,26 @@ mod tests {
         };
         let cases = [
             ("no options", None, host),
-            ("no wish", wish(None), host),
-            ("shorter", wish(Some(second / 2)), all(second / 2)),
-            ("longer", wish(Some(Duration::MAX)), host),
+            ("none", all_of(None), host),
+            ("shorter", all_of(Some(second / 2)), all(second / 2)),
+            ("longer", all_of(Some(Duration::MAX)), host),
             (
                 "between",
-                wish(Some(second * 2)),
+                all_of(Some(second * 2)),
                 Timeouts {
                     between_bytes: second * 2,
                     ..host
                 },
             ),
-            ("zero", wish(Some(Duration::ZERO)), all(MIN)),
+            ("zero", all_of(Some(Duration::ZERO)), all(MIN)),
             (
                 "a nanosecond",
-                wish(Some(Duration::from_nanos(1))),
+                all_of(Some(Duration::from_nanos(1))),
                 all(MIN),
             ),
         ];
-        for (case, wishes, expected) in cases {
-            assert_eq!(host.limit(wishes), expected, "{case}");
+        for (case, requested, expected) in cases {
+            assert_eq!(host.limit(requested), expected, "{case}");
         }
         assert_eq!(
             all(Duration::ZERO).limit(None),

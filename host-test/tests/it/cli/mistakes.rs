@@ -63,7 +63,7 @@ async fn a_misspelt_variable_is_an_error_that_names_the_nearest() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_said_when_a_call_fails() {
+async fn a_wrong_clock_is_reported_when_a_call_fails() {
     let world = World::new().await;
     let dated = |date: &str| {
         let reply = Response::builder().status(400).header(DATE, date);
@@ -84,7 +84,7 @@ async fn a_clock_that_is_off_is_said_when_a_call_fails() {
     // The clocks agree.
     let output = get(&world, "Q2XX-NONE-0000", &[]).await;
     assert!(!error(&output).contains("clock"), "{}", error(&output));
-    // Nobody was asked.
+    // No request was sent.
     let future = [
         "get",
         SERIAL,

@@ -38,7 +38,7 @@ async fn a_clip_needs_neither_much_address_space_nor_many_descriptors() {
 }
 
 #[tokio::test]
-async fn nor_does_an_incident_of_twenty_cameras() {
+async fn an_incident_of_twenty_cameras_needs_few_descriptors() {
     let cameras: Vec<_> = (0..20).map(|n| format!("Q2MV-{n:04}-0000")).collect();
     let config = MockConfig::default()
         .cameras(cameras.iter().map(Camera::new).collect())

@@ -117,7 +117,7 @@ fn a_guest_that_opens_a_tunnel_or_asks_for_an_echo_is_denied() {
 
 /// Such a body goes over a connection that no other call gets.
 #[test]
-fn a_guest_whose_body_is_a_request_harms_itself_alone() {
+fn a_request_in_a_body_affects_only_its_own_call() {
     watched(2, async {
         for order in ["x2b", "x3b", "x8b"] {
             assert_eq!(run(order, SMUGGLED).await.unwrap(), "Y", "{order}");

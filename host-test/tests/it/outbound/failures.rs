@@ -148,11 +148,11 @@ async fn a_guest_cannot_set_a_longer_timeout() {
     let _time = Simulated::time();
     let (server, _closings) = silent().await;
     let outbound = to(&server, long_timeouts().first_byte(SHORT));
-    let wish = RequestOptions {
+    let options = RequestOptions {
         first_byte_timeout: Some(Duration::MAX),
         ..Default::default()
     };
-    let result = in_time(outbound.send(request(&server.origin()), Some(wish))).await;
+    let result = in_time(outbound.send(request(&server.origin()), Some(options))).await;
     assert!(
         matches!(result, Err(Error::HttpResponseTimeout)),
         "{result:?}"
