@@ -39,7 +39,7 @@ impl TimeError {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Malformed => "is not an RFC 3339 time",
-            Self::NoOffset => "has no UTC offset; add Z for UTC, or an offset such as +01:00",
+            Self::NoOffset => "has no UTC offset; add Z for UTC, or an offset like +01:00",
             Self::Impossible => "is a date or time that does not exist",
             Self::LeapSecond => "is a leap second, which Meraki does not have; use :59",
             Self::OutOfRange => "lies outside the years 2000 to 2099",
