@@ -229,7 +229,7 @@ mod tests {
             (
                 FailureKind::InvalidTime,
                 "the end time \"2026-03-12T14:32:00\" has no UTC offset; add Z for UTC, or an \
-                 offset such as +01:00. Write it like 2026-03-12T14:30:00Z or \
+                 offset like +01:00. Write it like 2026-03-12T14:30:00Z or \
                  2026-03-12T15:30:00.250+01:00."
                     .to_owned()
             )
