@@ -127,8 +127,8 @@ impl Window {
         }
         if length > Self::MAX_LENGTH {
             return invalid(format!(
-                "the window is {}.{:03} s long: one clip takes at most 300 s; get-range takes up \
-                 to 24 h",
+                "the window is {}.{:03} s long: one clip takes at most 300 s; a range takes up to \
+                 24 h",
                 length.as_secs(),
                 length.subsec_millis()
             ));

@@ -1,6 +1,6 @@
 //! Reads the file of a component.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -32,12 +32,12 @@ pub fn read_component(path: &Path) -> Result<Vec<u8>, LoadError> {
         path: whole(),
         problem,
     };
-    // Before it is opened, because opening a named pipe waits for a writer.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
+    let file = open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
         return Err(refused("it is not a regular file"));
     }
     let mut bytes = Vec::new();
-    let mut file = File::open(path).map_err(failed)?.take(LARGEST + 1);
+    let mut file = file.take(LARGEST + 1);
     file.read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST {
         return Err(refused("it is larger than 64 MiB"));
@@ -51,8 +51,19 @@ pub fn read_component(path: &Path) -> Result<Vec<u8>, LoadError> {
     Ok(bytes)
 }
 
+/// Opens a file without the wait for a writer if it is a named pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::libc::O_NONBLOCK);
+    options.open(path)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[track_caller]

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use mv_clip_core::request::Window;
+use mv_clip_core::request::{Serial, Window};
 use mv_clip_host::ClipRequest;
+
+use super::exit::Usage;
 
 /// A camera, or one of its imagers: `Q2XX-ABCD-1234`, or `Q2XX-ABCD-1234.2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Camera {
-    /// As it is in the argument: the component checks it.
+    /// As it is in the argument: [`requests`] checks it.
     pub(super) serial: String,
     pub(super) imager_id: Option<u32>,
 }
@@ -37,20 +39,22 @@ impl FromStr for Camera {
 }
 
 /// One request for each camera, whether or not it is named twice.
-pub(super) fn requests(cameras: &[Camera], window: Window) -> Vec<ClipRequest> {
+pub(super) fn requests(cameras: &[Camera], window: Window) -> Result<Vec<ClipRequest>, Usage> {
     let mut seen = BTreeSet::new();
-    let cameras = cameras
-        .iter()
-        .map(|camera| (camera.serial.to_ascii_uppercase(), camera.imager_id));
-    cameras
-        .filter(|camera| seen.insert(camera.clone()))
-        .map(|(serial, imager_id)| ClipRequest {
-            serial,
-            start: window.start().to_string(),
-            end: window.end().to_string(),
-            imager_id,
-        })
-        .collect()
+    let mut requests = Vec::new();
+    for camera in cameras {
+        let serial = Serial::parse(&camera.serial).map_err(|failure| Usage(failure.message))?;
+        let (serial, imager_id) = (serial.to_string(), camera.imager_id);
+        if seen.insert((serial.clone(), imager_id)) {
+            requests.push(ClipRequest {
+                serial,
+                start: window.start().to_string(),
+                end: window.end().to_string(),
+                imager_id,
+            });
+        }
+    }
+    Ok(requests)
 }
 
 #[cfg(test)]
@@ -77,20 +81,27 @@ mod tests {
 
     #[test]
     fn a_camera_named_twice_is_requested_once() {
-        let cameras = ["Q2XX-A.1", "q2xx-a.1", "Q2XX-A.2", "Q2XX-A", "q2xx-a"];
+        let cameras = [
+            "Q2XX-ABCD-1234.1",
+            "q2xx-abcd-1234.1",
+            "Q2XX-ABCD-1234.2",
+            "Q2XX-ABCD-1234",
+            "q2xx-abcd-1234",
+        ];
         let cameras: [Camera; 5] = cameras.map(|text| text.parse().unwrap());
         let start = times::timestamp("2026-03-12T14:30:30Z").unwrap();
         let window = Window::new(start, start + Duration::from_secs(75)).unwrap();
-        let requests = requests(&cameras, window);
+        let requests = requests(&cameras, window).unwrap();
         let found: Vec<_> = requests
             .iter()
             .map(|request| (&*request.serial, request.imager_id, &*request.end))
             .collect();
         let end = "2026-03-12T14:31:45.000Z";
+        let serial = "Q2XX-ABCD-1234";
         let expected = [
-            ("Q2XX-A", Some(1), end),
-            ("Q2XX-A", Some(2), end),
-            ("Q2XX-A", None, end),
+            (serial, Some(1), end),
+            (serial, Some(2), end),
+            (serial, None, end),
         ];
         assert_eq!(found, expected);
     }

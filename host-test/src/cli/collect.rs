@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 use mv_clip_core::text::{is_printable, printable};
 use mv_clip_footage::{Collected, Collector, Order, SavedFile, WhileBusy};
 use mv_clip_host::{ClipRequest, Settings};
+use tokio::task::spawn_blocking;
 
 use super::clock::Clock;
 use super::deadline::{self, Deadline};
@@ -78,10 +79,6 @@ pub(super) async fn run(output: &Output, source: &impl Source, stop: &Stop) -> E
 
 async fn bounded(output: &Output, source: &impl Source, stop: &Stop) -> anyhow::Result<Collected> {
     let settings = Settings::from_env()?;
-    if output.out.exists() && !output.out.is_dir() {
-        let message = format!("--out {} is a file; name a folder", output.out.display());
-        return Err(Usage(message).into());
-    }
     let requests = source.requests()?;
     let limit = Limit {
         time: output.deadline.or(deadline::of_folder(
@@ -104,7 +101,7 @@ async fn bounded(output: &Output, source: &impl Source, stop: &Stop) -> anyhow::
     Ok(finished.context("nothing was opened")??)
 }
 
-/// Opens the folder, and saves what is missing in it. Each clip is requested when there is room for its download.
+/// Opens the folder, and saves what is missing in it. Up to eight clips are requested at once, and four download.
 async fn fill(
     output: &Output,
     source: &impl Source,
@@ -112,6 +109,11 @@ async fn fill(
     settings: Settings,
     opened: &OnceCell<Collector>,
 ) -> anyhow::Result<()> {
+    let out = output.out.clone();
+    if spawn_blocking(move || out.exists() && !out.is_dir()).await? {
+        let message = format!("--out {} is a file; name a folder", output.out.display());
+        return Err(Usage(message).into());
+    }
     let configuration = Configuration::with_key(settings, &output.key).await?;
     let (component, trust) = (&output.component, &output.key.trust);
     let host = settings::host_for(component, trust, &configuration, &[], deadline::CALLS).await?;

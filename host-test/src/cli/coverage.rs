@@ -49,7 +49,7 @@ impl Source for Args {
             .collect();
         let coverage = events::coverage(&serials, &self.at, Some(self.duration));
         let coverage = coverage.map_err(|failure| Usage(failure.message))?;
-        Ok(camera::requests(&self.cameras, coverage.window))
+        camera::requests(&self.cameras, coverage.window)
     }
 
     fn event(&self) -> Option<&str> {

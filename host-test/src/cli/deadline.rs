@@ -37,8 +37,8 @@ pub(super) const OF_CALL: &str = "65 s more than MV_CLIP_DEADLINE_SECONDS";
 pub(super) const OF_DEMO: &str =
     "65 s more than MV_CLIP_DEADLINE_SECONDS, and 60 s to download the clip";
 /// The deadline of the commands that fill a folder, for their help.
-pub(super) const OF_FOLDER: &str = "65 s, MV_CLIP_DEADLINE_SECONDS for every eight clips, and for every four 180 s and \
-     four times the length of one";
+pub(super) const OF_FOLDER: &str = "65 s, plus MV_CLIP_DEADLINE_SECONDS for every eight clips, plus 180 s and four clip \
+     lengths for every four clips";
 
 /// The end of a command's help.
 pub(super) fn help(deadline: &str) -> String {
@@ -54,12 +54,15 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
+    /// The time that the user gives the command.
+    pub(super) fn given(&self) -> Option<Duration> {
+        self.seconds
+            .map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
     /// The time that the user gives the command, or else this one.
     pub(super) fn or(&self, default: Duration) -> Duration {
-        let given = self
-            .seconds
-            .map(|seconds| Duration::from_secs(seconds.into()));
-        given.unwrap_or(default)
+        self.given().unwrap_or(default)
     }
 }
 
@@ -92,6 +95,11 @@ pub(super) fn calls_at_once(settings: &Settings) -> usize {
     usize::try_from(sent_in_time)
         .unwrap_or(usize::MAX)
         .clamp(1, most)
+}
+
+/// For the sizes in a folder, which [`of_verify`] needs.
+pub(super) fn of_sizes() -> Duration {
+    LOAD
 }
 
 /// A folder that cannot be read is reported by the command.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use mv_clip_footage::CollectError;
-use mv_clip_host::CallError;
+use mv_clip_host::{CallError, SettingsError};
 
 use super::stopped::{Reason, Stopped};
 
@@ -13,7 +13,7 @@ Exit codes:
   0    Success
   1    Failure
   2    Invalid usage
-  75   Temporary failure: the same command may succeed later; also at the command's deadline
+  75   Temporary failure: the same command may succeed later; also at the command's deadline, or if the folder is in use
   130  Ended by Ctrl-C
   143  Ended by SIGTERM";
 
@@ -28,6 +28,10 @@ const TERMINATED: u8 = 143;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Usage(pub(super) String);
+
+pub(super) fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Usage>() || error.is::<SettingsError>()
+}
 
 pub(super) fn usage() -> ExitCode {
     ExitCode::from(2)
@@ -54,7 +58,7 @@ pub(super) fn code(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref() {
         Some(error) if CallError::is_transient(error) => temporary(),
         _ if matches!(error.downcast_ref(), Some(CollectError::Busy { .. })) => temporary(),
-        _ if error.is::<Usage>() => usage(),
+        _ if is_usage(error) => usage(),
         _ => ExitCode::FAILURE,
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
 impl Source for Args {
     fn requests(&self) -> Result<Vec<ClipRequest>, Usage> {
         let window = around(&self.at, self.pre, self.post)?;
-        Ok(camera::requests(&self.cameras, window))
+        camera::requests(&self.cameras, window)
     }
 
     fn event(&self) -> Option<&str> {

@@ -4,9 +4,11 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context, bail};
+use mv_clip_core::text::error_chain;
 use mv_clip_host::{ApiKey, ApiKeyError, Setting};
 use tokio::sync::oneshot;
+
+use super::exit::Usage;
 
 /// The file with the key in the folder of a systemd service's credentials.
 const CREDENTIAL: &str = "meraki-dashboard-api-key";
@@ -19,18 +21,23 @@ pub(super) async fn find(file: Option<&Path>) -> anyhow::Result<Option<ApiKey>> 
     let of_environment = match ApiKey::from_env() {
         Ok(key) => Some(key),
         Err(ApiKeyError::Missing) => None,
-        Err(error) => return Err(error).context(Setting::ApiKey),
+        Err(error) => return Err(Usage(format!("{}: {error}", Setting::ApiKey)).into()),
     };
-    let Some(file) = file.map(Path::to_owned).or_else(credential) else {
+    let file = match file {
+        Some(file) => Some(file.to_owned()),
+        None => credential()?,
+    };
+    let Some(file) = file else {
         return Ok(of_environment);
     };
     let key = read(file.clone()).await?;
     if of_environment.is_some_and(|other| other != key) {
-        bail!(
+        let message = format!(
             "{} and {} hold different keys: unset the variable, or take the right file",
             Setting::ApiKey,
             file.display()
         );
+        return Err(Usage(message).into());
     }
     Ok(Some(key))
 }
@@ -40,12 +47,22 @@ pub(super) async fn find(file: Option<&Path>) -> anyhow::Result<Option<ApiKey>> 
 async fn read(file: PathBuf) -> anyhow::Result<ApiKey> {
     let (sender, receiver) = oneshot::channel();
     thread::spawn(move || sender.send(ApiKey::from_file(file)));
-    Ok(receiver.await??)
+    let key = receiver.await?;
+    key.map_err(|error| Usage(error_chain(&error)).into())
 }
 
 /// systemd.exec(5), "Credentials": `LoadCredential=meraki-dashboard-api-key:/path`.
-fn credential() -> Option<PathBuf> {
-    let folder = env::var_os("CREDENTIALS_DIRECTORY")?;
+fn credential() -> Result<Option<PathBuf>, Usage> {
+    let Some(folder) = env::var_os("CREDENTIALS_DIRECTORY") else {
+        return Ok(None);
+    };
     let file = Path::new(&folder).join(CREDENTIAL);
-    file.exists().then_some(file)
+    match file.try_exists() {
+        Ok(exists) => Ok(exists.then_some(file)),
+        Err(error) => {
+            let file = file.display();
+            let message = format!("cannot read the API key from {file}: {error}");
+            Err(Usage(message))
+        }
+    }
 }

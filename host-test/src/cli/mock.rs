@@ -1,5 +1,6 @@
 //! `mv-clip mock`: a mock of the Meraki API, for any HTTP client.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -114,12 +115,18 @@ impl MockArgs {
 
 /// Reads a clip as a camera makes it.
 fn read_clip(path: &Path) -> anyhow::Result<Vec<u8>> {
-    // Before it is opened: a device or a pipe may have no end.
-    let found = std::fs::metadata(path)?;
+    let mut options = File::options();
+    options.read(true);
+    // A named pipe would wait for a writer.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    let found = file.metadata()?;
     anyhow::ensure!(found.is_file(), "it is not a regular file");
-    let most = MediaClient::LARGEST;
-    anyhow::ensure!(found.len() <= most as u64, "it is larger than {most} bytes");
-    let bytes = std::fs::read(path)?;
+    let most = MediaClient::LARGEST as u64;
+    anyhow::ensure!(found.len() <= most, "it is larger than {most} bytes");
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
     mpegts::scan(&bytes)?;
     Ok(bytes)
 }

@@ -1,11 +1,12 @@
 //! Prints the result or the error of a command.
 
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use mv_clip_host::{CallError, Clip, ClipError};
 use serde_json::{Value, json};
 
-use super::exit::{self, Usage};
+use super::exit;
 use super::output::{self, OutputError, print, print_json};
 use super::stopped::Stopped;
 
@@ -27,20 +28,37 @@ pub(super) fn show<T>(
     end(printed, as_json)
 }
 
+/// Whether it is printed why the command stopped: by the command, or by the thread that is about to end the process.
+static STOP_IS_PRINTED: Mutex<bool> = Mutex::new(false);
+
 /// Prints the error of a command, if it has one, and chooses the exit code.
 pub(super) fn end(result: anyhow::Result<()>, as_json: bool) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
+    if error.is::<Stopped>() {
+        // Held while it is printed, so that the process does not end in the middle.
+        let is_printed = STOP_IS_PRINTED.lock();
+        let mut is_printed = is_printed.unwrap_or_else(PoisonError::into_inner);
+        if !*is_printed {
+            print_failure(&error, as_json);
+            *is_printed = true;
+        }
+    } else {
+        print_failure(&error, as_json);
+    }
+    exit::code(&error)
+}
+
+fn print_failure(error: &anyhow::Error, as_json: bool) {
     if as_json && !error.is::<OutputError>() {
-        if let Err(unprinted) = print_json(&error_json(&error)) {
+        if let Err(unprinted) = print_json(&error_json(error)) {
             output::print_error(error.as_ref());
             output::print_error(&unprinted);
         }
     } else {
         output::print_error(error.as_ref());
     }
-    exit::code(&error)
 }
 
 pub(super) fn clip_json(clip: &Clip) -> Value {
@@ -62,7 +80,7 @@ fn error_json(error: &anyhow::Error) -> Value {
         _ => {
             let message = mv_clip_core::text::error_chain(error.as_ref());
             let case = match error {
-                error if error.is::<Usage>() => "usage",
+                error if exit::is_usage(error) => "usage",
                 error if error.is::<Stopped>() => "stopped",
                 _ => "host",
             };

@@ -46,7 +46,7 @@ impl Configuration {
         settings: Settings,
         key: Option<ApiKey>,
         mode: KeyOption,
-    ) -> Result<Self, NoKey> {
+    ) -> Result<Self, Usage> {
         let mode = match mode {
             KeyOption::Injection => KeyMode::Injection,
             KeyOption::Placeholder => KeyMode::Placeholder,
@@ -59,16 +59,16 @@ impl Configuration {
                 return Ok(Self { settings, kept });
             }
         };
-        let key = key.ok_or(NoKey(ApiKeyError::Missing))?;
+        let key = key.ok_or_else(|| {
+            let missing = ApiKeyError::Missing;
+            Usage(format!(
+                "{missing}, or name a file that holds one with --key-file"
+            ))
+        })?;
         let kept = Some((key, mode));
         Ok(Self { settings, kept })
     }
 }
-
-/// There is no key for the host to keep.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}, or name a file that holds one with --key-file")]
-pub(super) struct NoKey(ApiKeyError);
 
 pub(super) fn base_url(settings: &Settings) -> &str {
     settings.get(Setting::BaseUrl).unwrap_or(DEFAULT_BASE_URL)

@@ -1,13 +1,10 @@
 //! Ends a command at its deadline, by Ctrl-C or by SIGTERM, even if the command hangs.
 //!
-//! A separate thread waits for these events. It signals the command, which then drops its work: child processes are
-//! killed, and partial files stay. If the command does not end within the grace period, or at a second signal, the thread
-//! ends the process.
+//! A separate thread waits for these events. It signals the command, which then drops its work: partial files
+//! stay. If the command does not end within the grace period, or at a second signal, the thread ends the process.
 
 use std::io;
 use std::process;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -29,8 +26,6 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_millis(200);
 pub(super) struct Stop {
     reason: watch::Receiver<Option<Reason>>,
     limit: watch::Sender<Option<(Limit, Instant)>>,
-    /// Whether the reason is printed, by the command or by the thread.
-    is_reported: Arc<AtomicBool>,
 }
 
 impl Stop {
@@ -39,11 +34,9 @@ impl Stop {
     pub(super) fn watch() -> io::Result<Self> {
         let (sender, reason) = watch::channel(None);
         let (limit, limits) = watch::channel(None);
-        let is_reported = Arc::new(AtomicBool::new(false));
         let watcher = Watcher {
             reason: sender,
             limits,
-            is_reported: Arc::clone(&is_reported),
         };
         let (ready, installed) = mpsc::channel();
         thread::Builder::new()
@@ -51,11 +44,7 @@ impl Stop {
             .spawn(move || watcher.run(&ready))?;
         // The thread always sends a result.
         installed.recv().map_err(io::Error::other)??;
-        Ok(Self {
-            reason,
-            limit,
-            is_reported,
-        })
+        Ok(Self { reason, limit })
     }
 
     /// Runs a command until it is done or has to stop.
@@ -64,17 +53,28 @@ impl Stop {
         limit: Limit,
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
+        self.within(limit, async {
+            // After the deadline is set: standard error may accept nothing.
+            tracing::info!(deadline = ?limit.time, "command started");
+            work.await
+        })
+        .await
+    }
+
+    /// The same for a part of a command, before its deadline is known.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Limit,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
         // A time of centuries is no limit.
         let at = Instant::now().checked_add(limit.time);
         self.limit.send_replace(at.map(|at| (limit, at)));
-        // After the deadline is set: standard error may accept nothing.
-        tracing::info!(deadline = ?limit.time, "command started");
         let reason = tokio::select! {
             biased;
             reason = self.reason() => reason,
             result = work => return result,
         };
-        self.is_reported.store(true, Ordering::Release);
         let limit = Some(limit);
         Err(Stopped { reason, limit }.into())
     }
@@ -95,7 +95,6 @@ impl Stop {
 struct Watcher {
     reason: watch::Sender<Option<Reason>>,
     limits: watch::Receiver<Option<(Limit, Instant)>>,
-    is_reported: Arc<AtomicBool>,
 }
 
 impl Watcher {
@@ -127,25 +126,29 @@ impl Watcher {
             () = sleep(GRACE) => {}
         }
         let limit = self.limits.borrow().map(|(limit, _)| limit);
-        let stopped = Stopped { reason, limit };
-        if !self.is_reported.swap(true, Ordering::AcqRel) {
-            report(stopped);
-        }
+        report(Stopped { reason, limit });
         process::exit(exit::of_stop(reason).into());
     }
 }
 
-/// Waits for the deadline, once there is one.
+/// Waits for the last deadline that is set.
 async fn deadline(limits: &mut watch::Receiver<Option<(Limit, Instant)>>) {
-    let found = limits.wait_for(Option::is_some).await;
-    let at = found.ok().and_then(|limit| limit.map(|(_, at)| at));
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
+    loop {
+        let at = limits.borrow_and_update().map(|(_, at)| at);
+        let over = async {
+            match at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Ok(()) = limits.changed() => {}
+            () = over => return,
+        }
     }
 }
 
-/// Prints the error. Gives up if standard error does not accept it in time.
+/// Prints the error, unless the command has printed it. Gives up if standard error does not accept it in time.
 fn report(stopped: Stopped) {
     let (done, printed) = mpsc::channel();
     thread::spawn(move || {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use mv_clip_footage::{Verified, verify};
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use super::deadline::{self, Deadline};
 use super::outcome;
@@ -32,13 +33,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
-    let limit = Limit {
-        time: args.deadline.or(deadline::of_verify(&args.folder)),
-        resumes: false,
-        json: args.json,
-    };
-    let work = async { Ok(verify(&args.folder).await?) };
-    let verified = stop.bound(limit, work).await;
+    let verified = bounded(&args, stop).await;
     let is_equal = verified.as_ref().is_ok_and(is_verified);
     let shown = verified.and_then(|verified| Ok(show(&verified, args.json)?));
     let is_shown = shown.is_ok();
@@ -48,6 +43,25 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
     } else {
         code
     }
+}
+
+async fn bounded(args: &Args, stop: &Stop) -> anyhow::Result<Verified> {
+    let limit = |time| Limit {
+        time,
+        resumes: false,
+        json: args.json,
+    };
+    let time = match args.deadline.given() {
+        Some(time) => time,
+        None => {
+            let folder = args.folder.clone();
+            let sizes = spawn_blocking(move || deadline::of_verify(&folder));
+            let first = limit(deadline::of_sizes());
+            stop.within(first, async { Ok(sizes.await?) }).await?
+        }
+    };
+    let work = async { Ok(verify(&args.folder).await?) };
+    stop.bound(limit(time), work).await
 }
 
 /// A log without files says nothing about the folder.

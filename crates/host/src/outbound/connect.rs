@@ -49,6 +49,8 @@ pub(super) struct Connector {
     tls_to_proxy: Arc<ClientConfig>,
     resolver: CheckedResolver,
     proxy: Option<Routes>,
+    /// How long a name is looked up here before a proxy gets it unchecked.
+    lookup: Duration,
 }
 
 pub(super) enum Connection {
@@ -61,6 +63,7 @@ impl Connector {
         mut tls: ClientConfig,
         resolver: CheckedResolver,
         proxy: Option<Routes>,
+        lookup: Duration,
     ) -> Self {
         let tls_to_proxy = Arc::new(tls.clone());
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -69,6 +72,7 @@ impl Connector {
             tls_to_proxy,
             resolver,
             proxy,
+            lookup,
         }
     }
 
@@ -87,7 +91,7 @@ impl Connector {
             Some(proxy) => {
                 let tcp = tcp(OperatorsResolver(resolver.clone()), deadline);
                 let connector = HttpsConnector::from((tcp, Arc::clone(&self.tls_to_proxy)));
-                let tunnels = Tunnels::through(&proxy, connector, resolver, deadline);
+                let tunnels = Tunnels::through(&proxy, connector, resolver, self.lookup, deadline);
                 self.connect_over(tunnels, destination, socket).await
             }
             None => {

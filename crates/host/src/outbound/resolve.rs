@@ -6,10 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::dns::Name;
 use mv_clip_core::host::{Host, HostError};
+use tokio::time::timeout;
 use tower_service::Service;
 
 use super::address::{Prohibited, Reach, Surroundings};
@@ -91,8 +93,8 @@ impl CheckedResolver {
 }
 
 impl CheckedResolver {
-    /// All addresses of a name, in canonical form.
-    async fn found(&self, name: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
+    /// Waits until the call may have one more look-up.
+    async fn take_permit(&self) {
         if let Some(lookups) = self
             .lookups
             .as_ref()
@@ -101,6 +103,11 @@ impl CheckedResolver {
             // The resolver is there until the connection is made, and no longer.
             let _ = self.permit.set(lookups.turn().await.acquire().await);
         }
+    }
+
+    /// All addresses of a name, in canonical form.
+    async fn found(&self, name: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
+        self.take_permit().await;
         let found = self.resolve.resolve(name).await;
         found.map_err(ConnectFailure::Lookup)
     }
@@ -116,14 +123,23 @@ impl CheckedResolver {
         )
     }
 
-    /// Checks the addresses of a name that somebody else is going to look up. It passes if there are none here.
-    pub(super) async fn check_name(&self, name: &str) -> Result<(), ConnectFailure> {
-        match Host::parse(name) {
-            Ok(host) if host.ip().is_none() => match self.permitted(&host).await {
-                Err(error @ ConnectFailure::Prohibited(_)) => Err(error),
-                Ok(_) | Err(ConnectFailure::Lookup(_)) => Ok(()),
-            },
-            _ => Ok(()),
+    /// Checks the addresses of a name that somebody else is going to look up. It passes if none are found here within the
+    /// limit, which does not include the wait for other look-ups of the call.
+    pub(super) async fn check_name(
+        &self,
+        name: &str,
+        limit: Duration,
+    ) -> Result<(), ConnectFailure> {
+        let Ok(host) = Host::parse(name) else {
+            return Ok(());
+        };
+        if host.ip().is_some() {
+            return Ok(());
+        }
+        self.take_permit().await;
+        match timeout(limit, self.permitted(&host)).await {
+            Ok(Err(error @ ConnectFailure::Prohibited(_))) => Err(error),
+            Ok(Ok(_) | Err(ConnectFailure::Lookup(_))) | Err(_) => Ok(()),
         }
     }
 }

@@ -357,7 +357,8 @@ impl OutboundBuilder {
         let policy = Arc::new(self.policy);
         let checked = CheckedResolver::new(Arc::clone(&resolver), Arc::clone(&policy));
         let budget = self.budget.unwrap_or_default();
-        let connector = Connector::new(tls, checked, self.proxy.as_ref().map(Proxy::routes));
+        let routes = self.proxy.as_ref().map(Proxy::routes);
+        let connector = Connector::new(tls, checked, routes, self.timeouts.lookup());
         let kept = |(key, mode)| KeptKey::new(key, mode);
         let inner = Inner {
             timeouts: self.timeouts,

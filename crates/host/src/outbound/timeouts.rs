@@ -11,6 +11,10 @@ const MIN: Duration = Duration::from_millis(1);
 /// The longest timeout: a point in time so far away can still be computed.
 const MAX: Duration = Duration::from_secs(365 * 86_400);
 
+/// The part of the host's time to connect in which a name is looked up before a proxy gets it. Where only the proxy knows
+/// names, the system's servers may be silent.
+const LOOKUP_PART: u32 = 4;
+
 /// The longest timeouts of a request. A guest can set shorter ones, but not longer ones. If it sets none, these apply.
 ///
 /// Any value is accepted. A value below 1 ms counts as 1 ms, the guest's included, and one above a year as a year.
@@ -65,6 +69,12 @@ impl Timeouts {
             between_bytes,
             ..self
         }
+    }
+
+    /// How long a name is looked up here before a proxy gets it unchecked. A guest cannot shorten this time, and so cannot
+    /// skip the check.
+    pub(super) fn lookup(self) -> Duration {
+        self.limit(None).connect / LOOKUP_PART
     }
 
     /// The limits of one request.

@@ -11,15 +11,11 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
 use super::origin::Origin;
-use super::resolve::{BoxError, CheckedResolver, ConnectFailure, OperatorsResolver};
-
-/// How long a name is looked up here before the proxy gets it unchecked, as a part of the time to connect. Where only the
-/// proxy knows names, the system's servers may be silent.
-const LOOKUP_PART: u32 = 4;
+use super::resolve::{BoxError, CheckedResolver, OperatorsResolver};
 
 /// Connects to the proxy.
 pub(super) type ToProxy = HttpsConnector<HttpConnector<OperatorsResolver>>;
@@ -37,6 +33,8 @@ pub(super) enum TunnelFailure {
 pub(super) struct Tunnels {
     tunnel: Tunnel<ToProxy>,
     resolver: CheckedResolver,
+    /// How long a name is looked up here before the proxy gets it unchecked.
+    lookup: Duration,
     /// For messages.
     proxy: String,
     deadline: Instant,
@@ -47,6 +45,7 @@ impl Tunnels {
         proxy: &Intercept,
         connector: ToProxy,
         resolver: CheckedResolver,
+        lookup: Duration,
         deadline: Instant,
     ) -> Self {
         let tunnel = Tunnel::new(proxy.uri().clone(), connector);
@@ -56,6 +55,7 @@ impl Tunnels {
                 None => tunnel,
             },
             resolver,
+            lookup,
             proxy: Origin::of(proxy.uri()).map_or_else(|_| String::new(), |it| it.to_string()),
             deadline,
         }
@@ -73,10 +73,11 @@ impl Service<Uri> for Tunnels {
 
     fn call(&mut self, destination: Uri) -> Self::Future {
         let (mut tunnel, resolver) = (self.tunnel.clone(), self.resolver.clone());
-        let (proxy, deadline) = (self.proxy.clone(), self.deadline);
+        let (lookup, proxy, deadline) = (self.lookup, self.proxy.clone(), self.deadline);
         Box::pin(async move {
-            let lookup = deadline.saturating_duration_since(Instant::now()) / LOOKUP_PART;
-            check(&resolver, &destination, lookup).await?;
+            let name = destination.host().unwrap_or_default();
+            // If the guest's time is over first, the client drops this future, and the proxy gets nothing.
+            resolver.check_name(name, lookup).await?;
             match timeout_at(deadline, tunnel.call(destination)).await {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(error)) => Err(TunnelFailure::Refused(proxy, error.into()).into()),
@@ -84,14 +85,4 @@ impl Service<Uri> for Tunnels {
             }
         })
     }
-}
-
-/// Refuses a name that leads to prohibited addresses only, as far as that is known here in time.
-async fn check(
-    resolver: &CheckedResolver,
-    destination: &Uri,
-    limit: Duration,
-) -> Result<(), ConnectFailure> {
-    let checked = resolver.check_name(destination.host().unwrap_or_default());
-    timeout(limit, checked).await.unwrap_or(Ok(()))
 }

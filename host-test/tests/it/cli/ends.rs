@@ -125,11 +125,25 @@ async fn endless(deadline: &str) -> Vec<Endless> {
     let arguments = [&get[..], &["--ca-file", roots.to_str().unwrap()]].concat();
     add("a pipe as certificates", world, place, &arguments, None);
 
-    let (world, place) = (silent().await, folder());
-    let out = place.path().join("out");
-    let out = out.to_str().unwrap().to_owned();
-    let incident = ["incident", SERIAL, "--at", end, "--out", &out];
-    add("a silent server of many", world, place, &incident, None);
+    for command in [
+        &["incident", SERIAL, "--at", end],
+        &["coverage", SERIAL, "--at", end],
+        &["range", SERIAL, "--start", start, "--end", end][..],
+    ] {
+        let (world, place) = (silent().await, folder());
+        let out = place.path().join("out");
+        let arguments = [command, &["--out", out.to_str().unwrap()]].concat();
+        add("a silent server of many", world, place, &arguments, None);
+    }
+
+    let demo = ["demo", SERIAL];
+    add(
+        "a silent server of a demo",
+        silent().await,
+        folder(),
+        &demo,
+        None,
+    );
 
     let world = patient(World::new().await);
     let destination = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -223,6 +237,12 @@ async fn a_second_signal_ends_a_command_too() {
         assert!(
             matches!(code, Some(130 | 143)),
             "{}: {code:?}",
+            endless.name
+        );
+        let words = error(&output);
+        assert!(
+            words.contains("error: terminated") || words.contains("error: interrupted"),
+            "{}: {words}",
             endless.name
         );
     }

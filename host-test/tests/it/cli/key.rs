@@ -119,7 +119,7 @@ async fn two_different_keys_are_refused() {
     ] {
         let output = get(&world, &[], &variables).await;
         let error = error(&output);
-        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains(KEY), "{error}");
         assert!(!error.contains("5ec2e7"), "{error}");
     }
@@ -145,7 +145,7 @@ async fn a_file_that_cannot_be_used_is_named() {
     ] {
         let output = get(&world, &["--key-file", path.to_str().unwrap()], &[]).await;
         let error = error(&output);
-        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(
             error.contains(words) && error.contains(path.to_str().unwrap()),
             "{error}"
@@ -153,12 +153,29 @@ async fn a_file_that_cannot_be_used_is_named() {
     }
     let output = get(&world, &[], &[]).await;
     let error = error(&output);
-    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(
         error.contains("MERAKI_DASHBOARD_API_KEY is not set"),
         "{error}"
     );
     assert!(error.contains("--key-file"), "{error}");
+    assert!(world.mock.requests().is_empty());
+}
+
+/// What is not there is passed over, and what cannot be looked at is an error.
+#[tokio::test]
+async fn a_credential_that_cannot_be_looked_up_is_an_error() {
+    let world = World::new().await;
+    let folder = TempDir::new().unwrap();
+    let no_folder = file(&folder, "file", "");
+    let variables = [
+        ("CREDENTIALS_DIRECTORY", no_folder.as_path()),
+        (KEY, Path::new(world.mock.key())),
+    ];
+    let output = get(&world, &[], &variables).await;
+    let error = error(&output);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains(no_folder.to_str().unwrap()), "{error}");
     assert!(world.mock.requests().is_empty());
 }
 

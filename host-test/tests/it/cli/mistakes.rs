@@ -8,7 +8,7 @@ use http::header::DATE;
 use meraki_mock::Scripted;
 
 use super::{KEY, World, command, error, get, get_command, json, mv_clip};
-use crate::support::SERIAL;
+use crate::support::{SERIAL, footage};
 
 const REAL_KEY: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -30,6 +30,24 @@ async fn a_real_key_is_not_sent_to_a_base_url_that_was_left_over() {
     let output = get(&world, SERIAL, &["--allow-plain-http"]).await;
     assert_eq!(output.status.code(), Some(1), "{}", error(&output));
     assert_eq!(world.statuses(), [Some(401)]);
+}
+
+#[tokio::test]
+async fn a_serial_that_no_camera_has_creates_no_folder() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let at = footage(SERIAL).start;
+    for command in ["incident", "coverage"] {
+        let cameras = [SERIAL, "BADSERIAL"];
+        let options = ["--at", &at, "--out", out.to_str().unwrap()];
+        let output = mv_clip(&world, &[&[command], &cameras[..], &options].concat()).await;
+        let words = error(&output);
+        assert_eq!(output.status.code(), Some(2), "{command}: {words}");
+        assert!(words.contains("BADSERIAL"), "{command}: {words}");
+        assert!(!out.exists(), "{command}");
+    }
+    assert!(world.mock.requests().is_empty());
 }
 
 #[tokio::test]

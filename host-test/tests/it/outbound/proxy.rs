@@ -14,7 +14,7 @@ use mv_clip_host::{ClipUrl, Lookup, Policy, Proxy, Resolve, Timeouts};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 use tracing::Level;
-use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::{Error, RequestOptions};
 
 use self::tunnelling::{CREDENTIALS, Proxy as Tunnelling};
 use super::server::{Server, closed, read_head};
@@ -284,6 +284,47 @@ async fn a_name_that_is_not_known_here_is_looked_up_by_the_proxy() {
     assert_eq!(fetch(&outbound, ORIGIN).await, "ok");
     let (took, part) = (started.elapsed(), Timeouts::default().connect / 4);
     assert!((part..part + 10 * STEP).contains(&took), "{took:?}");
+}
+
+/// Answers after a while, within the time that the host allows.
+struct Slow(Duration, &'static str);
+
+impl Resolve for Slow {
+    fn resolve(&self, _: &str) -> Lookup {
+        let (delay, found) = (self.0, vec![self.1.parse().unwrap()]);
+        Box::pin(async move {
+            tokio::time::sleep(delay).await;
+            Ok(found)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_guest_in_a_hurry_skips_no_check_of_a_name() {
+    let _time = Simulated::time();
+    let origin = Clips::new("hurry", &["h2"]).await;
+    let proxy = Tunnelling::to(origin.server.address).await;
+    let delay = Timeouts::default().connect / 5;
+    for timeout in [Duration::ZERO, STEP, delay / 2, delay * 2] {
+        let outbound = origin.outbound().resolver(Slow(delay, "10.0.0.1"));
+        let options = RequestOptions {
+            connect_timeout: Some(timeout),
+            ..Default::default()
+        };
+        let outbound = through(outbound, &proxy.url(""));
+        let result = in_time(outbound.send(request(ORIGIN), Some(options))).await;
+        match timeout > delay {
+            true => assert!(
+                matches!(result, Err(Error::DestinationIpProhibited)),
+                "{timeout:?}: {result:?}"
+            ),
+            false => assert!(
+                matches!(result, Err(Error::ConnectionTimeout)),
+                "{timeout:?}: {result:?}"
+            ),
+        }
+    }
+    assert_eq!(proxy.server.connected().await, 0);
 }
 
 /// Nobody knows the name, so there is no other way than the proxy.
