@@ -140,6 +140,8 @@ async fn fill(
 
     let clock = Clock::default();
     let (all, mut done) = (requests.len(), 0);
+    let show_progress = |done| spinner.set_text(&format!("{done} of {all} {from}"));
+    show_progress(done);
     let save = async |request: ClipRequest| {
         let ask = async { clock.observe(host.call(settings).request_clip(&request).await) };
         collector.save(&request, ask).await
@@ -154,7 +156,7 @@ async fn fill(
             break;
         }
         done += 1;
-        spinner.set_text(&format!("{done} of {all} {from}"));
+        show_progress(done);
     }
     clock.print_note();
     Ok(filled?)
