@@ -170,10 +170,7 @@ impl Collector {
         }
         if self.is_intact(&footage).await? {
             self.run().kept += 1;
-            let kept = Entry::Kept {
-                footage: footage.clone(),
-            };
-            self.append(kept).await?;
+            self.keep(&footage).await?;
             return self.convert(&footage).await;
         }
         match self.fetch(&footage, ask.await).await {
@@ -197,8 +194,8 @@ impl Collector {
     pub async fn finish(self) -> Result<Collected, CollectError> {
         let Self { store, run, .. } = self;
         let run = run.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let manifest = store.record(|record| record.manifest.clone());
         let manifest = blocking(move || {
+            let manifest = store.record(|record| record.manifest.clone());
             let page = report::page(&manifest);
             let json = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from);
             let mut json = json.map_err(WriteError::at(store.folder.path()))?;
@@ -220,11 +217,28 @@ impl Collector {
 
     /// Whether the clip is as it was saved. A loss is recorded.
     async fn is_intact(&self, footage: &Footage) -> Result<bool, CollectError> {
-        let Some(file) = self.on_record(footage) else {
+        let Some(file) = self.on_record(footage).await else {
             return self.is_free(footage).await.map(|()| false);
         };
         self.is_as_saved(footage, file.name, file.size, file.sha256)
             .await
+    }
+
+    /// Records that a clip is there, if that is news, and removes what is left of a download of it.
+    async fn keep(&self, footage: &Footage) -> Result<(), CollectError> {
+        let (store, footage) = (Arc::clone(&self.store), footage.clone());
+        let kept = move || {
+            if let Ok(name) = footage.clip_name() {
+                // What cannot be removed is reported by `verify`.
+                let removed = store.folder.remove(&names::part(&name));
+                tracing::debug!(name, ?removed, "nothing is left to resume");
+            }
+            if store.record(|record| record.manifest.is_changed_by_kept(&footage)) {
+                store.append(vec![Entry::Kept { footage }])?;
+            }
+            Ok(())
+        };
+        blocking(kept).await
     }
 
     /// Compares a file with its record. A loss is recorded, once.
@@ -256,20 +270,21 @@ impl Collector {
         name: String,
         message: String,
     ) -> Result<(), CollectError> {
-        let is_same = |lost: &Lost| lost.name == name && lost.message == message;
-        let is_known = self
-            .store
-            .record(|record| record.manifest.lost.iter().any(is_same));
-        if is_known {
-            return Ok(());
-        }
         let lost = Lost {
             name,
             footage: footage.clone(),
             message,
             found_at: footage::now(),
         };
-        self.append(Entry::Lost(Box::new(lost))).await
+        let store = Arc::clone(&self.store);
+        let record = move || {
+            let is_same = |other: &Lost| other.name == lost.name && other.message == lost.message;
+            if store.record(|record| record.manifest.lost.iter().any(is_same)) {
+                return Ok(());
+            }
+            store.append(vec![Entry::Lost(Box::new(lost))])
+        };
+        Ok(blocking(record).await?)
     }
 
     /// Tells and records that the clip will replace a file of which the log knows nothing.
@@ -281,7 +296,7 @@ impl Collector {
         let found = blocking(move || store.folder.look(&looked_at)).await;
         if matches!(found, Ok(Some(_))) {
             self.note(format!(
-                "{name} {}; the clip that is fetched now replaces it",
+                "{name} {}; it will be replaced if the clip can be had",
                 Difference::Extra
             ));
             self.lose(footage, name, Difference::Extra.to_string())
@@ -290,9 +305,9 @@ impl Collector {
         Ok(())
     }
 
-    fn on_record(&self, footage: &Footage) -> Option<SavedFile> {
-        self.store
-            .record(|record| record.manifest.file(footage).cloned())
+    async fn on_record(&self, footage: &Footage) -> Option<SavedFile> {
+        let (store, footage) = (Arc::clone(&self.store), footage.clone());
+        blocking(move || store.record(|record| record.manifest.file(&footage).cloned())).await
     }
 
     async fn append(&self, entry: Entry) -> Result<(), CollectError> {
@@ -343,7 +358,9 @@ impl Collector {
         let summary = match got {
             Ok(summary) => summary,
             Err(failed) => {
-                part.close().map_err(not_written)?;
+                if let Err(error) = part.close() {
+                    tracing::info!(%error, "an empty file cannot be removed");
+                }
                 return Err(failed);
             }
         };
@@ -378,7 +395,7 @@ impl Collector {
 
     /// Makes the MP4 of a clip that is saved, unless it is there.
     async fn convert(&self, footage: &Footage) -> Result<(), CollectError> {
-        let mp4 = self.on_record(footage).and_then(|file| file.mp4);
+        let mp4 = self.on_record(footage).await.and_then(|file| file.mp4);
         if let Some(mp4) = mp4
             && self
                 .is_as_saved(footage, mp4.name, mp4.size, mp4.sha256)

@@ -105,9 +105,34 @@ impl Folder {
     fn own(&self, name: &str, options: &mut OpenOptions) -> io::Result<File> {
         #[cfg(unix)]
         cap_std::fs::OpenOptionsExt::mode(options, 0o600);
-        match self.regular(name, options)? {
-            (file, 1) => Ok(file),
-            _ => Err(io::Error::other("it is a hard link to another file")),
+        let (file, names) = self.regular(name, options)?;
+        // Some shares say 0.
+        if names > 1 {
+            return Err(io::Error::other("it is a hard link to another file"));
+        }
+        #[cfg(unix)]
+        for_owner_only(&file)?;
+        Ok(file)
+    }
+
+    /// Whether a name stands for something that is not opened for writing: a link, a pipe, a device or a folder.
+    pub(crate) fn is_refused(&self, name: &str) -> io::Result<bool> {
+        let found = self.look(name)?;
+        Ok(found.is_some_and(|found| !found.is_file() || (cfg!(unix) && found.nlink() > 1)))
+    }
+
+    /// Whether a name stands for this open file. Only Unix can tell.
+    pub(crate) fn is_named(&self, name: &str, file: &File) -> io::Result<bool> {
+        #[cfg(unix)]
+        {
+            let open = file.metadata()?;
+            let named = self.look(name)?;
+            Ok(named.is_some_and(|named| (named.dev(), named.ino()) == (open.dev(), open.ino())))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = (name, file);
+            Ok(true)
         }
     }
 
@@ -192,6 +217,20 @@ impl Folder {
     }
 }
 
+/// Takes a file's content away from others, if they could read it and the file system can.
+#[cfg(unix)]
+fn for_owner_only(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut permissions = file.metadata()?.permissions();
+    if permissions.mode() & 0o777 != 0o600 {
+        permissions.set_mode(0o600);
+        if let Err(error) = file.set_permissions(permissions) {
+            tracing::info!(%error, "the file system sets no permissions");
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +248,19 @@ mod tests {
         folder.rename("a", "b").unwrap();
         assert_eq!(folder.names().unwrap(), ["b"]);
         assert!(!folder.is_volatile());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_lost_its_name_is_not_the_one_with_this_name() {
+        let (_temporary, folder) = folder();
+        let first = folder.append("a").unwrap();
+        assert!(folder.is_named("a", &first).unwrap());
+        folder.remove("a").unwrap();
+        assert!(!folder.is_named("a", &first).unwrap());
+        let second = folder.append("a").unwrap();
+        assert!(!folder.is_named("a", &first).unwrap());
+        assert!(folder.is_named("a", &second).unwrap());
     }
 
     #[test]
@@ -254,12 +306,19 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("new/folder");
         let folder = Folder::create(&path).unwrap();
+        let everybody = std::fs::Permissions::from_mode(0o666);
+        for name in ["of an earlier run", "log"] {
+            std::fs::write(path.join(name), "").unwrap();
+            std::fs::set_permissions(path.join(name), everybody.clone()).unwrap();
+        }
+        folder.write("of an earlier run").unwrap();
+        folder.append("log").unwrap();
         folder.append("a").unwrap();
         folder.write("b").unwrap();
         folder.create_new("c").unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
-        for name in ["a", "b", "c"] {
+        for name in ["a", "b", "c", "of an earlier run", "log"] {
             assert_eq!(mode(&path.join(name)), 0o600, "{name}");
         }
     }

@@ -57,7 +57,7 @@ pub(crate) enum Entry {
         #[serde(flatten)]
         mp4: Mp4,
     },
-    /// A clip that was saved before is intact.
+    /// A clip that was saved before, and then failed or was lost, is intact.
     Kept {
         #[serde(flatten)]
         footage: Footage,
@@ -161,7 +161,8 @@ impl Record {
     }
 
     fn replay(&mut self, lines: &mut impl BufRead) -> Result<(), Invalid> {
-        // A line that a crash may have cut off: nothing follows it but the next run.
+        // A line that a crash may have cut off: nothing follows it but the next run, or the next try to take over what
+        // an earlier version saved.
         let mut cut: Option<Invalid> = None;
         let (mut line, mut number, mut size) = (Vec::new(), 0_usize, 0);
         loop {
@@ -180,7 +181,12 @@ impl Record {
             self.is_torn = line.last() != Some(&b'\n');
             match serde_json::from_slice(line.strip_suffix(b"\n").unwrap_or(&line)) {
                 Ok(entry) => {
-                    if let (Some(cut), false) = (cut.take(), matches!(entry, Entry::Run { .. })) {
+                    let may_follow = match &entry {
+                        Entry::Run { .. } => true,
+                        Entry::TakenOver { .. } => self.entries == 0,
+                        _ => false,
+                    };
+                    if let (Some(cut), false) = (cut.take(), may_follow) {
                         return Err(cut);
                     }
                     self.check(&entry, number);
@@ -356,6 +362,11 @@ impl Log {
             previous: self.record.previous(),
         };
         self.append(folder, vec![run])
+    }
+
+    /// The open file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     /// Appends lines, and makes them durable.

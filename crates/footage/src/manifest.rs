@@ -30,10 +30,10 @@ pub struct Manifest {
     /// The clips that could not be had when they were last asked for, by camera and time. A clip that was saved before
     /// is still in `files`.
     pub failures: Vec<Missing>,
-    /// The files that were found missing or changed, and could not be replaced yet.
+    /// The files that were found missing or changed, or that no run had saved, and could not be replaced yet.
     #[serde(default)]
     pub lost: Vec<Lost>,
-    /// The footage that was asked for by a run that did not get to it.
+    /// The footage that was asked for by a run that ended early; run the same command again to get it.
     #[serde(default)]
     pub pending: Vec<Footage>,
 }
@@ -56,7 +56,7 @@ pub struct Run {
     pub policy: Vec<String>,
 }
 
-/// A file that is missing, or not as it was saved.
+/// A file that is missing, not as it was saved, or was never saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// The file's name in the folder.
@@ -271,6 +271,17 @@ impl Manifest {
         if let Some(file) = at.and_then(|at| self.files.get_mut(at)) {
             file.mp4 = Some(mp4);
         }
+    }
+
+    /// Whether it changes anything that the clip is there.
+    pub(crate) fn is_changed_by_kept(&self, footage: &Footage) -> bool {
+        self.failures
+            .iter()
+            .any(|missing| missing.footage == *footage)
+            || self.pending.binary_search(footage).is_ok()
+            || self
+                .file(footage)
+                .is_some_and(|file| self.is_lost(&file.name))
     }
 
     /// The clip is there, so earlier failures no longer matter.

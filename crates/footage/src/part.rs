@@ -134,10 +134,11 @@ impl PartFile {
 fn open(store: &Store, name: &str) -> io::Result<std::fs::File> {
     match store.folder.write(name) {
         Ok(file) => Ok(file),
-        Err(_) => {
+        Err(_) if store.folder.is_refused(name)? => {
             store.folder.remove(name)?;
             store.folder.write(name)
         }
+        Err(error) => Err(error),
     }
 }
 

@@ -16,13 +16,14 @@ use crate::footage::Footage;
 use crate::lock::{Attempt, Lock};
 use crate::log::{Entry, Log, Record, Written};
 use crate::manifest::Run;
-use crate::names::{self, LOG, MANIFEST, REPORT};
+use crate::names::{self, LOG, MANIFEST, OWNER, REPORT};
 
 /// How often a run that waits looks whether the folder is free.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What unfinished summaries are for, those of earlier versions included.
-const SUMMARY_PARTS: [&str; 5] = [
+/// What unfinished files beside those of clips are for, in earlier versions too.
+const OTHER_PARTS: [&str; 6] = [
+    OWNER,
     MANIFEST,
     "manifest.json.new",
     "manifest.json.part.new",
@@ -68,12 +69,17 @@ impl Store {
                 Ok::<_, CollectError>((folder, log))
             })
         };
-        let (folder, log) = opened.await?;
+        let (folder, mut log) = opened.await?;
         let mut told = false;
         let lock = loop {
             let attempt = Lock::attempt(&folder, &log);
-            match attempt.map_err(WriteError::at(&folder.path_of(names::OWNER)))? {
+            match attempt? {
                 Attempt::Taken(lock) => break lock,
+                Attempt::Replaced => {
+                    let opened = folder.append(LOG);
+                    log = opened.map_err(WriteError::at(&folder.path_of(LOG)))?;
+                    continue;
+                }
                 Attempt::Busy(who) => match &busy {
                     WhileBusy::End => return Err(CollectError::Busy { who }),
                     WhileBusy::Wait(tell) if !told => tell(&who),
@@ -125,7 +131,7 @@ impl Store {
             let is_removable = removable
                 .binary_search_by(|other| (**other).cmp(name))
                 .is_ok()
-                || SUMMARY_PARTS.contains(&name);
+                || OTHER_PARTS.contains(&name);
             if is_whole {
                 self.folder.rename(&part, name)?;
             } else if is_removable && !resumes {
@@ -151,7 +157,7 @@ impl Store {
 
     fn try_append(&self, entries: Vec<Entry>) -> io::Result<()> {
         let mut log = self.log();
-        if !self.lock.is_held(&self.folder) {
+        if !self.lock.is_held(&self.folder, log.file()) {
             return Err(io::Error::other("another run has taken the folder"));
         }
         log.append(&self.folder, entries)

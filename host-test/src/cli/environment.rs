@@ -17,8 +17,9 @@ const SHARED: &str = "MERAKI_";
 const COMMAND_LINE: [&str; 4] = [COMPONENT, CACHE, DESTINATION, KEY_FILE];
 
 /// The variables of the project's tests.
-const TESTS: [&str; 5] = [
+const TESTS: [&str; 6] = [
     "MV_CLIP_CELL",
+    "MV_CLIP_KILLS",
     "MV_CLIP_LOAD_MINUTES",
     "MV_CLIP_SEED",
     "MV_CLIP_SEEDS",

@@ -136,7 +136,7 @@ fn absent(absence: Absence<'_>) -> Markup {
         Absence::Failed(Missing { message, .. }) => message,
         Absence::Lost(lost) => &lost.message,
         Absence::Pending(_) => {
-            "The run ended before it asked for this clip. Run the command again."
+            "This clip was asked for by a run that ended early; run the same command again to get it."
         }
     };
     let request_id = match absence {

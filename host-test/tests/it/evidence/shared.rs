@@ -120,7 +120,8 @@ async fn a_range_that_was_interrupted_asks_only_for_what_is_missing() {
     let third = run(&world, &arguments).await;
     assert_eq!(third.status.code(), Some(0));
     assert_eq!(asked(&world), before + 9);
-    assert_eq!(entries(folder.path(), "kept").len(), 3 + 12);
+    // What changes nothing is not recorded: a command that runs every hour would fill the log.
+    assert_eq!(entries(folder.path(), "kept").len(), 0);
 }
 
 /// Saves a clip, damages it, and runs the command again while the API answers with an error, or not.
