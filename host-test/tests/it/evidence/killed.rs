@@ -50,6 +50,15 @@ fn lines(folder: &Path) -> Vec<u8> {
     log[..end.map_or(0, |end| end + 1)].to_vec()
 }
 
+/// The process that has the folder: the last one that began a run.
+fn writer(log: &[u8]) -> Option<usize> {
+    let lines = log.rsplit(|byte| *byte == b'\n');
+    let mut entries = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let run = entries.find(|entry| entry["type"] == "run")?;
+    let serial = run["windows"][0]["serial"].as_str()?;
+    serial.split('-').nth(1)?.parse().ok()
+}
+
 pub(super) async fn eight_processes_are_killed(kills: usize, variables: &Variables<'_>) {
     let seed = rand::random();
     println!("{kills} kills, seed {seed}");
@@ -70,7 +79,11 @@ pub(super) async fn eight_processes_are_killed(kills: usize, variables: &Variabl
     let mut killed = 0;
     while killed < kills {
         sleep(Duration::from_millis(random.random_range(0..250))).await;
-        let process = random.random_range(0..PROCESSES);
+        // The others only wait.
+        let process = match writer(&lines(folder.path())) {
+            Some(writer) if random.random_bool(0.8) => writer,
+            _ => random.random_range(0..PROCESSES),
+        };
         let (child, turn) = &mut running[process];
         if child.try_wait().unwrap().is_none() {
             // SIGKILL.
