@@ -5,6 +5,7 @@ mod command;
 mod day;
 mod disks;
 mod folder;
+mod imagers;
 mod killed;
 mod mp4;
 mod planted;

@@ -1,9 +1,11 @@
 //! An API key that the host holds: with the real component, and with guests that misuse it.
 
+mod attack;
 mod echo;
 mod methods;
 mod observer;
 mod secrecy;
+mod settings;
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -3,70 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use mv_clip_host::{ApiKey, ClipHost, KeyMode, Policy, Setting, Settings};
+use mv_clip_host::KeyMode;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use tempfile::TempDir;
-use tokio::process::Command;
 
-use super::echo::{Echo, Part, text};
-use super::observer::{self, Seen, observe};
-use crate::support::{CACHE, tenant};
-
-/// They differ from their second letter on.
-const KEYS: [&str; 2] = ["5ec2e70b9f41d7a3", "5af19c8d02b36e47"];
-
-const CLIP: &str = "/api/v1/devices/Q2XX-ABCD-1234/camera/clip\
-    ?startTimestamp=2026-03-12T14:30:00.000Z&endTimestamp=2026-03-12T14:32:00.000Z";
-
-/// The hostile guest on two hosts, which differ in the key alone.
-struct Attack {
-    echo: Echo,
-    hosts: [ClipHost; 2],
-    settings: Settings,
-}
-
-impl Attack {
-    async fn new() -> Self {
-        Self::with(KeyMode::Injection).await
-    }
-
-    async fn with(mode: KeyMode) -> Self {
-        let echo = Echo::start().await;
-        let origin = echo.server.origin();
-        let builder = ClipHost::builder().policy(Policy::new([origin.parse().unwrap()]));
-        let host = builder.load_bytes(observer::component()).await.unwrap();
-        let hosts = KEYS.map(|key| tenant(host.tenant().key(ApiKey::new(key).unwrap(), mode)));
-        let settings = Settings::default().base_url(format!("{origin}/api/v1"));
-        Self {
-            echo,
-            hosts,
-            settings,
-        }
-    }
-
-    async fn see(&self, host: usize, path: &str, agent: &str) -> Vec<Seen> {
-        let authority = self.echo.server.address.to_string();
-        observe(&self.hosts[host], &self.settings, &authority, path, agent).await
-    }
-
-    /// The view of the guest, which must be the same with both keys.
-    async fn same(&self, reply: Vec<Part>, agent: &str) -> Vec<Seen> {
-        self.echo.script(reply.clone());
-        let one = self.see(0, CLIP, agent).await;
-        let other = self.see(1, CLIP, agent).await;
-        let heads = self.echo.heads();
-        for (head, key) in heads.iter().zip(KEYS) {
-            assert!(
-                head.contains(&format!("authorization: Bearer {key}")),
-                "{head}"
-            );
-        }
-        assert_eq!(heads.len(), 2);
-        assert_eq!(one, other, "{reply:?} {agent:?}");
-        one
-    }
-}
+use super::attack::{Attack, CLIP, KEYS};
+use super::echo::{Part, text};
+use super::observer::Seen;
 
 /// A reply with this head, without its end, and a chunked body.
 fn chunked(head: &str, chunks: Vec<Vec<Part>>) -> Vec<Part> {
@@ -438,73 +381,4 @@ async fn the_key_goes_with_no_other_request() {
         "user-agent: me".to_owned(),
     ];
     assert_eq!(lines, expected);
-}
-
-/// R8: by name, and nothing of the key.
-#[tokio::test]
-async fn a_guest_gets_its_own_settings_only() {
-    let attack = Attack::new().await;
-    let settings = attack.settings.clone().max_attempts(3);
-    let with_key = settings.clone().api_key(&ApiKey::new(KEYS[0]).unwrap());
-    let base_url = settings.get(Setting::BaseUrl).unwrap().to_owned();
-    let expected = BTreeMap::from([
-        ("MERAKI_BASE_URL".to_owned(), base_url),
-        ("MV_CLIP_MAX_ATTEMPTS".to_owned(), "3".to_owned()),
-    ]);
-    for settings in [&settings, &with_key] {
-        let found = observer::environment(&attack.hosts[0], settings).await;
-        assert_eq!(found, expected);
-    }
-    let attack = Attack::with(KeyMode::Placeholder).await;
-    let mut found = observer::environment(&attack.hosts[0], &with_key).await;
-    let placeholder = found.remove("MERAKI_DASHBOARD_API_KEY").unwrap();
-    assert!(placeholder != KEYS[0] && placeholder.len() == 64);
-    assert_eq!(found, expected);
-}
-
-/// The same through the command line, from an environment with more secrets than one.
-#[tokio::test]
-async fn the_command_line_passes_no_other_variable_to_a_guest() {
-    let folder = TempDir::new().unwrap();
-    let component = folder.path().join("observer.wasm");
-    std::fs::write(&component, observer::component()).unwrap();
-    for (mode, has_key) in [
-        (None, false),
-        (Some("injection"), false),
-        (Some("environment"), true),
-    ] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mv-clip"));
-        command
-            .args(["get", "Q2XX-ABCD-1234"])
-            .args([
-                "--start",
-                "2026-03-12T14:30:00Z",
-                "--end",
-                "2026-03-12T14:31:00Z",
-            ])
-            .args(mode.into_iter().flat_map(|mode| ["--key-mode", mode]))
-            .env_clear()
-            .env("MV_CLIP_COMPONENT", &component)
-            .env("MV_CLIP_CACHE", CACHE)
-            .env(
-                "MV_CLIP_DESTINATION",
-                "https://b.example/?X-Amz-Signature=5ec2e7",
-            )
-            .env("MV_CLIP_MAX_ATTEMPTS", "2")
-            .env("MERAKI_DASHBOARD_API_KEY", KEYS[0])
-            .env("MERAKI_API_KEY", "5ec2e7")
-            .env("MERAKI_KEY", "5ec2e7")
-            .env("HTTPS_PROXY", "http://user:5ec2e7@127.0.0.1:9")
-            .env("NO_PROXY", "5ec2e7.example")
-            .env("AWS_SECRET_ACCESS_KEY", "5ec2e7");
-        let output = command.output().await.unwrap();
-        let url = String::from_utf8(output.stdout).unwrap();
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{error}");
-        let mut expected = BTreeMap::from([("MV_CLIP_MAX_ATTEMPTS".to_owned(), "2".to_owned())]);
-        if has_key {
-            expected.insert("MERAKI_DASHBOARD_API_KEY".to_owned(), KEYS[0].to_owned());
-        }
-        assert_eq!(observer::variables(&url), expected, "{mode:?}");
-    }
 }
