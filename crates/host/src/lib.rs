@@ -102,9 +102,11 @@ mod metrics;
 // Public for the integration tests only, as is `Instance`: their interfaces may change in any release.
 #[doc(hidden)]
 pub mod outbound;
+mod post;
 #[cfg(unix)]
 mod private;
 mod report;
+mod secret_file;
 mod setting;
 mod settings;
 mod store;
@@ -133,7 +135,9 @@ pub use outbound::{
     OriginError, OriginPattern, OriginPatternError, Policy, Proxy, ProxyError, RateLimiter,
     Resolve, SystemResolver, Timeouts,
 };
+pub use post::{PostClient, PostError};
 pub use report::{CallReport, Reply};
+pub use secret_file::{SecretFile, SecretFileError};
 pub use setting::{Setting, UnknownSetting};
 pub use settings::{Settings, SettingsError};
 
