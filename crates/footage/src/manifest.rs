@@ -54,6 +54,9 @@ pub struct Run {
     pub component: Option<String>,
     /// The origins that the component could send requests to.
     pub policy: Vec<String>,
+    /// The identifier of the key that signs the log at the end of the run. Null if the run does not sign it.
+    #[serde(default)]
+    pub signer: Option<String>,
 }
 
 /// A file that is missing, not as it was saved, or was never saved.

@@ -38,7 +38,7 @@ pub(super) const OF_DEMO: &str =
     "65 s more than MV_CLIP_DEADLINE_SECONDS, and 60 s to download the clip";
 /// The deadline of the commands that fill a folder, for their help.
 pub(super) const OF_FOLDER: &str = "65 s, plus MV_CLIP_DEADLINE_SECONDS for every eight clips, plus 180 s and four clip \
-     lengths for every four clips";
+     lengths for every four clips, plus 120 s with --sign and 60 s with --timestamp";
 
 /// The end of a command's help.
 pub(super) fn help(deadline: &str) -> String {

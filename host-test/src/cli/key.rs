@@ -2,13 +2,12 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use mv_clip_core::text::error_chain;
 use mv_clip_host::{ApiKey, ApiKeyError, Setting};
-use tokio::sync::oneshot;
 
 use super::exit::Usage;
+use super::thread::of_its_own;
 
 /// The file with the key in the folder of a systemd service's credentials.
 const CREDENTIAL: &str = "meraki-dashboard-api-key";
@@ -42,12 +41,9 @@ pub(super) async fn find(file: Option<&Path>) -> anyhow::Result<Option<ApiKey>> 
     Ok(Some(key))
 }
 
-/// Reads the file in a thread of its own, because a pipe may stay silent. The thread is not one of tokio's, which would wait
-/// for it at exit.
+/// A pipe may stay silent.
 async fn read(file: PathBuf) -> anyhow::Result<ApiKey> {
-    let (sender, receiver) = oneshot::channel();
-    thread::spawn(move || sender.send(ApiKey::from_file(file)));
-    let key = receiver.await?;
+    let key = of_its_own(|| ApiKey::from_file(file)).await?;
     key.map_err(|error| Usage(error_chain(&error)).into())
 }
 

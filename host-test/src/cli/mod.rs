@@ -19,13 +19,17 @@ mod mock;
 mod options;
 mod outcome;
 mod output;
+mod password;
 mod plain_http;
 mod progress;
 mod range;
 mod save;
 mod settings;
+mod shell;
+mod signing;
 mod stop;
 mod stopped;
+mod thread;
 mod times;
 mod verify;
 

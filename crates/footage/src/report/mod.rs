@@ -99,13 +99,19 @@ fn origin(manifest: &Manifest) -> Markup {
             " lists the clips with their sizes and SHA-256. To verify them, run "
             code { "mv-clip verify" }
             " with the path of this folder."
+            @if manifest.runs.last().is_some_and(|run| run.signer.is_some()) {
+                " The log is signed: add " code { "--key" } " and the public key."
+            }
         }
         @if !manifest.runs.is_empty() {
             details {
                 summary { "Commands that filled this folder" }
                 ol.runs {
                     @for run in &manifest.runs {
-                        li { (time(run.started_at)) ", " (run.tool) ": " code { (run.command) } }
+                        li {
+                            (time(run.started_at)) ", " (run.tool) ": " code { (run.command) }
+                            @if let Some(signer) = &run.signer { ", signed with the key " code { (signer) } }
+                        }
                     }
                 }
             }
@@ -314,6 +320,7 @@ mod tests {
             event: event.map(|event| event.parse().unwrap()),
             component: None,
             policy: Vec::new(),
+            signer: None,
         }
     }
 

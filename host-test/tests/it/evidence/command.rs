@@ -371,7 +371,7 @@ async fn ctrl_c_leaves_only_resumable_files() {
     let differences = words(&verified.stderr);
     assert_eq!(verified.status.code(), Some(1));
     assert!(
-        differences.contains("is unfinished") && differences.contains("ended early"),
+        differences.contains("is unfinished") && differences.contains("not saved yet: "),
         "{differences}"
     );
 
