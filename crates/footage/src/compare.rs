@@ -124,10 +124,13 @@ impl fmt::Display for Difference {
                     1 => "1 run".to_owned(),
                     runs => format!("{runs} runs"),
                 };
+                let lines = match first == last {
+                    true => format!("line {first} was added"),
+                    false => format!("lines {first} to {last} were added"),
+                };
                 write!(
                     f,
-                    "goes on after what is signed: lines {first} to {last} were added, {runs}; a run with --sign signs \
-                     them"
+                    "goes on after what is signed: {lines}, {runs}; a run with --sign signs them"
                 )
             }
             Self::AddedFile => {
