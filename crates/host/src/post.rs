@@ -14,6 +14,9 @@ use wasmtime_wasi_http::Error;
 use crate::error::TlsError;
 use crate::outbound::{Outbound, Timeouts};
 
+/// The limit of [`PostClient::post`] is for the whole exchange.
+const UNLIMITED: Duration = Duration::from_secs(86_400);
+
 /// Why a request has no usable reply.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -83,7 +86,10 @@ impl PostClient {
         let server = format!("{scheme}://{authority}");
         let origin = server.parse().map_err(|_| PostError::Url)?;
         let policy = host.policy().of_operator(origin);
-        let outbound = host.like().policy(policy).timeouts(Timeouts::default());
+        let timeouts = Timeouts::default()
+            .first_byte(UNLIMITED)
+            .between_bytes(UNLIMITED);
+        let outbound = host.like().policy(policy).timeouts(timeouts);
         Ok(Self {
             outbound: outbound.build()?,
             url,

@@ -165,7 +165,7 @@ impl Case {
     }
 }
 
-pub(super) fn pairs<'a>(found: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
+pub(super) fn pairs(found: &[(String, String)]) -> Vec<(&str, &str)> {
     found.iter().map(|(one, two)| (&**one, &**two)).collect()
 }
 
@@ -314,7 +314,7 @@ async fn a_run_that_was_killed_is_named_with_its_command_and_mended() {
     assert!(told.contains("line 5 was added, 1 run"), "{told}");
     let command = format!("to get it, run mv-clip {}", arguments.join(" "));
     assert!(
-        told.contains("not saved yet: Q2MV-MOCK-0004 ") && told.contains(&command),
+        told.contains("not saved yet: Q2MV-MOCK-0004, imager 1 from ") && told.contains(&command),
         "{told}"
     );
     assert!(

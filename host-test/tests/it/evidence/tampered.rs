@@ -109,7 +109,8 @@ async fn a_log_that_was_written_anew_is_found() {
 
 #[tokio::test]
 async fn a_clip_that_was_replaced_with_all_records_of_it_is_found() {
-    let case = Case::signed_twice().await;
+    let case = Case::new().await;
+    case.signs(SERIAL).await;
     let clip = files_of(&case, SERIAL).pop().unwrap();
     assert!(clip.ends_with(".ts"));
     let mut bytes = std::fs::read(case.path(&clip)).unwrap();
@@ -128,14 +129,15 @@ async fn a_clip_that_was_replaced_with_all_records_of_it_is_found() {
         }
     }
     rewrite(&case, all);
-    assert_eq!(case.verifies(&[]).await.status.code(), Some(0));
+    let unsigned = case.verifies(&[]).await;
+    assert_eq!(unsigned.status.code(), Some(0), "{unsigned:?}");
     assert_eq!(
         pairs(&case.differences().await),
         [(SIGNATURE, "not-as-signed")]
     );
     let told = words(&case.verifies(&["--key", &case.keys.line]).await.stderr);
     assert!(
-        told.contains("of its first 9 lines, some were changed"),
+        told.contains("of its first 4 lines, some were changed"),
         "{told}"
     );
     assert_not_signed_again(&case).await;
