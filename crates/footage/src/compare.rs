@@ -56,6 +56,8 @@ pub enum Difference {
         signed: Option<usize>,
         /// How many lines the log has.
         found: usize,
+        /// How many lines from the first one are as an earlier signature has them, which is in the log.
+        intact: usize,
     },
     /// The log goes on after what is signed.
     AddedLines {
@@ -113,11 +115,26 @@ impl fmt::Display for Difference {
             Self::Log { line } => write!(f, "has changed before line {line}"),
             Self::Garbage { line } => write!(f, "line {line} is not a record of mv-clip"),
             Self::NotSigned => f.write_str("is missing: the log has no signature"),
-            Self::NotASignature => f.write_str("is not a signature of minisign"),
+            Self::NotASignature => {
+                f.write_str("is not a signature of minisign, or one of its legacy kind")
+            }
             Self::OtherKey { found, expected } => {
                 write!(f, "was made with the key {found}, and not with {expected}")
             }
-            Self::NotAsSigned { signed, found } => not_as_signed(f, *signed, *found),
+            Self::NotAsSigned {
+                signed,
+                found,
+                intact,
+            } => {
+                not_as_signed(f, *signed, *found)?;
+                match intact {
+                    0 => Ok(()),
+                    intact => write!(
+                        f,
+                        ". Lines 1 to {intact} are as an earlier signature has them"
+                    ),
+                }
+            }
             Self::AddedLines { first, last, runs } => {
                 let runs = match runs {
                     0 => "the end of a run that was interrupted".to_owned(),

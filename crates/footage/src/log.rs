@@ -295,6 +295,11 @@ impl Record {
         self.replaced.contains(content)
     }
 
+    /// The proofs that were replaced, in base64.
+    pub(crate) fn replaced(&self) -> impl Iterator<Item = &str> {
+        self.replaced.iter().map(String::as_str)
+    }
+
     /// The command that last asked for this footage.
     pub(crate) fn command_for(&self, footage: &Footage) -> Option<&str> {
         let run = self.manifest.runs.get(*self.asked.get(footage)?)?;

@@ -47,8 +47,16 @@ pub(crate) enum Checked {
     /// Another key signed it.
     OtherKey(KeyId),
     /// The signature is over another log.
-    OtherLog(Option<Extent>),
+    OtherLog {
+        /// How long that is, as the comment of the signature says.
+        signed: Option<Extent>,
+        /// How many lines from the first one are as an earlier signature has them.
+        intact: usize,
+    },
 }
+
+/// How many earlier signatures are tried, the newest first. Each takes a look at the whole log.
+const EARLIER: usize = 100;
 
 impl Proofs {
     pub(crate) fn read(folder: &Folder) -> Self {
@@ -108,7 +116,10 @@ impl Proofs {
             (Err(Invalid::OtherKey(found)), _) => Checked::OtherKey(found),
             // What was verified is what was read as the record, also if somebody writes to the file meanwhile.
             (Ok(sha256), Some(point)) if sha256 == point.sha256 => Checked::Signed(point),
-            _ => Checked::OtherLog(signature.extent),
+            _ => Checked::OtherLog {
+                signed: signature.extent,
+                intact: intact(folder, record, key)?,
+            },
         })
     }
 
@@ -126,6 +137,22 @@ impl Proofs {
         };
         replaced.filter_map(entry).collect()
     }
+}
+
+/// How many lines of the log are as the newest of the earlier signatures has them that holds.
+fn intact(folder: &Folder, record: &Record, key: &VerifyingKey) -> io::Result<usize> {
+    let earlier = record.replaced().filter_map(|proof| {
+        let signature = Signature::parse(&BASE64.decode(proof.as_bytes()).ok()?)?;
+        Some((signature.extent?, signature))
+    });
+    let mut earlier: Vec<_> = earlier.collect();
+    earlier.sort_by_key(|(extent, _)| std::cmp::Reverse(extent.bytes));
+    for (extent, signature) in earlier.iter().take(EARLIER) {
+        if signature.verify(key, folder.read(LOG)?)?.is_ok() {
+            return Ok(extent.lines);
+        }
+    }
+    Ok(0)
 }
 
 /// Signs the log up to this point. Gives the content of the signature's file.

@@ -71,7 +71,7 @@ impl Signature {
         Ok((made.into_string(), log.sha256()))
     }
 
-    /// Reads a signature file; `None` if it is not one.
+    /// Reads a signature file; `None` if it is not one, or one of minisign's legacy kind, which is not over a hash.
     pub(crate) fn parse(file: &[u8]) -> Option<Self> {
         let text = str::from_utf8(file).ok()?;
         // The library expects that this has the right length.
@@ -80,6 +80,9 @@ impl Signature {
             return None;
         }
         let signature = SignatureBox::from_string(text).ok()?;
+        if !signature.is_prehashed() {
+            return None;
+        }
         let comment = signature.trusted_comment().ok()?;
         let extent = number(&comment, "bytes").zip(number(&comment, "lines"));
         let signed_at = number(&comment, "timestamp");
@@ -106,7 +109,6 @@ impl Signature {
         }
         let most = self.extent.map_or(u64::MAX, |extent| extent.bytes);
         let mut log = Hashed::new(log, most);
-        // Legacy signatures are over the whole file instead of its hash, and would be read into memory.
         let verified = minisign::verify(&key.0, &self.signature, &mut log, true, false, false);
         if let Some(error) = log.failed {
             return Err(error);

@@ -166,7 +166,7 @@ impl Store {
                 )));
             }
             Checked::Malformed => return Err(refused("log.jsonl.minisig is not a signature")),
-            Checked::OtherLog(_) => {
+            Checked::OtherLog { .. } => {
                 return Err(refused(
                     "log.jsonl is not the log that was signed with this key",
                 ));

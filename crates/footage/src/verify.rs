@@ -98,8 +98,18 @@ fn verify_blocking(path: &Path, key: Option<&VerifyingKey>) -> Result<Verified, 
     if let Some(line) = record.garbage {
         differences.push((LOG.to_owned(), Difference::Garbage { line }));
     }
+    for (name, proof) in [
+        (SIGNATURE, &proofs.signature),
+        (TIMESTAMP, &proofs.timestamp),
+    ] {
+        if let Err(error) = proof {
+            let unreadable = Difference::Unreadable(error.to_string());
+            differences.push((name.to_owned(), unreadable));
+        }
+    }
     let end = record.point();
     let signature = match key {
+        _ if proofs.signature.is_err() => None,
         Some(key) => {
             let checked = proofs.check(&folder, &record, key).map_err(failed)?;
             of_signature(checked, key, &record, &mut differences)
@@ -184,9 +194,10 @@ fn of_signature(
             found,
             expected: key.id(),
         },
-        Checked::OtherLog(signed) => Difference::NotAsSigned {
+        Checked::OtherLog { signed, intact } => Difference::NotAsSigned {
             signed: signed.map(|extent| extent.lines),
             found: end.lines,
+            intact,
         },
     };
     differences.push((SIGNATURE.to_owned(), difference));
@@ -198,9 +209,10 @@ fn of_timestamp(
     record: &Record,
     differences: &mut Vec<(String, Difference)>,
 ) -> Option<StampedLog> {
-    if let Ok(None) = proofs.timestamp {
+    // Missing, or reported already.
+    let Ok(Some(_)) = proofs.timestamp else {
         return None;
-    }
+    };
     match (proofs.timestamp(), &record.stamped) {
         (Some(timestamp), Some(point)) => Some(StampedLog {
             at: timestamp.at.into(),

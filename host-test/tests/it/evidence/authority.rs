@@ -11,11 +11,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rcgen::{CertifiedKey, KeyPair};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::folder;
 use crate::outbound::server::Server;
+use crate::outbound::tls;
 
 /// What an authority answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +85,78 @@ fn succeeds(folder: &Path, arguments: &[&str]) {
 impl Authority {
     /// `None`, with a word, if there is no OpenSSL.
     pub(super) async fn new(behaviour: Behaviour) -> Option<Self> {
+        let inner = Inner::new(behaviour)?;
+        let shared = Arc::clone(&inner);
+        let server = Server::start(move |stream| serve(stream, Arc::clone(&shared))).await;
+        let url = server.origin() + "/tsa";
+        Some(Self {
+            inner,
+            url,
+            _server: server,
+        })
+    }
+
+    /// The same at `https://localhost`, with this certificate.
+    pub(super) async fn over_tls(certified: &CertifiedKey<KeyPair>) -> Option<Self> {
+        let inner = Inner::new(Behaviour::Stamps)?;
+        let acceptor = tls::acceptor(certified, &["http/1.1"]);
+        let shared = Arc::clone(&inner);
+        let server = Server::start(move |stream| {
+            let (acceptor, inner) = (acceptor.clone(), Arc::clone(&shared));
+            async move {
+                // A client that does not trust the certificate aborts the handshake.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    serve(stream, inner).await;
+                }
+            }
+        });
+        let server = server.await;
+        let url = format!("https://localhost:{}/tsa", server.port());
+        Some(Self {
+            inner,
+            url,
+            _server: server,
+        })
+    }
+
+    pub(super) fn becomes(&self, behaviour: Behaviour) {
+        *self.inner.behaviour.lock().unwrap() = behaviour;
+    }
+
+    /// The content types and the bodies of the requests.
+    pub(super) fn requests(&self) -> Vec<(Option<String>, Vec<u8>)> {
+        self.inner.requests.lock().unwrap().clone()
+    }
+
+    /// What `openssl ts -verify` says about a timestamp of a file.
+    pub(super) fn verifies(&self, token: &Path, data: &Path) -> Output {
+        let [token, data] = [token, data].map(|path| path.to_str().unwrap());
+        let verify = [
+            "ts", "-verify", "-in", token, "-data", data, "-CAfile", "ca.pem",
+        ];
+        openssl(self.inner.folder.path(), &verify)
+    }
+
+    /// A timestamp of a file, asked for by openssl.
+    pub(super) fn stamps(&self, data: &Path) -> Vec<u8> {
+        let query = [
+            "ts",
+            "-query",
+            "-data",
+            data.to_str().unwrap(),
+            "-sha256",
+            "-cert",
+            "-out",
+            "q.tsq",
+        ];
+        let at = self.inner.folder.path();
+        succeeds(at, &query);
+        reply(at, &std::fs::read(at.join("q.tsq")).unwrap())
+    }
+}
+
+impl Inner {
+    fn new(behaviour: Behaviour) -> Option<Arc<Self>> {
         if let Err(error) = Command::new("openssl").arg("version").output() {
             println!("skipped: there is no openssl ({error}; Debian: apt-get install openssl)");
             return None;
@@ -131,53 +205,11 @@ impl Authority {
             "tsa.pem",
         ];
         succeeds(at, &signed);
-        let inner = Arc::new(Inner {
+        Some(Arc::new(Self {
             folder,
             behaviour: Mutex::new(behaviour),
             requests: Mutex::default(),
-        });
-        let shared = Arc::clone(&inner);
-        let server = Server::start(move |stream| serve(stream, Arc::clone(&shared))).await;
-        Some(Self {
-            inner,
-            url: server.origin() + "/tsa",
-            _server: server,
-        })
-    }
-
-    pub(super) fn becomes(&self, behaviour: Behaviour) {
-        *self.inner.behaviour.lock().unwrap() = behaviour;
-    }
-
-    /// The content types and the bodies of the requests.
-    pub(super) fn requests(&self) -> Vec<(Option<String>, Vec<u8>)> {
-        self.inner.requests.lock().unwrap().clone()
-    }
-
-    /// What `openssl ts -verify` says about a timestamp of a file.
-    pub(super) fn verifies(&self, token: &Path, data: &Path) -> Output {
-        let [token, data] = [token, data].map(|path| path.to_str().unwrap());
-        let verify = [
-            "ts", "-verify", "-in", token, "-data", data, "-CAfile", "ca.pem",
-        ];
-        openssl(self.inner.folder.path(), &verify)
-    }
-
-    /// A timestamp of a file, asked for by openssl.
-    pub(super) fn stamps(&self, data: &Path) -> Vec<u8> {
-        let query = [
-            "ts",
-            "-query",
-            "-data",
-            data.to_str().unwrap(),
-            "-sha256",
-            "-cert",
-            "-out",
-            "q.tsq",
-        ];
-        let at = self.inner.folder.path();
-        succeeds(at, &query);
-        reply(at, &std::fs::read(at.join("q.tsq")).unwrap())
+        }))
     }
 }
 
@@ -202,7 +234,7 @@ fn reply(folder: &Path, query: &[u8]) -> Vec<u8> {
     std::fs::read(folder.join("reply.tsr")).unwrap()
 }
 
-async fn serve(stream: TcpStream, inner: Arc<Inner>) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, inner: Arc<Inner>) {
     let service = service_fn(|request| answer(Arc::clone(&inner), request));
     let stream = TokioIo::new(stream);
     // A client may go at any time.

@@ -12,6 +12,7 @@ use super::authority::{Authority, Behaviour};
 use super::command::{command, json, words};
 use super::signed::{Case, LOG, OTHER, SIGNATURE, pairs};
 use super::{Ignored, folder, window};
+use crate::outbound::tls;
 use crate::simulated::Simulated;
 use crate::support::{SERIAL, World};
 
@@ -173,6 +174,29 @@ async fn an_authority_that_cannot_be_reached_costs_the_timestamp_alone() {
 }
 
 #[tokio::test]
+async fn an_authority_behind_tls_is_trusted_by_its_root_certificate() {
+    let case = Case::new().await;
+    let certified = tls::certificate("localhost");
+    let Some(authority) = Authority::over_tls(&certified).await else {
+        return;
+    };
+    let options = ["--timestamp", &authority.url];
+    let refused = case.fills(SERIAL, &options).await;
+    assert_eq!(refused.status.code(), Some(75), "{refused:?}");
+    assert!(
+        words(&refused.stderr).contains("cannot reach"),
+        "{refused:?}"
+    );
+    let roots = case.keys.file("roots.pem", &certified.cert.pem());
+    let trusted = case
+        .fills(SERIAL, &[&options[..], &["--ca-file", &roots]].concat())
+        .await;
+    assert_eq!(trusted.status.code(), Some(0), "{trusted:?}");
+    let checked = authority.verifies(&case.path(TIMESTAMP), &case.path(LOG));
+    assert!(checked.status.success(), "{checked:?}");
+}
+
+#[tokio::test]
 async fn a_url_that_cannot_be_one_ends_the_run_before_any_request() {
     let case = Case::new().await;
     for url in [
@@ -262,17 +286,14 @@ async fn a_timestamp_of_something_else_is_named() {
         [(TIMESTAMP, "other-timestamp")]
     );
     assert_eq!(case.verifies(&[]).await.status.code(), Some(1));
-    for garbage in [
-        &b""[..],
-        b"garbage",
-        &other[..other.len() - 1],
-        &[0x30; 100_000],
+    for (garbage, kind) in [
+        (&b""[..], "not-a-timestamp"),
+        (b"garbage", "not-a-timestamp"),
+        (&other[..other.len() - 1], "not-a-timestamp"),
+        (&[0x30; 100_000], "unreadable"),
     ] {
         case.write(TIMESTAMP, garbage);
-        assert_eq!(
-            pairs(&case.differences().await),
-            [(TIMESTAMP, "not-a-timestamp")]
-        );
+        assert_eq!(pairs(&case.differences().await), [(TIMESTAMP, kind)]);
     }
     // One that openssl asked for is as good as one of ours.
     case.write(TIMESTAMP, authority.stamps(&case.path(LOG)));

@@ -55,6 +55,14 @@ async fn a_signature_by_minisign_is_verified() {
     };
     assert!(output.status.success(), "{output:?}");
     assert_eq!(pairs(&case.differences().await), []);
+    // One of the legacy kind is over the file instead of its hash.
+    let legacy = minisign(&[&["-l"], &sign[..]].concat(), "").unwrap();
+    assert!(legacy.status.success(), "{legacy:?}");
+    assert_eq!(
+        pairs(&case.differences().await),
+        [(SIGNATURE, "not-a-signature")]
+    );
+    minisign(&sign, "").unwrap();
     // It says no length, so it is over the whole log.
     case.fills(OTHER, &[]).await;
     assert_eq!(
