@@ -101,13 +101,13 @@ async fn a_password_file_without_a_key_is_a_mistake() {
 
 /// Runs a command at a terminal, types something when it is asked for the password, and gives what the terminal shows.
 /// The last line is the state of the terminal. `None`, with a word, if nothing can make a terminal.
-async fn at_a_terminal(case: &Case, typed: &str) -> Option<String> {
+async fn at_a_terminal(case: &Case, options: &[&str], typed: &str) -> Option<String> {
     if Command::new("script").arg("--version").output().is_err() {
         println!("skipped: there is no `script` (Debian: apt-get install bsdutils)");
         return None;
     }
     let arguments = case.arguments(SERIAL, &["--sign", &case.keys.secret]);
-    let program = command(&case.world, &arguments);
+    let program = command(&case.world, &[&arguments, options].concat());
     let mut words = vec![program.as_std().get_program().to_str().unwrap()];
     words.extend(
         program
@@ -145,7 +145,7 @@ async fn at_a_terminal(case: &Case, typed: &str) -> Option<String> {
 #[tokio::test]
 async fn the_terminal_is_asked_for_the_password_and_does_not_show_it() {
     let case = case().await;
-    let Some(shown) = at_a_terminal(&case, &format!("{PASSWORD}\n")).await else {
+    let Some(shown) = at_a_terminal(&case, &[], &format!("{PASSWORD}\n")).await else {
         return;
     };
     assert!(shown.ends_with("code 0\necho\n"), "{shown}");
@@ -156,10 +156,21 @@ async fn the_terminal_is_asked_for_the_password_and_does_not_show_it() {
 #[tokio::test]
 async fn a_terminal_shows_again_what_is_typed_after_ctrl_c_at_the_password() {
     let case = case().await;
-    let Some(shown) = at_a_terminal(&case, "\u{3}").await else {
+    let Some(shown) = at_a_terminal(&case, &[], "\u{3}").await else {
         return;
     };
     assert!(shown.ends_with("code 130\necho\n"), "{shown}");
     assert_eq!(case.names(), [""; 0]);
+    assert_eq!(case.asked(), 0);
+}
+
+/// The thread that reads the password is still at it when the process ends.
+#[tokio::test]
+async fn a_terminal_shows_again_what_is_typed_after_the_deadline_at_the_password() {
+    let case = case().await;
+    let Some(shown) = at_a_terminal(&case, &["--deadline", "2"], "").await else {
+        return;
+    };
+    assert!(shown.ends_with("code 75\necho\n"), "{shown}");
     assert_eq!(case.asked(), 0);
 }
