@@ -321,6 +321,23 @@ async fn a_run_that_was_killed_is_named_with_its_command_and_mended() {
         words(&verified.stdout).contains("; 1 clip is not saved yet"),
         "{verified:?}"
     );
+    // A clip that is not there yet is no difference, and the folder is not complete without it.
+    let part = case
+        .names()
+        .into_iter()
+        .find(|name| name.ends_with(".part"));
+    std::fs::remove_file(case.path(&part.unwrap())).unwrap();
+    let verified = case.verifies(&["--json"]).await;
+    let found = json(&verified);
+    assert_eq!(
+        (verified.status.code(), &found["ok"]),
+        (Some(1), &false.into())
+    );
+    assert_eq!(found["differences"], serde_json::json!([]));
+    assert_eq!(
+        found["unsaved"][0]["command"],
+        format!("mv-clip {}", arguments.join(" "))
+    );
     case.signs(OTHER).await;
     assert_eq!(pairs(&case.differences().await), []);
 }
