@@ -15,8 +15,8 @@ use super::times;
 /// Save up to 24 hours of a camera's footage in a folder
 ///
 /// The folder gets clips of at most five minutes, a manifest and a report. Clips that are there are not requested. One
-/// clip's failure does not affect others. Run the same command again to resume. The exit code is 75 if every remaining failure is temporary. --sign and
-/// --timestamp prove later that nothing was changed: see `mv-clip verify`.
+/// clip's failure does not affect others. Run the same command again to resume. The exit code is 75 if every remaining
+/// failure is temporary. --sign and --timestamp prove later that nothing was changed: see `mv-clip verify`.
 #[derive(clap::Args)]
 #[command(after_help = deadline::help(deadline::OF_FOLDER))]
 pub(super) struct Args {
