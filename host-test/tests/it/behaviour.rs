@@ -92,7 +92,7 @@ mod refusals {
         let world = World::new().await.set("MERAKI_DASHBOARD_API_KEY", "wrong");
         let failure = permanent(world.get().await, FailureKind::Unauthorized);
         assert!(
-            failure.message.contains("Check MERAKI_DASHBOARD_API_KEY"),
+            failure.message.contains("Check the key"),
             "{}",
             failure.message
         );
