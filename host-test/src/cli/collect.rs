@@ -1,6 +1,7 @@
 //! Fills a folder with clips: the common part of `incident`, `range` and `coverage`.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -213,7 +214,8 @@ fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
         1 => "1 clip".to_owned(),
         clips => format!("{clips} clips"),
     };
-    let missing = match manifest.failures.len() + manifest.pending.len() {
+    let aside = manifest.set_aside();
+    let missing = match manifest.failures.len() - aside.len() + manifest.pending.len() {
         0 => String::new(),
         missing => format!(", {missing} missing"),
     };
@@ -222,6 +224,17 @@ fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
         shown(folder),
         failures.len(),
     ))?;
+    if !aside.is_empty() {
+        let cameras: BTreeSet<_> = aside
+            .iter()
+            .map(|missing| missing.footage.camera())
+            .collect();
+        let cameras: Vec<_> = cameras.into_iter().collect();
+        let cameras = cameras.join("; ");
+        print(&format!(
+            "Nothing is saved of {cameras}, which an earlier run asked for"
+        ))?;
+    }
     print(&format!("Report: {}", shown(&folder.join("report.html"))))?;
     print(&format!("Verify: mv-clip verify {}", quoted(folder)))
 }
