@@ -134,7 +134,13 @@ mod refusals {
             world.request(&footage("Q2MV-MOCK-0004")).await,
             FailureKind::Rejected,
         );
-        assert!(failure.message.contains("imager-id"), "{}", failure.message);
+        assert!(
+            failure
+                .message
+                .contains("Name one of a camera with several"),
+            "{}",
+            failure.message
+        );
         assert_eq!(failure.status, Some(400));
     }
 
