@@ -87,8 +87,8 @@ fn status(host: &str, status: u16) -> String {
              network, that the API key belongs to its organisation, and that {host} is its region."
         ),
         429 => {
-            "Meraki's request limit for the organisation is used up (429). Send fewer requests, \
-             and see which other applications share the limit."
+            "Meraki's request limit for the organisation is used up (429). Send fewer requests: \
+             other applications share the limit."
                 .into()
         }
         501 | 505 => {
@@ -96,9 +96,7 @@ fn status(host: &str, status: u16) -> String {
         }
         408 | 500.. => format!("Meraki cannot answer now ({status}). Try again later."),
         402.. => format!("{host} refused the request ({status}). Check MERAKI_BASE_URL."),
-        _ => {
-            format!("{host} answered with an unexpected status ({status}). Check MERAKI_BASE_URL.")
-        }
+        _ => format!("{host} sent an unexpected status ({status}). Check MERAKI_BASE_URL."),
     }
 }
 
@@ -106,9 +104,7 @@ fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
     let to = |target: &str, why: &str| format!("redirects to {}{why}", settings.redact(target));
     let what = match error {
         RedirectError::NoLocation => "sent a redirect without a usable location".into(),
-        RedirectError::Insecure(target) => {
-            to(target, " without https, and the API key must not go there")
-        }
+        RedirectError::Insecure(target) => to(target, " without https"),
         RedirectError::Foreign(target) => to(target, ", and the API key must not go there"),
         RedirectError::UserInfo(target) => to(
             target,
@@ -196,10 +192,7 @@ mod tests {
                 "h redirects more than 3 times",
             ),
             (ApiError::OutOfTime, "deadline of 120 s"),
-            (
-                ApiError::Status(304),
-                "h answered with an unexpected status (304)",
-            ),
+            (ApiError::Status(304), "h sent an unexpected status (304)"),
             (ApiError::Status(400), "Check the window, and the imager"),
             (ApiError::Status(401), "refused the API key (401)"),
             (ApiError::Status(402), "h refused the request (402)"),
