@@ -59,7 +59,7 @@ fn transport(host: &str, error: TransportError) -> String {
             format!("no complete response from {host} in time. Try again later.")
         }
         TransportError::Denied => format!(
-            "the engine that runs this component does not let it send to {host}. Allow that \
+            "this component's engine does not let it send to {host}. Allow that \
              destination there, and the header Authorization."
         ),
         TransportError::AddressProhibited => format!("{host} {ADDRESS_PROHIBITED}"),
