@@ -20,7 +20,17 @@ async fn a_command_says_until_when_it_waits_for_footage() {
     let (start, end) = (text(20), text(10));
     let until = time(10) + TimeDelta::hours(1);
     let expected = format!("waiting until {}", until.format("%Y-%m-%dT%H:%M"));
-    let get = ["get", SERIAL, "--start", &start, "--end", &end];
+    // The deadline only ends a test that fails.
+    let get = [
+        "get",
+        SERIAL,
+        "--start",
+        &start,
+        "--end",
+        &end,
+        "--deadline",
+        "100",
+    ];
     let incident = [
         "incident",
         SERIAL,
@@ -30,6 +40,8 @@ async fn a_command_says_until_when_it_waits_for_footage() {
         "0",
         "--out",
         out.to_str().unwrap(),
+        "--deadline",
+        "100",
     ];
     for arguments in [&get[..], &incident] {
         let program = command(&world, arguments);
