@@ -105,6 +105,7 @@ mod metrics;
 pub mod outbound;
 #[cfg(unix)]
 mod private;
+mod processor;
 mod report;
 mod setting;
 mod settings;
