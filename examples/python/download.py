@@ -115,7 +115,7 @@ def check(packet):
         raise NoClip(f"What the media host sent is no clip but {what}. {AGAIN}", True)
     payload = packet[5 + packet[4] :] if packet[3] & 0x20 else packet[4:]
     begins = packet[1] & 0x40 and packet[3] & 0x10 and payload.startswith(b"\0\0\1")
-    return bool(begins and 0xE0 <= payload[3] <= 0xEF)
+    return bool(begins and b"\xe0" <= payload[3:4] <= b"\xef")
 
 
 def give_name(part, path):

@@ -269,6 +269,10 @@ class Parts(unittest.TestCase):
                 self.download.give_name(part, path)
             self.assertEqual(path.read_text(), "clip")
 
+    def test_a_packet_that_ends_inside_a_start_code_is_no_picture(self):
+        stuffing = bytes([0x47, 0x41, 0x00, 0x30, 180]) + bytes(180)
+        self.assertFalse(self.download.check(stuffing + b"\0\0\1"))
+
     def test_only_https_is_fetched(self):
         for url in ("http://media.example/a", "file:///etc/passwd", "ftp://127.0.0.1/a"):
             with self.assertRaisesRegex(self.download.NoClip, "not https"):
