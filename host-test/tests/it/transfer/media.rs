@@ -98,6 +98,19 @@ async fn a_clip_that_is_not_ready_is_retried() {
     assert_eq!(world.statuses().len(), 4);
 }
 
+/// F11.
+#[tokio::test]
+async fn a_part_that_nobody_asked_for_is_not_stored() {
+    let _time = Simulated::time();
+    let bucket = Bucket::new([]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    world.mock.script_media([scripted(206, &CLIP[..188 * 70])]);
+    let saved = save(&world, &bucket.url()).await.unwrap();
+    assert_eq!(saved.bytes, CLIP.len() as u64);
+    assert_eq!(bucket.puts().len(), 1);
+    assert_eq!(world.media_statuses(), [Some(206), Some(200)]);
+}
+
 #[tokio::test]
 async fn a_clip_that_never_arrives_is_reported_with_its_status() {
     let _time = Simulated::time();
