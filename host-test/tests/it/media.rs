@@ -55,6 +55,7 @@ async fn a_redirect_does_not_leak_the_url_to_the_next_server() {
     let head = seen.recv().await.unwrap().to_lowercase();
     assert!(head.starts_with("get / "), "{head}");
     assert!(!head.contains("referer"), "{head}");
+    assert!(head.contains("accept-encoding: identity\r\n"), "{head}");
 }
 
 /// A reply of the API that names this URL.
