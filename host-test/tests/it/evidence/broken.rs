@@ -177,19 +177,23 @@ async fn a_clip_that_is_not_available_yet_is_retried() {
     assert_eq!(world.media_statuses(), [Some(404), Some(404), Some(200)]);
 }
 
+/// Some stores also answer 403 until a clip is there.
 #[tokio::test]
 async fn an_expired_url_is_requested_again() {
-    let (world, folder) = (World::new().await, folder());
-    world
-        .mock
-        .script_media([Scripted::error(StatusCode::GONE, "Expired")]);
-    let request = window();
-    save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_complete(&folder, &request);
-    assert_eq!(
-        world.statuses(),
-        [Some(200), Some(410), Some(200), Some(200)]
-    );
+    for expired in [StatusCode::FORBIDDEN, StatusCode::GONE] {
+        let (world, folder) = (World::new().await, folder());
+        world
+            .mock
+            .script_media([Scripted::error(expired, "Expired")]);
+        let request = window();
+        save(&world, &folder, std::slice::from_ref(&request)).await;
+        assert_complete(&folder, &request);
+        let expired = expired.as_u16();
+        assert_eq!(
+            world.statuses(),
+            [Some(200), Some(expired), Some(200), Some(200)]
+        );
+    }
 }
 
 #[tokio::test]
