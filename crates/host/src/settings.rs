@@ -3,8 +3,10 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use mv_clip_core::settings::Settings as GuestSettings;
 use secrecy::zeroize::Zeroizing;
 
 use crate::api_key::ApiKey;
@@ -27,10 +29,29 @@ use crate::setting::Setting;
 ///     .deadline(Duration::from_secs(60))
 ///     .max_attempts(3);
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Cleared when they are dropped: one of them can be the API key.
     values: Vec<(Setting, Zeroizing<String>)>,
+    /// The path of the base URL, read once for all calls. None if that is no URL, which the guest reports.
+    base_path: Option<Arc<str>>,
+}
+
+static DEFAULT_BASE_PATH: LazyLock<Option<Arc<str>>> = LazyLock::new(|| base_path(None));
+
+fn base_path(base_url: Option<&str>) -> Option<Arc<str>> {
+    let variables = base_url.map(|value| (Setting::BaseUrl.name(), value));
+    let settings = GuestSettings::from_variables(variables).ok()?;
+    Some(settings.base_url.path().into())
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            values: Vec::new(),
+            base_path: DEFAULT_BASE_PATH.clone(),
+        }
+    }
 }
 
 /// A setting cannot be taken from the environment. Its value is not repeated: a URL may hold a secret.
@@ -126,7 +147,11 @@ impl Settings {
     #[must_use]
     pub fn text(mut self, setting: Setting, value: impl Into<String>) -> Self {
         self = self.without(setting);
-        self.values.push((setting, Zeroizing::new(value.into())));
+        let value = value.into();
+        if setting == Setting::BaseUrl {
+            self.base_path = base_path(Some(&value));
+        }
+        self.values.push((setting, Zeroizing::new(value)));
         self
     }
 
@@ -134,6 +159,9 @@ impl Settings {
     #[must_use]
     pub fn without(mut self, setting: Setting) -> Self {
         self.values.retain(|(other, _)| *other != setting);
+        if setting == Setting::BaseUrl {
+            self.base_path = DEFAULT_BASE_PATH.clone();
+        }
         self
     }
 
@@ -142,6 +170,11 @@ impl Settings {
     pub fn get(&self, setting: Setting) -> Option<&str> {
         let found = self.values.iter().find(|(other, _)| *other == setting);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// The path of the base URL, without a slash at its end. None if that is no URL.
+    pub(crate) fn base_path(&self) -> Option<Arc<str>> {
+        self.base_path.clone()
     }
 
     /// The settings that are set, the API key included.

@@ -12,7 +12,6 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt as _, Empty};
 use mv_clip_core::operation;
-use mv_clip_core::settings::Settings as GuestSettings;
 use tracing::debug;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -28,7 +27,7 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(super) struct CallApi {
     /// The path of the call's base URL. None if that is no URL, which the guest reports.
-    base_path: Option<String>,
+    base_path: Option<Arc<str>>,
     key: Option<CallKey>,
     named: Arc<NamedUrls>,
 }
@@ -36,7 +35,7 @@ pub(super) struct CallApi {
 impl CallApi {
     pub(super) fn new(key: Option<CallKey>, settings: &Settings) -> Self {
         Self {
-            base_path: base_path(settings),
+            base_path: settings.base_path(),
             key,
             named: Arc::default(),
         }
@@ -98,13 +97,6 @@ impl CallApi {
         let clip = operation::read(base_path, request.uri().path_and_query()?.as_str())?;
         operation::path_and_query(base_path, &clip).parse().ok()
     }
-}
-
-fn base_path(settings: &Settings) -> Option<String> {
-    let base_url = settings.get(Setting::BaseUrl);
-    let variables = base_url.map(|value| (Setting::BaseUrl.name(), value));
-    let settings = GuestSettings::from_variables(variables).ok()?;
-    Some(settings.base_url.path().to_owned())
 }
 
 fn rewritten<B>(request: &Request<B>, resource: PathAndQuery) -> Result<Request<WasiBody>, Error> {

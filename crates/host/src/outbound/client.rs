@@ -181,7 +181,7 @@ impl Client {
         permit: Permit,
         sending: &Sending<'_>,
     ) -> Result<Result<(Response<Incoming>, Held), Unsent>, Error> {
-        let request = origin_form(request, sending.origin)?;
+        let request = origin_form(request)?;
         one.socket.hold(permit);
         let response = one.sender.try_send_request(request);
         let response = sending.first_byte(response).await?;
@@ -310,12 +310,10 @@ impl Sending<'_> {
 }
 
 /// Over HTTP/1.1 the host stands in a field.
-fn origin_form(
-    mut request: Request<WasiBody>,
-    origin: &Origin,
-) -> Result<Request<WasiBody>, Error> {
-    let host = HeaderValue::try_from(origin.authority());
-    let host = host.map_err(|_| Error::HttpRequestUriInvalid)?;
+fn origin_form(mut request: Request<WasiBody>) -> Result<Request<WasiBody>, Error> {
+    let host = request.uri().authority();
+    let host = host.and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    let host = host.ok_or(Error::HttpRequestUriInvalid)?;
     request.headers_mut().insert(HOST, host);
     let path = request.uri().path_and_query().cloned();
     *request.uri_mut() = path.map(Uri::from).unwrap_or_default();

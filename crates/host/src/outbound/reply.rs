@@ -15,7 +15,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
-use mv_clip_core::transport::{self, MAX_BODY};
+use mv_clip_core::transport::MAX_BODY;
 use mv_clip_core::{api, redact};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -68,12 +68,19 @@ impl ReplyFilter {
         let passed = PASSED.into_iter();
         passed
             .filter_map(|name| {
-                let mut value = BytesMut::from(fields.get(&name)?.as_bytes());
-                self.hide_key(&mut value);
-                let value = HeaderValue::from_maybe_shared(value.freeze()).ok()?;
+                let value = self.field(fields.get(&name)?)?;
                 Some((name, value))
             })
             .collect()
+    }
+
+    fn field(&self, value: &HeaderValue) -> Option<HeaderValue> {
+        if self.key.is_none() {
+            return Some(value.clone());
+        }
+        let mut value = BytesMut::from(value.as_bytes());
+        self.hide_key(&mut value);
+        HeaderValue::from_maybe_shared(value.freeze()).ok()
     }
 
     fn hide_key(&self, bytes: &mut [u8]) {
@@ -85,15 +92,10 @@ impl ReplyFilter {
     /// The whole body as the guest gets it. The URL of a clip in it is noted first.
     fn whole(&self, status: StatusCode, mut bytes: BytesMut) -> Bytes {
         self.hide_key(&mut bytes);
-        let reply = transport::Response {
-            status: status.as_u16(),
-            location: None,
-            retry_after: None,
-            request_id: None,
-            body: Ok(bytes.to_vec()),
-        };
-        if let Ok((url, _)) = api::parse(&reply) {
-            self.named.add(url.into_string());
+        if status.is_success()
+            && let Some(url) = api::url_in(&bytes)
+        {
+            self.named.add(url);
         }
         bytes.freeze()
     }
