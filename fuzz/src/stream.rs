@@ -45,8 +45,9 @@ pub fn check(pieces: Pieces<'_>) {
                 }
                 StreamError::Truncated => {
                     let stray = stray as u64;
-                    let is_impossible = announced
-                        .is_some_and(|length| length < stray || (length - stray) % PACKET > 0);
+                    let is_impossible = announced.is_some_and(|length| {
+                        length < stray || !(length - stray).is_multiple_of(PACKET)
+                    });
                     assert!(first.is_none() || is_impossible);
                 }
                 StreamError::NoPicture => assert_eq!(whole, Err(error)),
