@@ -237,7 +237,7 @@ impl Record {
                 let earlier = earlier.with_names_of_footage()?;
                 let runs = std::mem::take(&mut manifest.runs);
                 let pending = std::mem::take(&mut manifest.pending);
-                *manifest = earlier;
+                *manifest = earlier.asked_by(manifest);
                 manifest.runs = runs;
                 manifest.pending = pending;
             }

@@ -74,11 +74,12 @@
 //! | `mv_clip_rate_limit_wait_seconds` | histogram | | how long each request waited for the [`RateLimiter`] |
 //!
 //! `function` is the name in the contract, such as `request-clip`. `outcome` is `ok`, a failure kind such as
-//! `rate-limited`, or `wall-time`, `limit`, `trap`, `not-exported`, `shutting-down`, `execution-failed`, or
+//! `rate-limited`, or `wall-time`, `limit`, `trap`, `other-clip`, `not-exported`, `shutting-down`, `execution-failed`, or
 //! `cancelled` if the caller dropped the call. `status_class` is `1xx` to `5xx`, or `error` for no response.
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod api_key;
 mod bindings;
 mod bounds;
@@ -104,6 +105,7 @@ mod metrics;
 pub mod outbound;
 #[cfg(unix)]
 mod private;
+mod processor;
 mod report;
 mod setting;
 mod settings;

@@ -1,6 +1,7 @@
 //! Fills a folder with clips: the common part of `incident`, `range` and `coverage`.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,12 +14,12 @@ use mv_clip_footage::{Collected, Collector, Order, SavedFile, WhileBusy};
 use mv_clip_host::{ClipRequest, Settings};
 use tokio::task::spawn_blocking;
 
-use super::clock::Clock;
 use super::deadline::{self, Deadline};
 use super::exit::{self, Usage};
+use super::notes::Notes;
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print, print_json, print_message};
-use super::progress::{self, Spinner};
+use super::progress::{self, Footage, Spinner};
 use super::settings::{self, Configuration};
 use super::stop::Stop;
 use super::stopped::Limit;
@@ -120,7 +121,7 @@ async fn fill(
     let settings = &configuration.settings;
     let bars = progress::bars();
     let from = format!("clips from {}", settings::base_url(settings));
-    let spinner = Spinner::within(&bars, &from);
+    let spinner = Spinner::within(&bars, &from, Footage::of(&requests, settings));
     let downloads = progress::downloads(bars);
     let tool = concat!("mv-clip ", env!("CARGO_PKG_VERSION"));
     let mut order = Order::new(tool, &command_line(), requests.clone());
@@ -138,12 +139,15 @@ async fn fill(
     .await?;
     let collector = opened.get_or_init(|| collector);
 
-    let clock = Clock::default();
+    let notes = Notes::default();
     let (all, mut done) = (requests.len(), 0);
     let show_progress = |done| spinner.set_text(&format!("{done} of {all} {from}"));
     show_progress(done);
     let save = async |request: ClipRequest| {
-        let ask = async { clock.observe(host.call(settings).request_clip(&request).await) };
+        let ask = async {
+            let reply = host.call(settings).request_clip(&request).await;
+            notes.observe(reply, &configuration.key_source)
+        };
         collector.save(&request, ask).await
     };
     let mut saved = stream::iter(requests)
@@ -158,7 +162,8 @@ async fn fill(
         done += 1;
         show_progress(done);
     }
-    clock.print_note();
+    drop(saved);
+    notes.print();
     Ok(filled?)
 }
 
@@ -209,7 +214,8 @@ fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
         1 => "1 clip".to_owned(),
         clips => format!("{clips} clips"),
     };
-    let missing = match manifest.failures.len() + manifest.pending.len() {
+    let aside = manifest.set_aside();
+    let missing = match manifest.failures.len() - aside.len() + manifest.pending.len() {
         0 => String::new(),
         missing => format!(", {missing} missing"),
     };
@@ -218,6 +224,17 @@ fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
         shown(folder),
         failures.len(),
     ))?;
+    if !aside.is_empty() {
+        let cameras: BTreeSet<_> = aside
+            .iter()
+            .map(|missing| missing.footage.camera())
+            .collect();
+        let cameras: Vec<_> = cameras.into_iter().collect();
+        let cameras = cameras.join("; ");
+        print(&format!(
+            "Nothing is saved of {cameras}, which an earlier run asked for"
+        ))?;
+    }
     print(&format!("Report: {}", shown(&folder.join("report.html"))))?;
     print(&format!("Verify: mv-clip verify {}", quoted(folder)))
 }

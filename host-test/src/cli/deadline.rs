@@ -118,7 +118,7 @@ fn calls(settings: &Settings, calls: usize) -> Duration {
 }
 
 /// The deadline of a call.
-fn of_one(settings: &Settings) -> Duration {
+pub(super) fn of_one(settings: &Settings) -> Duration {
     let given = settings.get(Setting::Deadline);
     let given = given.and_then(|seconds| seconds.parse().ok());
     // The guest reports what is wrong with a setting.

@@ -217,7 +217,7 @@ impl Resolve for Recording {
 /// A host that records look-ups. Its guest returns whatever URL the call passes to it.
 async fn forging_host(policy: Policy, names: &Recording) -> ClipHost {
     let builder = ClipHost::builder().policy(policy).resolver(names.clone());
-    builder.load_bytes(guest::obedient()).await.unwrap()
+    builder.load_bytes(guest::by_serial()).await.unwrap()
 }
 
 /// R7: a name under an attacker's domain leaks a secret as soon as it is looked up.

@@ -158,6 +158,38 @@ async fn a_coverage_with_only_transient_failures_exits_with_75() {
 }
 
 #[tokio::test]
+async fn a_mistyped_serial_of_an_earlier_run_is_set_aside() {
+    let (world, folder) = (World::new().await, folder());
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    let run = async |cameras: &[&str]| {
+        let options = ["--at", &at, "--out", out];
+        run(&world, &[&["incident"], cameras, &options].concat()).await
+    };
+    let typo = run(&[SERIAL, "Q2XX-TYPO-0000"]).await;
+    assert_eq!(typo.status.code(), Some(1));
+    let summary = words(&typo.stdout);
+    assert!(summary.contains(", 1 missing."), "{summary}");
+    assert!(!summary.contains("earlier run"), "{summary}");
+
+    let right = run(&[SERIAL, "Q2MV-MOCK-0004.1"]).await;
+    assert_eq!(right.status.code(), Some(0), "{}", words(&right.stderr));
+    let summary = words(&right.stdout);
+    assert!(summary.starts_with("2 clips in "), "{summary}");
+    assert!(!summary.contains("missing"), "{summary}");
+    let aside = "Nothing is saved of Q2XX-TYPO-0000, which an earlier run asked for\n";
+    assert!(summary.contains(aside), "{summary}");
+    let report = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(
+        report.contains("<dt>Cameras</dt><dd>2</dd>")
+            && report.contains("<dt>Missing</dt><dd>0</dd>")
+    );
+    assert!(report.contains("Asked for by an earlier run"));
+    // It stays on record.
+    let manifest = std::fs::read_to_string(folder.path().join("manifest.json")).unwrap();
+    assert!(manifest.contains("Q2XX-TYPO-0000"), "{manifest}");
+}
+
+#[tokio::test]
 async fn equal_failures_share_a_line_but_each_is_in_the_manifest() {
     let config = MockConfig::default();
     let world = World::with(config).await.set("MV_CLIP_MAX_ATTEMPTS", "1");
