@@ -11,6 +11,9 @@ use crate::wasi::http::types::{Fields, Method, OutgoingRequest, RequestOptions, 
 /// Meraki asks for the form "ApplicationName/1.0 VendorName".
 const USER_AGENT: &str = concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-clip");
 
+/// For `GET`: some servers compress replies although nobody asked for it.
+pub(crate) const NOT_COMPRESSED: (&str, &str) = ("accept-encoding", "identity");
+
 /// RUSTSEC-2026-0320: some hosts panic for a timeout of zero.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 

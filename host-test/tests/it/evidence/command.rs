@@ -1,6 +1,8 @@
 //! The commands for evidence folders.
 
+use std::fs::Permissions;
 use std::num::NonZeroU32;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -374,6 +376,29 @@ async fn a_lost_mp4_is_made_again_by_the_next_run() {
     let output = run(&world, &arguments).await;
     assert_eq!(world.media_statuses(), [Some(200)]);
     assert_eq!(json(&output)["files"][0]["mp4"], mp4);
+}
+
+/// F4, F12, R15: another program could hang, outlive the command, or read what the bytes of a server tell it to read.
+#[tokio::test]
+async fn no_other_program_is_run() {
+    let (world, folder, programs) = (World::new().await, folder(), folder());
+    let ran = programs.path().join("ran");
+    let script = format!("#!/bin/sh\necho \"$0 $*\" >> {}\n", ran.display());
+    for name in ["ffmpeg", "ffprobe", "MP4Box", "mkvmerge", "sh", "curl"] {
+        let program = programs.path().join(name);
+        std::fs::write(&program, &script).unwrap();
+        std::fs::set_permissions(program, Permissions::from_mode(0o700)).unwrap();
+    }
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    for arguments in [
+        &["incident", SERIAL, "--at", &at, "--out", out, "--json"][..],
+        &["verify", out],
+    ] {
+        let mut command = command(&world, arguments);
+        let output = command.env("PATH", programs.path()).output().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&ran).ok(), None);
+        assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    }
 }
 
 #[tokio::test]
