@@ -225,6 +225,14 @@ impl fmt::Display for Summary {
         if self.losses.gaps > 0 {
             write!(f, "; packets are missing at {} places", self.losses.gaps)?;
         }
+        if self.losses.scrambled_packets > 0 {
+            let packets = self.losses.scrambled_packets;
+            write!(f, "; {packets} packets are encrypted and left out")?;
+        }
+        if self.losses.damaged_packets > 0 {
+            let packets = self.losses.damaged_packets;
+            write!(f, "; {packets} packets are marked as damaged")?;
+        }
         for note in &self.notes {
             write!(f, "; {note}")?;
         }

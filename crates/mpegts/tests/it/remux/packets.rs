@@ -115,3 +115,33 @@ fn duplicates_are_dropped_and_losses_are_counted() {
         (1, 1)
     );
 }
+
+#[test]
+fn packets_that_are_encrypted_or_marked_as_damaged_are_named() {
+    let with_flag = |stream: u16, at: usize, flag: u8| {
+        let mut clip = CLIP.to_vec();
+        let packets = clip
+            .chunks_mut(PACKET)
+            .filter(|packet| pid(packet) == stream);
+        let mut count = 0;
+        for packet in packets.skip(20).take(3) {
+            packet[at] |= flag;
+            count += u64::from(packet[3] & 0x10 != 0);
+        }
+        assert!(count > 0);
+        (both(&clip).unwrap().0, count)
+    };
+    const AUDIO: u16 = 0x101;
+    for stream in [VIDEO, AUDIO] {
+        for control in [0x40, 0x80, 0xc0] {
+            let (summary, count) = with_flag(stream, 3, control);
+            assert_eq!(summary.losses.scrambled_packets, count);
+            let words = format!("; {count} packets are encrypted and left out");
+            assert!(summary.to_string().contains(&words), "{summary}");
+        }
+        let (summary, count) = with_flag(stream, 1, 0x80);
+        assert_eq!(summary.losses.damaged_packets, count);
+        let words = format!("; {count} packets are marked as damaged");
+        assert!(summary.to_string().contains(&words), "{summary}");
+    }
+}
