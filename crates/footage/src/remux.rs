@@ -1,7 +1,7 @@
 //! Makes the MP4 of a clip: the same video and audio in a container that browsers play.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use mv_clip_mpegts::{Error, Indexer, Mp4Writer};
@@ -21,6 +21,8 @@ use crate::store::Store;
 pub(crate) enum RemuxError {
     #[error("{clip} has no MP4")]
     Clip { clip: String, source: Error },
+    #[error("{clip} has no MP4: its file is not as it was saved; run the same command again")]
+    Changed { clip: String },
     #[error("cannot write the MP4 of {clip}")]
     Io { clip: String, source: io::Error },
 }
@@ -33,6 +35,7 @@ pub(crate) async fn remux(store: &Arc<Store>, footage: &Footage) -> Result<(), R
         match remux_blocking(&store, footage) {
             Ok(()) => Ok(()),
             Err(Failed::Clip(source)) => Err(RemuxError::Clip { clip, source }),
+            Err(Failed::Changed) => Err(RemuxError::Changed { clip }),
             Err(Failed::Io(source)) => Err(RemuxError::Io { clip, source }),
         }
     })
@@ -46,7 +49,15 @@ fn remux_blocking(store: &Store, footage: Footage) -> Result<(), Failed> {
         folder: &store.folder,
         name: &part,
     };
-    let (size, sha256) = write(&store.folder, &clip, &part)?;
+    let recorded = store.record(|record| {
+        let file = record.manifest.file(&footage);
+        file.map(|file| file.sha256.clone())
+    });
+    let clip = Source {
+        file: store.folder.read(&clip)?,
+        sha256: recorded.ok_or(Failed::Changed)?,
+    };
+    let (size, sha256) = write(&store.folder, clip, &part)?;
     let mp4 = Mp4 {
         name: name.clone(),
         size,
@@ -69,6 +80,8 @@ fn names_of(footage: &Footage) -> io::Result<(String, String)> {
 enum Failed {
     #[error(transparent)]
     Clip(#[from] Error),
+    #[error("the clip is not as it was saved")]
+    Changed,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -87,9 +100,9 @@ impl Drop for Unfinished<'_> {
 }
 
 /// Writes the MP4 in two passes over the clip, and returns its size and SHA-256.
-fn write(folder: &Folder, clip: &str, part: &str) -> Result<(u64, String), Failed> {
+fn write(folder: &Folder, mut clip: Source, part: &str) -> Result<(u64, String), Failed> {
     let mut indexer = Indexer::new();
-    each_piece(folder, clip, |piece| Ok(indexer.push(piece)?))?;
+    clip.each_piece(|piece| Ok(indexer.push(piece)?))?;
     let index = indexer.finish()?;
 
     let mut output = Output {
@@ -98,24 +111,41 @@ fn write(folder: &Folder, clip: &str, part: &str) -> Result<(u64, String), Faile
         writer: index.writer(),
         buffer: Vec::new(),
     };
-    each_piece(folder, clip, |piece| output.push(piece))?;
+    clip.each_piece(|piece| output.push(piece))?;
     let hash = output.finish(folder)?;
     Ok((index.size(), digest::text(hash)))
 }
 
-fn each_piece(
-    folder: &Folder,
-    name: &str,
-    mut take: impl FnMut(&[u8]) -> Result<(), Failed>,
-) -> Result<(), Failed> {
-    let mut file = folder.read(name)?;
-    let mut piece = vec![0; 256 << 10];
-    loop {
-        let read = file.read(&mut piece)?;
-        match piece.get(..read) {
-            None | Some([]) => return Ok(()),
-            Some(bytes) => take(bytes)?,
+/// A clip, open for both passes, and the SHA-256 with which it was saved.
+struct Source {
+    file: File,
+    sha256: String,
+}
+
+impl Source {
+    /// Reads the clip once, and checks that its bytes are those that were saved.
+    fn each_piece(
+        &mut self,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let mut hash = Sha256::new();
+        let mut piece = vec![0; 256 << 10];
+        let mut taken = Ok(());
+        loop {
+            let read = self.file.read(&mut piece)?;
+            match piece.get(..read) {
+                None | Some([]) => break,
+                Some(bytes) => {
+                    hash.update(bytes);
+                    taken = taken.and_then(|()| take(bytes));
+                }
+            }
         }
+        if digest::text(hash) != self.sha256 {
+            return Err(Failed::Changed);
+        }
+        taken
     }
 }
 
@@ -147,5 +177,59 @@ impl Output {
         self.hash.update(&self.buffer);
         folder.sync_file(&self.file)?;
         Ok(self.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIP: &[u8] = include_bytes!("../../meraki-mock/fixtures/clip.ts");
+
+    fn sources() -> (tempfile::TempDir, Folder, Source) {
+        let temporary = tempfile::tempdir().unwrap();
+        std::fs::write(temporary.path().join("a.ts"), CLIP).unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let source = Source {
+            file: folder.read("a.ts").unwrap(),
+            sha256: digest::of_bytes(CLIP).1,
+        };
+        (temporary, folder, source)
+    }
+
+    #[test]
+    fn a_clip_that_changes_before_or_between_the_passes_has_no_mp4() {
+        let (_kept, folder, clip) = sources();
+        assert!(write(&folder, clip, "whole").is_ok());
+        // Inside a picture, so that the index stays the same.
+        let mut other = CLIP.to_vec();
+        let last = other.len() - 40;
+        other[last] ^= 1;
+
+        let (_kept, folder, clip) = sources();
+        std::fs::write(folder.path_of("a.ts"), &other).unwrap();
+        assert!(matches!(write(&folder, clip, "part"), Err(Failed::Changed)));
+        assert!(!folder.path_of("part").exists());
+
+        let (_kept, folder, mut clip) = sources();
+        clip.each_piece(|_| Ok(())).unwrap();
+        std::fs::write(folder.path_of("a.ts"), &other).unwrap();
+        assert!(matches!(clip.each_piece(|_| Ok(())), Err(Failed::Changed)));
+    }
+
+    #[test]
+    fn both_passes_read_the_same_file() {
+        let (_temporary, folder, mut clip) = sources();
+        std::fs::rename(folder.path_of("a.ts"), folder.path_of("b.ts")).unwrap();
+        std::fs::write(folder.path_of("a.ts"), "another file").unwrap();
+        for _ in 0..2 {
+            let mut read = Vec::new();
+            let all = clip.each_piece(|piece| {
+                read.extend_from_slice(piece);
+                Ok(())
+            });
+            all.unwrap();
+            assert!(read == CLIP);
+        }
     }
 }
