@@ -400,7 +400,7 @@ impl Collector {
         let name = wanted.clip_name().map_err(Failed::Name)?;
         let path = self.store.folder.path_of(&name);
         let not_written = |source| DownloadError::File { path, source };
-        let mut part = match PartFile::open(&self.store, &name).await {
+        let mut part = match PartFile::open(&self.store, wanted, &name).await {
             Ok(part) => part,
             Err(error) => return Err(not_written(error).into()),
         };
@@ -422,12 +422,7 @@ impl Collector {
         };
         let summary = match got {
             Ok(summary) => summary,
-            Err(failed) => {
-                if let Err(error) = part.close() {
-                    tracing::info!(%error, "an empty file cannot be removed");
-                }
-                return Err(failed);
-            }
+            Err(failed) => return Err(failed),
         };
         let (size, sha256) = match part.finish().await {
             Ok(found) => found,

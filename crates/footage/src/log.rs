@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,13 @@ pub(crate) enum Entry {
         #[serde(flatten)]
         footage: Footage,
     },
+    /// The download of a clip ended early. The next run continues it.
+    Unfinished {
+        #[serde(flatten)]
+        footage: Footage,
+        #[serde(flatten)]
+        unfinished: Unfinished,
+    },
     /// A clip could not be had.
     Failed(Box<Missing>),
     /// A file is not as it was saved.
@@ -70,6 +77,13 @@ pub(crate) enum Entry {
     Summary { files: Vec<Written> },
     /// A signature or a timestamp of the log so far is about to be replaced. Its file, in base64.
     Replaced { name: String, content: String },
+}
+
+/// The start of a clip, by its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Unfinished {
+    pub(crate) size: u64,
+    pub(crate) sha256: String,
 }
 
 /// A file beside the clips, by its digest.
@@ -113,6 +127,8 @@ pub(crate) struct Record {
     pub(crate) garbage: Option<usize>,
     /// The proofs that were replaced, by the base64 of their files.
     replaced: BTreeSet<String>,
+    /// What there is of clips whose download ended early.
+    unfinished: BTreeMap<Footage, Unfinished>,
     /// The run that last asked for each footage, by its place in the manifest.
     asked: BTreeMap<Footage, usize>,
     watch: Watch,
@@ -200,6 +216,7 @@ impl Record {
             changed_before: None,
             garbage: None,
             replaced: BTreeSet::new(),
+            unfinished: BTreeMap::new(),
             asked: BTreeMap::new(),
             watch: Watch::default(),
             signed: None,
@@ -300,6 +317,11 @@ impl Record {
         self.replaced.iter().map(String::as_str)
     }
 
+    /// What there is of a clip whose download ended early.
+    pub(crate) fn unfinished(&self, footage: &Footage) -> Option<&Unfinished> {
+        self.unfinished.get(footage)
+    }
+
     /// The command that last asked for this footage.
     pub(crate) fn command_for(&self, footage: &Footage) -> Option<&str> {
         let run = self.manifest.runs.get(*self.asked.get(footage)?)?;
@@ -313,6 +335,16 @@ impl Record {
         {
             self.changed_before.get_or_insert(line);
         }
+    }
+
+    /// Takes bytes into account that follow what was read.
+    fn wrote(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        let was_torn = std::mem::replace(&mut self.is_torn, bytes.last() != Some(&b'\n'));
+        let ends = bytes.iter().filter(|byte| **byte == b'\n').count();
+        // A line without an end counts from its start.
+        self.lines += ends + usize::from(self.is_torn) - usize::from(was_torn);
     }
 
     /// The SHA-256 of what was read so far.
@@ -346,6 +378,7 @@ impl Record {
             Entry::Saved(file) => {
                 let file = file.with_names_of_footage()?;
                 manifest.updated_at = file.retrieved_at;
+                self.unfinished.remove(&file.footage);
                 manifest.saved(file);
             }
             Entry::Mp4 { footage, mut mp4 } => {
@@ -353,6 +386,12 @@ impl Record {
                 manifest.converted(&footage, mp4);
             }
             Entry::Kept { footage } => manifest.kept(&footage),
+            Entry::Unfinished {
+                footage,
+                unfinished,
+            } => {
+                self.unfinished.insert(footage, unfinished);
+            }
             Entry::Failed(missing) => {
                 manifest.updated_at = missing.failed_at;
                 manifest.failed(*missing);
@@ -427,7 +466,7 @@ fn earlier(json: &[u8]) -> Result<Manifest, Invalid> {
 pub(crate) struct Log {
     file: File,
     pub(crate) record: Record,
-    /// Whether a write failed, so that more may be on disk than is known.
+    /// Whether a write failed, so that less may be on disk than was written.
     has_failed: bool,
 }
 
@@ -470,10 +509,7 @@ impl Log {
     ) -> io::Result<()> {
         if self.record.is_torn {
             // Ends the line that a crash cut off. This is not part of what the next line may depend on.
-            self.file.write_all(b"\n")?;
-            self.record.hash.update(b"\n");
-            self.record.bytes += 1;
-            self.record.is_torn = false;
+            self.write(b"\n")?;
         }
         let run = Entry::Run {
             format: FORMAT,
@@ -484,20 +520,39 @@ impl Log {
         self.append(folder, vec![run])
     }
 
-    /// The end of the log, as it is on disk.
-    pub(crate) fn end(&self, folder: &Folder) -> io::Result<Point> {
-        if !self.has_failed {
-            return Ok(self.record.point());
+    /// The end of what this run read and wrote. After a failure, the file is compared with that.
+    pub(crate) fn end(&self) -> io::Result<Point> {
+        let point = self.record.point();
+        if self.has_failed {
+            let mut file = self.file.try_clone()?;
+            file.seek(SeekFrom::Start(0))?;
+            if digest::of_file(file)? != (point.bytes, point.sha256.clone()) {
+                let message = "the log is not as this run wrote it; run the same command again";
+                return Err(io::Error::other(message));
+            }
         }
-        let record = Record::of(folder, folder.read(LOG)?, Watch::default());
-        record
-            .map(|record| record.point())
-            .map_err(io::Error::other)
+        Ok(point)
     }
 
     /// The open file.
     pub(crate) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Writes bytes. The record knows each of them, also if the file takes only some.
+    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = match self.file.write(bytes) {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                written => written,
+            };
+            self.has_failed |= written.is_err();
+            let (written, rest) = bytes.split_at_checked(written?).unwrap_or((bytes, &[]));
+            self.record.wrote(written);
+            bytes = rest;
+        }
+        Ok(())
     }
 
     /// Appends lines, and makes them durable.
@@ -510,15 +565,10 @@ impl Log {
             serde_json::to_writer(&mut lines, entry)?;
             lines.push(b'\n');
         }
-        let had_failed = std::mem::replace(&mut self.has_failed, true);
-        self.record.is_torn = true;
-        self.file.write_all(&lines)?;
-        self.record.is_torn = false;
-        folder.sync_file(&self.file)?;
-        self.has_failed = had_failed;
-        self.record.hash.update(&lines);
-        self.record.bytes += lines.len() as u64;
-        self.record.lines += lines.iter().filter(|byte| **byte == b'\n').count();
+        self.write(&lines)?;
+        let synced = folder.sync_file(&self.file);
+        self.has_failed |= synced.is_err();
+        synced?;
         for entry in entries {
             self.record.apply(entry).map_err(io::Error::other)?;
             self.record.entries += 1;

@@ -204,9 +204,9 @@ impl Store {
         }))
     }
 
-    /// The end of the log, as it is on disk.
+    /// The end of the log: see [`Log::end`].
     pub(crate) fn end(&self) -> io::Result<Point> {
-        self.log().end(&self.folder)
+        self.log().end()
     }
 
     /// Writes a file that is not in the log, in place of one with the same name.
@@ -234,7 +234,7 @@ impl Store {
         appended.map_err(WriteError::at(&self.folder.path_of(LOG)))
     }
 
-    fn try_append(&self, entries: Vec<Entry>) -> io::Result<()> {
+    pub(crate) fn try_append(&self, entries: Vec<Entry>) -> io::Result<()> {
         let mut log = self.log();
         if !self.lock.is_held(&self.folder, log.file()) {
             return Err(io::Error::other("another run has taken the folder"));

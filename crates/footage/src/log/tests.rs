@@ -294,3 +294,55 @@ fn a_log_that_never_ends_is_not_read() {
         Err(ManifestError::Read { .. })
     ));
 }
+
+#[test]
+fn after_a_failed_write_the_end_is_that_of_own_lines_only() {
+    let place = Place::new();
+    let mut log = place.log().unwrap();
+    log.begin(&place.folder, run(), vec![footage(1)]).unwrap();
+    // As on a disk that is full: a part of a line.
+    log.write(br#"{"type":"saved","#).unwrap();
+    log.has_failed = true;
+    let entry = Entry::Saved(Box::new(saved(1)));
+    log.append(&place.folder, vec![entry]).unwrap();
+    let (found, end) = (place.read().point(), log.end().unwrap());
+    assert_eq!(
+        (end.lines, end.bytes, &end.sha256, &end.files),
+        (found.lines, found.bytes, &found.sha256, &found.files)
+    );
+
+    let whole = String::from_utf8(place.bytes()).unwrap();
+    let before = whole.replace("range", "other");
+    let after = format!("{whole}{{}}\n");
+    for changed in [before, after] {
+        place.write(LOG, &changed);
+        assert!(log.end().is_err(), "{changed}");
+    }
+    place.write(LOG, &whole);
+    log.end().unwrap();
+    // A file in place of the log changes nothing about what was written.
+    fs::rename(place.path(LOG), place.path("aside")).unwrap();
+    place.write(LOG, "another log");
+    assert_eq!(log.end().unwrap().sha256, end.sha256);
+}
+
+#[test]
+fn what_there_is_of_a_clip_is_known_until_it_is_saved() {
+    let place = Place::new();
+    place.run(&[2]);
+    let mut log = place.log().unwrap();
+    let unfinished = Unfinished {
+        size: 188,
+        sha256: "00".repeat(32),
+    };
+    let entry = Entry::Unfinished {
+        footage: footage(1),
+        unfinished: unfinished.clone(),
+    };
+    log.append(&place.folder, vec![entry]).unwrap();
+    let record = place.read();
+    assert_eq!(record.unfinished(&footage(1)), Some(&unfinished));
+    assert_eq!(record.unfinished(&footage(2)), None);
+    place.run(&[1]);
+    assert_eq!(place.read().unfinished(&footage(1)), None);
+}

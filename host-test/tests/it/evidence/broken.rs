@@ -6,7 +6,9 @@ use std::time::Duration;
 use http::header::CONTENT_RANGE;
 use http::{Response, StatusCode};
 use meraki_mock::{CLIP, MockConfig, Point, Scripted, WireFault};
+use mv_clip_footage::Footage;
 use mv_clip_host::ClipRequest;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -19,8 +21,19 @@ use crate::support::{SERIAL, World};
 /// The names in a folder whose only clip failed.
 const NOTHING_SAVED: [&str; 3] = ["log.jsonl", "manifest.json", "report.html"];
 
-/// A folder with a partial clip of an earlier run.
+/// A folder with a partial clip of an earlier run, which recorded it.
 fn folder_with_partial(request: &ClipRequest, bytes: &[u8]) -> TempDir {
+    let folder = folder_with_file(request, bytes);
+    let mut line = serde_json::to_value(Footage::try_from(request).unwrap()).unwrap();
+    line["type"] = "unfinished".into();
+    line["size"] = bytes.len().into();
+    line["sha256"] = hex::encode(Sha256::digest(bytes)).into();
+    std::fs::write(folder.path().join("log.jsonl"), format!("{line}\n")).unwrap();
+    folder
+}
+
+/// A folder with a partial clip, of which no run knows.
+fn folder_with_file(request: &ClipRequest, bytes: &[u8]) -> TempDir {
     let folder = folder();
     let path = folder.path().join(format!("{}.part", name(request)));
     std::fs::write(path, bytes).unwrap();
@@ -48,6 +61,25 @@ async fn a_partial_clip_of_an_earlier_run_is_resumed() {
         assert_complete(&folder, &request);
         assert_eq!(world.media_statuses(), [Some(206)], "{length} bytes");
     }
+}
+
+/// The bytes that are compared with those of the media host are not the ones that were changed.
+#[tokio::test]
+async fn a_partial_file_that_no_run_left_is_never_footage() {
+    let mut changed = CLIP.to_vec();
+    changed[188 * 30 + 100] ^= 1;
+    let (world, request) = (World::new().await, window());
+    for bytes in [CLIP, &changed] {
+        let folder = folder_with_file(&request, bytes);
+        save(&world, &folder, std::slice::from_ref(&request)).await;
+        assert_complete(&folder, &request);
+    }
+    let folder = folder_with_partial(&request, CLIP);
+    let path = folder.path().join(format!("{}.part", name(&request)));
+    std::fs::write(path, &changed).unwrap();
+    save(&world, &folder, std::slice::from_ref(&request)).await;
+    assert_complete(&folder, &request);
+    assert_eq!(world.media_statuses(), [Some(200); 3]);
 }
 
 #[tokio::test]
