@@ -343,8 +343,8 @@ impl Collector {
         };
         let store = Arc::clone(&self.store);
         let record = move || {
-            let is_same = |other: &Lost| other.name == lost.name && other.message == lost.message;
-            if store.record(|record| record.manifest.lost.iter().any(is_same)) {
+            let is_same = |other: &Lost| other.message == lost.message;
+            if store.record(|record| record.manifest.lost.get(&lost.name).is_some_and(is_same)) {
                 return Ok(());
             }
             store.append(vec![Entry::Lost(Box::new(lost))])

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::footage::{self, Footage, milliseconds, optional_milliseconds};
+use crate::list::{List, Listed};
 
 /// The version of the format of `manifest.json`.
 pub(crate) const FORMAT: u32 = 1;
@@ -26,16 +27,16 @@ pub struct Manifest {
     #[serde(default)]
     pub runs: Vec<Run>,
     /// The saved clips, by camera and time.
-    pub files: Vec<SavedFile>,
+    pub files: List<SavedFile>,
     /// The clips that could not be had when they were last asked for, by camera and time. A clip that was saved before
     /// is still in `files`.
-    pub failures: Vec<Missing>,
+    pub failures: List<Missing>,
     /// The files that were found missing or changed, or that no run had saved, and could not be replaced yet.
     #[serde(default)]
-    pub lost: Vec<Lost>,
+    pub lost: List<Lost>,
     /// The footage that was asked for by a run that ended early; run the same command again to get it.
     #[serde(default)]
-    pub pending: Vec<Footage>,
+    pub pending: List<Footage>,
     /// The cameras that the last run asked for.
     #[serde(skip)]
     asked: BTreeSet<(String, Option<u32>)>,
@@ -133,6 +134,38 @@ pub struct Missing {
     pub retry_after_seconds: Option<u32>,
     #[serde(with = "milliseconds")]
     pub(crate) failed_at: DateTime<Utc>,
+}
+
+impl Listed for SavedFile {
+    type Key = Footage;
+
+    fn key(&self) -> Footage {
+        self.footage.clone()
+    }
+}
+
+impl Listed for Missing {
+    type Key = Footage;
+
+    fn key(&self) -> Footage {
+        self.footage.clone()
+    }
+}
+
+impl Listed for Footage {
+    type Key = Self;
+
+    fn key(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Listed for Lost {
+    type Key = String;
+
+    fn key(&self) -> String {
+        self.name.clone()
+    }
 }
 
 impl Run {
@@ -234,10 +267,10 @@ impl Manifest {
             format: FORMAT,
             updated_at: footage::now(),
             runs: Vec::new(),
-            files: Vec::new(),
-            failures: Vec::new(),
-            lost: Vec::new(),
-            pending: Vec::new(),
+            files: List::default(),
+            failures: List::default(),
+            lost: List::default(),
+            pending: List::default(),
             asked: BTreeSet::new(),
         }
     }
@@ -273,41 +306,36 @@ impl Manifest {
     /// The file of a clip.
     #[must_use]
     pub fn file(&self, footage: &Footage) -> Option<&SavedFile> {
-        let at = self.place(footage).ok()?;
-        self.files.get(at)
+        self.files.get(footage)
     }
 
     /// Whether the file with this name is not as it was saved.
     #[must_use]
     pub fn is_lost(&self, name: &str) -> bool {
-        self.lost.iter().any(|lost| lost.name == name)
+        self.lost.get(&name.to_owned()).is_some()
     }
 
     /// Adds a saved clip in place of earlier entries for the same footage.
     pub(crate) fn saved(&mut self, file: SavedFile) {
         self.answered(&file.footage);
-        self.lost.retain(|lost| lost.footage != file.footage);
-        match self.place(&file.footage) {
-            Ok(at) => self.files.splice(at..=at, [file]).for_each(drop),
-            Err(at) => self.files.insert(at, file),
+        for name in [file.footage.clip_name(), file.footage.mp4_name()] {
+            self.lost.remove(&name.unwrap_or_default());
         }
+        self.files.insert(file);
     }
 
     /// Adds the MP4 of a saved clip.
     pub(crate) fn converted(&mut self, footage: &Footage, mp4: Mp4) {
-        self.lost.retain(|lost| lost.name != mp4.name);
-        let at = self.place(footage).ok();
-        if let Some(file) = at.and_then(|at| self.files.get_mut(at)) {
+        self.lost.remove(&mp4.name);
+        if let Some(file) = self.files.get_mut(footage) {
             file.mp4 = Some(mp4);
         }
     }
 
     /// Whether it changes anything that the clip is there.
     pub(crate) fn is_changed_by_kept(&self, footage: &Footage) -> bool {
-        self.failures
-            .iter()
-            .any(|missing| missing.footage == *footage)
-            || self.pending.binary_search(footage).is_ok()
+        self.failures.get(footage).is_some()
+            || self.pending.get(footage).is_some()
             || self
                 .file(footage)
                 .is_some_and(|file| self.is_lost(&file.name))
@@ -316,23 +344,20 @@ impl Manifest {
     /// The clip is there, so earlier failures no longer matter.
     pub(crate) fn kept(&mut self, footage: &Footage) {
         self.answered(footage);
-        let name = self.file(footage).map(|file| file.name.clone());
-        self.lost.retain(|lost| Some(&lost.name) != name.as_ref());
+        if let Some(file) = self.files.get(footage) {
+            self.lost.remove(&file.name);
+        }
     }
 
     /// Adds a failure in place of an earlier one for the same footage. A saved clip stays on record.
     pub(crate) fn failed(&mut self, missing: Missing) {
         self.answered(&missing.footage);
-        let before = |other: &Missing| other.footage < missing.footage;
-        let at = self.failures.partition_point(before);
-        self.failures.insert(at, missing);
+        self.failures.insert(missing);
     }
 
     /// Marks a file that is not as it was saved.
     pub(crate) fn mark_lost(&mut self, lost: Lost) {
-        self.lost.retain(|other| other.name != lost.name);
-        let at = self.lost.partition_point(|other| other.name < lost.name);
-        self.lost.insert(at, lost);
+        self.lost.insert(lost);
     }
 
     /// Adds a run. The footage that it asks for is pending until there is an outcome.
@@ -343,13 +368,8 @@ impl Manifest {
             .map(|(serial, imager_id)| (serial.to_owned(), imager_id))
             .collect();
         for footage in asked {
-            let is_known = self.file(footage).is_some()
-                || self
-                    .failures
-                    .iter()
-                    .any(|missing| missing.footage == *footage);
-            if let (false, Err(at)) = (is_known, self.pending.binary_search(footage)) {
-                self.pending.insert(at, footage.clone());
+            if self.files.get(footage).is_none() && self.failures.get(footage).is_none() {
+                self.pending.insert(footage.clone());
             }
         }
     }
@@ -361,15 +381,8 @@ impl Manifest {
     }
 
     fn answered(&mut self, footage: &Footage) {
-        self.failures.retain(|missing| missing.footage != *footage);
-        if let Ok(at) = self.pending.binary_search(footage) {
-            self.pending.remove(at);
-        }
-    }
-
-    fn place(&self, footage: &Footage) -> Result<usize, usize> {
-        self.files
-            .binary_search_by(|file| file.footage.cmp(footage))
+        self.failures.remove(footage);
+        self.pending.remove(footage);
     }
 
     /// Sets the names of all files to those of their footage, and checks that they were these.

@@ -326,7 +326,7 @@ mod tests {
         let mut manifest = manifest(&[(0, 5), (5, 9)], &[]);
         // A later try of the same window failed.
         manifest.failed(missing(early.clone()));
-        manifest.lost.push(Lost {
+        manifest.lost.insert(Lost {
             name: late.clip_name().unwrap(),
             footage: late.clone(),
             message: String::new(),
@@ -334,7 +334,7 @@ mod tests {
         });
         manifest.failed(missing(late.clone()));
         let open = footage("A", 9, 12);
-        manifest.pending.push(open.clone());
+        manifest.pending.insert(open.clone());
         let timeline = Timeline::of(&manifest).unwrap();
         let [row] = &timeline.rows[..] else { panic!() };
         let absences: Vec<_> = row

@@ -13,6 +13,9 @@ use crate::manifest::ManifestError;
 use crate::names::{LOG, MANIFEST, OF_FILE_MANAGERS, OWNER, REPORT, SIGNATURE, TIMESTAMP, of_part};
 use crate::proofs::{Checked, Proofs};
 
+/// The largest file in bytes that may lie beside the clips without being in the log.
+const SMALL: u64 = 256 << 10;
+
 /// The result of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -149,9 +152,9 @@ fn of_files(folder: &Folder, record: &Record) -> std::io::Result<Vec<(String, Di
         }
     }
     for name in folder.names()? {
-        let is_known = [LOG, OWNER, MANIFEST, REPORT, SIGNATURE, TIMESTAMP].contains(&&*name)
-            || OF_FILE_MANAGERS.contains(&&*name)
-            || expected.contains_key(&*name);
+        let is_known = [LOG, MANIFEST, REPORT, SIGNATURE, TIMESTAMP].contains(&&*name)
+            || expected.contains_key(&*name)
+            || is_of_others(folder, &name)?;
         if !is_known {
             let difference = match of_part(&name) {
                 Some(_) => Difference::Unfinished,
@@ -161,6 +164,16 @@ fn of_files(folder: &Folder, record: &Record) -> std::io::Result<Vec<(String, Di
         }
     }
     Ok(differences)
+}
+
+/// Whether a file is one that file managers leave in every folder, or says who writes to this one. Footage does not fit
+/// into it.
+fn is_of_others(folder: &Folder, name: &str) -> std::io::Result<bool> {
+    if name != OWNER && !OF_FILE_MANAGERS.contains(&name) {
+        return Ok(false);
+    }
+    let found = folder.look(name)?;
+    Ok(found.is_none_or(|found| found.is_file() && found.len() <= SMALL))
 }
 
 /// What is signed, and how the rest differs from it.

@@ -211,7 +211,7 @@ fn a_failure_removes_no_success() {
 
 fn missing_as_in(manifest: &Manifest, minute: u32) -> Missing {
     Missing {
-        failed_at: manifest.failures[0].failed_at,
+        failed_at: manifest.failures.first().unwrap().failed_at,
         ..missing(minute)
     }
 }
@@ -345,4 +345,58 @@ fn what_there_is_of_a_clip_is_known_until_it_is_saved() {
     assert_eq!(record.unfinished(&footage(2)), None);
     place.run(&[1]);
     assert_eq!(place.read().unfinished(&footage(1)), None);
+}
+
+/// A day of many cameras, each clip asked for, failed, saved and lost. With a search of all clips for each line, this
+/// test hardly ends.
+#[test]
+fn a_hundred_and_fifty_thousand_lines_are_replayed() {
+    let count = 50_000;
+    let footages: Vec<_> = (0..count)
+        .map(|number| Footage {
+            serial: format!("Q2XX-{number:06}"),
+            ..footage(1)
+        })
+        .collect();
+    let mut record = Record::empty();
+    let run = Entry::Run {
+        format: FORMAT,
+        run: run(),
+        windows: footages.clone(),
+        previous: None,
+    };
+    record.apply(run).unwrap();
+    for footage in &footages {
+        let missing = Missing {
+            footage: footage.clone(),
+            ..missing(1)
+        };
+        let file = SavedFile {
+            name: footage.clip_name().unwrap(),
+            footage: footage.clone(),
+            ..saved(1)
+        };
+        let lost = Lost {
+            name: file.name.clone(),
+            footage: footage.clone(),
+            message: String::new(),
+            found_at: footage::now(),
+        };
+        for entry in [
+            Entry::Failed(Box::new(missing)),
+            Entry::Saved(Box::new(file)),
+            Entry::Lost(Box::new(lost)),
+        ] {
+            record.apply(entry).unwrap();
+        }
+    }
+    let Manifest {
+        files,
+        failures,
+        lost,
+        pending,
+        ..
+    } = record.manifest;
+    assert_eq!((files.len(), lost.len()), (count, count));
+    assert!(failures.is_empty() && pending.is_empty());
 }

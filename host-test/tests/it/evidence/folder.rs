@@ -101,3 +101,18 @@ async fn what_a_file_manager_leaves_is_no_difference() {
     });
     assert_eq!(found.await, []);
 }
+
+#[tokio::test]
+async fn nothing_hides_behind_the_names_of_file_managers_and_locks() {
+    let hidden = [".DS_Store", "Thumbs.db", "desktop.ini", "log.jsonl.lock"];
+    let found = found(|folder, name| {
+        let at = |name: &str| folder.path().join(name);
+        let [large, link, inside, other] = hidden.map(at);
+        std::fs::write(large, vec![0; 300_000]).unwrap();
+        std::os::unix::fs::symlink(at(name), link).unwrap();
+        std::fs::create_dir(inside).unwrap();
+        std::fs::write(other, vec![0; 300_000]).unwrap();
+    });
+    let expected = hidden.map(|name| (name.to_owned(), Difference::Extra));
+    assert_eq!(found.await, expected);
+}

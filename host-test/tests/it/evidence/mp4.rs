@@ -50,7 +50,7 @@ async fn has_the_video_and_audio_of_the_clip() {
     assert_eq!((count(&mp4, b"avc1"), count(&mp4, b"mp4a")), (1, 1));
     let at = |kind: &[u8; 4]| mp4.windows(4).position(|window| window == kind);
     assert!(at(b"moov") < at(b"mdat"), "the index comes first");
-    assert_eq!(collected.manifest.files[0].footage_ms, 4_000);
+    assert_eq!(collected.manifest.files.first().unwrap().footage_ms, 4_000);
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn if_declared_sound_is_absent_only_the_sound_is_left_out() {
     let (collected, mp4) = saved(&clip_of(&[pat, pmt, VIDEO])).await;
     let mp4 = mp4.unwrap();
     assert_eq!((count(&mp4, b"avc1"), count(&mp4, b"mp4a")), (1, 0));
-    let content = &collected.manifest.files[0].content;
+    let content = &collected.manifest.files.first().unwrap().content;
     assert!(
         content.ends_with("; The stream declares sound, but has none"),
         "{content}"
@@ -74,7 +74,7 @@ async fn holes_do_not_count_as_footage() {
     let (third, half) = (packets.len() / 3, packets.len() / 2);
     let with_hole = [&packets[..third], &packets[half..]].concat().concat();
     let (collected, _) = saved(&with_hole).await;
-    let file = &collected.manifest.files[0];
+    let file = collected.manifest.files.first().unwrap();
     assert!(
         (3_000..3_700).contains(&file.footage_ms),
         "{}",
@@ -108,7 +108,7 @@ async fn a_stream_without_a_picture_is_no_clip() {
 async fn a_lost_mp4_is_made_again_without_a_download() {
     let (world, folder) = (World::new().await, folder());
     let first = save(&world, &folder, &[window()]).await;
-    let mp4 = first.manifest.files[0].mp4.clone().unwrap();
+    let mp4 = first.manifest.files.first().unwrap().mp4.clone().unwrap();
     let path = folder.path().join(&mp4.name);
     let made = std::fs::read(&path).unwrap();
     std::fs::write(&path, "spoilt").unwrap();
@@ -141,7 +141,7 @@ async fn shows_the_camera_and_the_minute_that_were_asked_for() {
         ..window_of("Q2MV-MOCK-0004", 0)
     };
     let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
-    let file = &collected.manifest.files[0];
+    let file = collected.manifest.files.first().unwrap();
     assert_eq!(file.footage_ms, 120_000);
     let mp4 = folder.path().join(&file.mp4.as_ref().unwrap().name);
     // The pictures come ten times a second, on the clock's tenths.

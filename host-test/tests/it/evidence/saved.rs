@@ -18,7 +18,8 @@ async fn clips_are_complete_and_listed() {
     );
     assert_complete(&folder, &request);
     assert_eq!(manifest(&folder).await, collected.manifest);
-    let [file] = collected.manifest.files.as_slice() else {
+    let files: Vec<_> = collected.manifest.files.iter().collect();
+    let [file] = files.as_slice() else {
         panic!("{:?}", collected.manifest)
     };
     assert_eq!(
@@ -103,7 +104,8 @@ async fn a_failure_is_listed_until_a_later_run_succeeds() {
     let requests = [window_of("Q2XX-NONE-0000", 0), window()];
     let first = save(&world, &folder, &requests).await;
     assert_eq!((first.fetched, first.failures.len()), (1, 1));
-    let [missing] = first.manifest.failures.as_slice() else {
+    let failures: Vec<_> = first.manifest.failures.iter().collect();
+    let [missing] = failures.as_slice() else {
         panic!("{:?}", first.manifest)
     };
     assert_eq!((&*missing.kind, missing.status), ("not-found", Some(404)));
