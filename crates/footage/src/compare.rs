@@ -40,6 +40,11 @@ pub enum Difference {
     },
     /// The log has no signature.
     NotSigned,
+    /// The signature is missing, and the log says that a run made one.
+    SignatureGone {
+        /// The key, as the log has it.
+        signer: String,
+    },
     /// The file is not a signature of minisign's.
     NotASignature,
     /// The signature is by another key.
@@ -70,6 +75,8 @@ pub enum Difference {
     },
     /// The file is as the log says, and that line of the log is not signed.
     AddedFile,
+    /// The timestamp is missing, and the log says that a run was to get one.
+    NoTimestamp,
     /// The file is not a timestamp.
     NotATimestamp,
     /// The timestamp is of other bytes than the log, or a part of it from its start.
@@ -90,11 +97,13 @@ impl Difference {
             Self::Log { .. } => "log",
             Self::Garbage { .. } => "garbage",
             Self::NotSigned => "not-signed",
+            Self::SignatureGone { .. } => "signature-gone",
             Self::NotASignature => "not-a-signature",
             Self::OtherKey { .. } => "other-key",
             Self::NotAsSigned { .. } => "not-as-signed",
             Self::AddedLines { .. } => "added-lines",
             Self::AddedFile => "added-file",
+            Self::NoTimestamp => "no-timestamp",
             Self::NotATimestamp => "not-a-timestamp",
             Self::OtherTimestamp => "other-timestamp",
         }
@@ -115,6 +124,10 @@ impl fmt::Display for Difference {
             Self::Log { line } => write!(f, "has changed before line {line}"),
             Self::Garbage { line } => write!(f, "line {line} is not a record of mv-clip"),
             Self::NotSigned => f.write_str("is missing: the log has no signature"),
+            Self::SignatureGone { signer } => write!(
+                f,
+                "is missing: the log says that a run signed it with the key {signer}"
+            ),
             Self::NotASignature => {
                 f.write_str("is not a signature of minisign, or one of its legacy kind")
             }
@@ -153,8 +166,11 @@ impl fmt::Display for Difference {
             Self::AddedFile => {
                 f.write_str("was saved after the signature: its line in the log is not signed")
             }
+            Self::NoTimestamp => f.write_str(
+                "is missing: the log says that a run was to get a timestamp. The authority failed, or the file was removed",
+            ),
             Self::NotATimestamp => f.write_str("is not a timestamp (RFC 3161) with SHA-256"),
-            Self::OtherTimestamp => f.write_str("is the timestamp of something else than this log"),
+            Self::OtherTimestamp => f.write_str("is a timestamp of other data, not of this log"),
         }
     }
 }

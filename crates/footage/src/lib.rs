@@ -44,7 +44,7 @@ mod timeline;
 mod timestamp;
 mod verify;
 
-pub use collect::{Collected, Collector, Order};
+pub use collect::{Collected, Collector, Finished, Order};
 pub use compare::Difference;
 pub use download::DownloadError;
 pub use error::CollectError;
@@ -57,4 +57,4 @@ pub use progress::{Progress, ProgressFactory};
 pub use proofs::Signed;
 pub use store::WhileBusy;
 pub use timestamp::{Stamped, TIMESTAMP_TIME, TimestampError};
-pub use verify::{SignedLog, StampedLog, Unsaved, Verified, verify};
+pub use verify::{EarlierTimestamp, SignedLog, StampedLog, Verified, verify};

@@ -2,4 +2,5 @@
 
 mod guests;
 mod host_calls;
+mod other_answers;
 mod other_clips;
