@@ -31,6 +31,8 @@ pub(crate) fn script(line: &str, program: &Command) -> Option<Command> {
         .env_clear()
         .envs(variables.filter_map(|(name, value)| Some((name, value?))))
         .env("SHELL", "/bin/sh")
+        // Otherwise no bars are drawn.
+        .env("TERM", "xterm")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
