@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::blocking::blocking;
-use crate::compare::Difference;
+use crate::difference::Difference;
 use crate::digest;
 use crate::download::{DownloadError, download};
 use crate::error::CollectError;

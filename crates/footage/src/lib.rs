@@ -21,6 +21,7 @@
 mod blocking;
 mod collect;
 mod compare;
+mod difference;
 mod digest;
 mod download;
 mod error;
@@ -45,7 +46,7 @@ mod timestamp;
 mod verify;
 
 pub use collect::{Collected, Collector, Finished, Order};
-pub use compare::Difference;
+pub use difference::Difference;
 pub use download::DownloadError;
 pub use error::CollectError;
 pub use folder::WriteError;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::blocking::blocking;
-use crate::compare::{Difference, compare};
+use crate::compare::compare;
+use crate::difference::Difference;
 use crate::digest;
 use crate::error::CollectError;
 use crate::folder::{Folder, WriteError};

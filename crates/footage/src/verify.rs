@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::blocking::blocking;
-use crate::compare::{Difference, compare};
+use crate::compare::compare;
+use crate::difference::Difference;
 use crate::folder::Folder;
 use crate::footage::Footage;
 use crate::keys::{KeyId, VerifyingKey};
