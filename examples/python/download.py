@@ -129,7 +129,9 @@ def give_name(part, path):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
             os.replace(part, path)
     except FileExistsError:
-        if not filecmp.cmp(part, path, shallow=False):
+        if path.is_file() and path.stat().st_size == 0:
+            os.replace(part, path)  # The empty file of a run that ended before it could replace it.
+        elif not filecmp.cmp(part, path, shallow=False):
             raise NoClip(f"{path} is there, and is another file. Move it away and run the command again.", False) from None
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)

@@ -183,6 +183,13 @@ class Names(Case):
         self.assertEqual((code, (self.folder / name).read_text(), self.files()), (1, "kept", [name]))
         self.assertIn("Move it away", err)
 
+    def test_an_empty_file_of_that_name_is_replaced(self):
+        name = self.name("Q2XX-ABCD-1234")
+        (self.folder / name).touch()
+        code, out, err = self.run_incident(self.site(lambda reply, serial: reply.reply(200, packets(serial))))
+        self.assertEqual((code, out, self.files()), (0, name, [name]), err)
+        self.assertEqual((self.folder / name).read_bytes(), packets("Q2XX-ABCD-1234"))
+
     def test_the_same_clip_twice_is_one_file(self):
         site = self.site(lambda reply, serial: reply.reply(200, packets(serial)))
         self.assertEqual([self.run_incident(site)[0] for _ in range(2)], [0, 0])
@@ -240,25 +247,29 @@ class Parts(unittest.TestCase):
         self.download = download
 
     def test_a_clip_is_of_bounded_size(self):
-        self.download.LARGEST, before = 300, self.download.LARGEST
-        self.addCleanup(setattr, self.download, "LARGEST", before)
+        self.replace_in(self.download, "LARGEST", 300)
         with Site(lambda reply, serial: reply.reply(200, packets(serial))) as site:
             with self.assertRaisesRegex(self.download.NoClip, "more than 300 bytes"):
                 self.download.fetch(f"{site.url}/media/a", io.BytesIO())
 
     def test_a_drip_ends(self):
-        self.download.LONGEST, before = 0, self.download.LONGEST
-        self.addCleanup(setattr, self.download, "LONGEST", before)
+        self.replace_in(self.download, "LONGEST", 0)
         with Site(lambda reply, serial: reply.reply(200, packets(serial))) as site:
             with self.assertRaisesRegex(self.download.NoClip, "more than 0 s"):
                 self.download.fetch(f"{site.url}/media/a", io.BytesIO())
 
-    def test_a_file_system_without_links_keeps_what_is_there(self):
+    def refuse_links(self):
         def refuse(*_):
             raise PermissionError
 
-        os.link, before = refuse, os.link
-        self.addCleanup(setattr, os, "link", before)
+        self.replace_in(os, "link", refuse)
+
+    def replace_in(self, module, name, value):
+        self.addCleanup(setattr, module, name, getattr(module, name))
+        setattr(module, name, value)
+
+    def test_a_file_system_without_links_keeps_what_is_there(self):
+        self.refuse_links()
         with tempfile.TemporaryDirectory() as folder:
             part, path = Path(folder) / "part", Path(folder) / "clip"
             part.write_text("clip")
@@ -268,6 +279,22 @@ class Parts(unittest.TestCase):
             with self.assertRaisesRegex(self.download.NoClip, "Move it away"):
                 self.download.give_name(part, path)
             self.assertEqual(path.read_text(), "clip")
+
+    def test_a_run_that_was_killed_on_a_file_system_without_links_is_made_good(self):
+        def kill(*_):
+            raise SystemExit
+
+        self.refuse_links()
+        with tempfile.TemporaryDirectory() as folder:
+            part, path = Path(folder) / "part", Path(folder) / "clip"
+            part.write_text("clip")
+            replace = os.replace
+            self.replace_in(os, "replace", kill)
+            self.assertRaises(SystemExit, self.download.give_name, part, path)
+            self.assertEqual(path.read_text(), "")
+            os.replace = replace
+            self.download.give_name(part, path)
+            self.assertEqual((path.read_text(), part.exists()), ("clip", False))
 
     def test_a_packet_that_ends_inside_a_start_code_is_no_picture(self):
         stuffing = bytes([0x47, 0x41, 0x00, 0x30, 180]) + bytes(180)
