@@ -136,7 +136,7 @@ impl Default for Budget {
 pub(super) struct Shares {
     pub(super) requests: Share,
     pub(super) lookups: Share,
-    /// How many of its requests the call has dropped on a connection over HTTP/2.
+    /// How many of its requests the call has dropped on shared connections over HTTP/2.
     pub(super) dropped: Arc<AtomicUsize>,
 }
 

@@ -1,15 +1,15 @@
 //! The API, as one call may use it: which requests are for a clip, and how they are sent and answered.
 //!
 //! A request for a clip is not passed on. The host reads it, and sends one that it writes itself: the same operation,
-//! with the fields [`Accept`](ACCEPT), [`User-Agent`](USER_AGENT) and [`Authorization`](AUTHORIZATION), and without a
-//! body. Its reply goes through [`ReplyFilter`].
+//! with [`Authorization`](AUTHORIZATION), with the component's own `Accept` and `User-Agent` whatever the guest set, and
+//! without a body. Its reply goes through [`ReplyFilter`].
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, USER_AGENT};
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Empty};
 use mv_clip_core::operation;
 use tracing::debug;
@@ -106,16 +106,20 @@ fn rewritten<B>(request: &Request<B>, resource: PathAndQuery) -> Result<Request<
     let body = Empty::<Bytes>::new().map_err(|never| match never {});
     let mut rewritten = Request::new(body.boxed_unsync());
     *rewritten.uri_mut() = uri;
-    *rewritten.headers_mut() = passed(request.headers());
+    *rewritten.headers_mut() = fields(request.headers());
     Ok(rewritten)
 }
 
-/// The fields of the guest that are sent. Others could ask for a part of the reply, or for another method.
-fn passed(fields: &HeaderMap) -> HeaderMap {
-    let names = [ACCEPT, USER_AGENT, AUTHORIZATION].into_iter();
-    names
-        .filter_map(|name| Some((name.clone(), fields.get(name)?.clone())))
-        .collect()
+/// The fields of the request. Of the guest's, others could ask for a part of the reply or for another method, or have a
+/// length or a value that a server closes the connection for.
+fn fields(of_guest: &HeaderMap) -> HeaderMap {
+    let mut fields = HeaderMap::with_capacity(3);
+    fields.insert(ACCEPT, HeaderValue::from_static(operation::ACCEPT));
+    fields.insert(USER_AGENT, HeaderValue::from_static(operation::USER_AGENT));
+    if let Some(authorization) = of_guest.get(AUTHORIZATION) {
+        fields.insert(AUTHORIZATION, authorization.clone());
+    }
+    fields
 }
 
 #[cfg(test)]

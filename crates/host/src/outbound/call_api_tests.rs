@@ -161,8 +161,8 @@ async fn the_host_writes_the_request_for_a_clip() {
     let uri = "https://api.meraki.com/api/v1/devices/q2xx-abcd-1234/camera/clip\
         ?imagerId=02&endTimestamp=2026-03-12T15:32:00%2B01:00&startTimestamp=2026-03-12T14:30:00Z";
     let fields = [
-        ("accept", "application/json"),
-        ("user-agent", "mv-clip"),
+        ("accept", "text/html"),
+        ("user-agent", "the guest's"),
         ("accept-encoding", "gzip"),
         ("range", "bytes=0-7"),
         ("content-length", "8"),
@@ -182,6 +182,12 @@ async fn the_host_writes_the_request_for_a_clip() {
         names.sort_unstable();
         assert_eq!(names, ["accept", "authorization", "user-agent"], "{mode:?}");
         assert_eq!(filter.unwrap().key.is_some(), mode.is_some());
+        let agent = &sent.headers()["user-agent"];
+        assert_eq!(
+            agent,
+            concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-clip")
+        );
+        assert_eq!(sent.headers()["accept"], "application/json");
         let body = sent.into_body().collect().await.unwrap().to_bytes();
         assert!(body.is_empty(), "{mode:?}");
     }

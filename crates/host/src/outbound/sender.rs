@@ -19,7 +19,7 @@ use super::budget::{Budget, Shares};
 use super::call_api::CallApi;
 use super::client::{Client, Sending};
 use super::connect::Connector;
-use super::framing::{self, Framing};
+use super::framing::{self, Author, Framing};
 use super::key::{KeptKey, KeyMode};
 use super::limiter::RateLimiter;
 use super::origin::Origin;
@@ -151,6 +151,11 @@ impl Outbound {
             Some(api) => api.prepare(request, &self.inner.policy, &origin)?,
             None => (request, None),
         };
+        let author = match (api, &filter) {
+            (None, _) => Author::Host,
+            (_, Some(filter)) if filter.is_of_hosts_request() => Author::Host,
+            _ => Author::Guest,
+        };
         // The fields are those of OpenTelemetry's HTTP client spans. No path and no query: they may be secret, as a
         // clip's URL is.
         let span = debug_span!(
@@ -162,7 +167,7 @@ impl Outbound {
         );
         let exchange = async {
             let limits = self.inner.timeouts.limit(options);
-            let (request, framing) = framing::own(request, limits.connect).await?;
+            let (request, framing) = framing::own(request, author, limits.connect).await?;
             // Whatever its fields, method and path: the server counts them all.
             if self.inner.policy.is_api(&origin) {
                 self.wait_for_limit(call).await;

@@ -6,7 +6,8 @@ use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 use wasmtime_wasi_http::Error;
 
-use super::{Call, settle, with_body};
+use super::{Call, clip, settle, with_body, with_key};
+use crate::keys::CLIP;
 use crate::outbound::server::{Server, read_head};
 use crate::outbound::{allowing, request};
 use crate::simulated::Simulated;
@@ -31,16 +32,19 @@ async fn skipping_no_body() -> Server {
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n";
 
 #[tokio::test]
-async fn no_other_call_gets_a_connection_that_a_body_went_over() {
+async fn no_other_call_gets_a_connection_that_a_guests_own_request_went_over() {
     let _time = Simulated::time();
-    for method in ["PUT", "POST", "PATCH", "PROPFIND", "GETS"] {
+    for method in ["GET", "HEAD", "PUT", "POST", "PATCH", "PROPFIND", "GETS"] {
         let server = skipping_no_body().await;
-        let outbound = allowing(&[server.origin()]).build().unwrap();
-        let mut other = Call::new(&outbound);
-        other.fetch_at_once(&server.origin()).await;
+        let outbound = with_key(&server.origin()).build().unwrap();
+        let mine = clip(&server.origin());
+        Call::new(&outbound).fetch_at_once(&mine).await;
         let method: Method = method.parse().unwrap();
         for length in [None, Some("0"), Some("5"), Some("36")] {
-            let mut put = with_body(method.clone(), &server.origin(), SMUGGLED);
+            let has_body = !["GET", "HEAD"].contains(&method.as_str());
+            let length = length.filter(|_| has_body);
+            let body = if has_body { SMUGGLED } else { "" };
+            let mut put = with_body(method.clone(), &server.origin(), body);
             if let Some(length) = length {
                 put.headers_mut()
                     .insert(CONTENT_LENGTH, HeaderValue::from_static(length));
@@ -49,11 +53,10 @@ async fn no_other_call_gets_a_connection_that_a_body_went_over() {
                 let _ = reply.into_body().collect().await;
             }
             settle().await;
-            let uri = format!("{}/mine", server.origin());
-            let line = Call::new(&outbound).fetch_at_once(&uri).await;
-            assert_eq!(line, "GET /mine HTTP/1.1", "{method} {length:?}");
+            let line = Call::new(&outbound).fetch_at_once(&mine).await;
+            assert_eq!(line, format!("GET {CLIP} HTTP/1.1"), "{method} {length:?}");
         }
-        // One that the calls without a body share, and one for each body.
+        // One that requests for a clip share, and one for each other request.
         assert_eq!(server.accepted(), 5, "{method}");
     }
 }
