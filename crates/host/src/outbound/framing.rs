@@ -4,8 +4,8 @@
 //! about where its request ends, the next call on the connection would get the answer to a request of this guest
 //! (request smuggling). So
 //!
-//! - only requests that the host wrote itself share connections: those for a clip, with the key that the host keeps, and
-//!   the host's own. A guest could otherwise send what a server closes the connection for, and end the requests of other
+//! - only requests that the host wrote itself share connections: those for a clip, with the key that the host keeps or
+//!   gave the call, and the host's own. A guest could otherwise send what a server closes the connection for, and end the requests of other
 //!   calls on it;
 //! - any other request goes over a connection of its own, which carries nothing else;
 //! - a request whose method has no body in practice is sent without one, or not at all;

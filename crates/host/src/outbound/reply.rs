@@ -40,11 +40,6 @@ pub(super) struct ReplyFilter {
 }
 
 impl ReplyFilter {
-    /// Whether the host wrote all of the request, `Authorization` included.
-    pub(super) fn is_of_hosts_request(&self) -> bool {
-        self.key.is_some()
-    }
-
     /// The reply that the guest gets. An encoded one is an error, because the key would not be found in it.
     pub(super) fn apply(self, response: Response<WasiBody>) -> Result<Response<WasiBody>, Error> {
         let (head, body) = response.into_parts();

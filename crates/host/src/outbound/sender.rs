@@ -147,14 +147,9 @@ impl Outbound {
         call: &CallSender,
     ) -> Result<Response<WasiBody>, Error> {
         let origin = admission::admit(&self.inner.policy, &request)?;
-        let (request, filter) = match api {
+        let (request, author, filter) = match api {
             Some(api) => api.prepare(request, &self.inner.policy, &origin)?,
-            None => (request, None),
-        };
-        let author = match (api, &filter) {
-            (None, _) => Author::Host,
-            (_, Some(filter)) if filter.is_of_hosts_request() => Author::Host,
-            _ => Author::Guest,
+            None => (request, Author::Host, None),
         };
         // The fields are those of OpenTelemetry's HTTP client spans. No path and no query: they may be secret, as a
         // clip's URL is.
