@@ -51,6 +51,7 @@ pub(super) struct Http2 {
 
 /// The requests on a connection over HTTP/2.
 struct Streams {
+    socket: Arc<Socket>,
     open: AtomicUsize,
     /// How many the server takes now.
     most: Box<dyn Fn() -> usize + Send + Sync>,
@@ -72,6 +73,7 @@ impl Http2 {
         progress: Arc<Notify>,
     ) -> Self {
         let streams = Streams {
+            socket: Arc::clone(&socket),
             open: AtomicUsize::new(0),
             most: Box::new(most),
             progress,
@@ -121,7 +123,11 @@ impl Http2 {
 impl Drop for Stream {
     fn drop(&mut self) {
         *lock(&self.0.idle) = Instant::now();
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        let was_last = self.0.open.fetch_sub(1, Ordering::AcqRel) == 1;
+        // Otherwise the server could go on sending until the pool is swept.
+        if was_last && self.0.socket.is_retired() {
+            self.0.socket.close();
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod bodies;
 mod bursts;
 mod disliked;
+mod floods;
 mod http2;
 mod look_ups;
 mod pacing;
