@@ -52,6 +52,7 @@ mod descriptors;
 mod error;
 mod fair;
 mod framing;
+mod heads;
 mod hooks;
 mod in_flight;
 mod interfaces;

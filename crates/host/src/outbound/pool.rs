@@ -94,7 +94,9 @@ impl Http2 {
             .streams
             .open
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
-        counted.ok().map(|_| Stream(Arc::clone(&self.streams)))
+        counted.ok()?;
+        self.socket.expect_heads();
+        Some(Stream(Arc::clone(&self.streams)))
     }
 
     /// Waits until the server's settings are there.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wasmtime_wasi_http::Error;
 
-use super::SECOND;
+use super::{Call, SECOND};
 use crate::outbound::server::Server;
 use crate::outbound::{allowing, request, tls};
 use crate::simulated::Simulated;
@@ -24,6 +24,15 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let stream = stream.to_be_bytes();
     [&length[1..], &[kind, flags], &stream, payload].concat()
+}
+
+fn interim() -> Vec<u8> {
+    frame(HEADERS, WHOLE, 1, b"\x08\x03100")
+}
+
+fn ok() -> Vec<u8> {
+    // With END_STREAM.
+    frame(HEADERS, WHOLE | 1, 1, &[0x88])
 }
 
 /// A server that sends these frames once a connection is made. Tells when a connection is closed.
@@ -62,6 +71,33 @@ async fn sending(
         .timeouts(Timeouts::default().first_byte(SECOND));
     let outbound = outbound.build().unwrap();
     (server, outbound, closings)
+}
+
+#[tokio::test]
+async fn interim_responses_without_an_end_end_the_connection() {
+    let _time = Simulated::time();
+    let (server, outbound, mut closings) = sending("interim", interim().repeat(50_000)).await;
+    let origin = tls::origin(&server);
+    let results = [
+        outbound.send(request(&origin), None).await,
+        Call::new(&outbound).send(request(&origin)).await,
+    ];
+    for result in results {
+        assert!(
+            matches!(result, Err(Error::HttpProtocolError)),
+            "{result:?}"
+        );
+        closings.recv().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_few_interim_responses_are_skipped() {
+    let _time = Simulated::time();
+    let frames = [interim().repeat(8), ok()].concat();
+    let (server, outbound, _) = sending("few-interim", frames).await;
+    let reply = outbound.send(request(&tls::origin(&server)), None).await;
+    assert_eq!(reply.unwrap().status(), 200);
 }
 
 /// Other requests do not use it any more, but its server could go on sending.
