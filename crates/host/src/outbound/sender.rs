@@ -122,7 +122,7 @@ impl Outbound {
     /// | `HttpResponseIncomplete` | the connection ended within the body |
     /// | `HttpResponseHeaderSectionSize` | the header section is too large |
     /// | `HttpResponseContentCoding`, `HttpResponseTransferCoding` | the API's reply is compressed |
-    /// | `HttpResponseBodySize` | the API's reply is larger than 1 MiB |
+    /// | `HttpResponseBodySize` | the API's reply to a request for a clip is larger than 192 KiB |
     /// | `HttpProtocolError` | the reply is not HTTP |
     ///
     /// Errors in the body come from the body.

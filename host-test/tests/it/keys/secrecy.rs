@@ -185,7 +185,7 @@ fn echoes() -> Vec<(&'static str, Vec<Part>)> {
             reply.truncate(3);
             reply
         }),
-        ("a body of 1 MiB and more", {
+        ("a body of more than the host reads", {
             let much = text(&"x".repeat(1 << 20));
             chunked("", vec![half(), vec![much], key()])
         }),
