@@ -19,6 +19,7 @@ use tracing::debug;
 use wasmtime_wasi_http::Error;
 
 use super::budget::WINDOW;
+use super::elsewhere::Elsewhere;
 use super::error;
 use super::fair::Share;
 use super::pool::{Http1, Http2, MAX_STREAMS, UNSETTLED};
@@ -95,8 +96,9 @@ impl Connector {
                 self.connect_over(tunnels, destination, socket).await
             }
             None => {
-                let tcp = tcp(resolver, deadline);
-                self.connect_over(tcp, destination, socket).await
+                let tcp = tcp(resolver.clone(), deadline);
+                let elsewhere = Elsewhere { tcp, resolver };
+                self.connect_over(elsewhere, destination, socket).await
             }
         }
     }

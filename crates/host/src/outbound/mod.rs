@@ -49,6 +49,7 @@ mod call_api;
 mod client;
 mod connect;
 mod descriptors;
+mod elsewhere;
 mod error;
 mod fair;
 mod framing;
