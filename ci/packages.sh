@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests use: ffmpeg, Chromium, Firefox, skopeo and a registry. With `obelisk`, those
-# for examples/obelisk: PostgreSQL, and the build dependencies of Obelisk. Skips programs that are installed. Needs root.
+# Installs the Debian packages that the tests use: ffmpeg, Chromium, Firefox, skopeo, minisign, OpenSSL and a registry. With
+# `obelisk`, those for examples/obelisk: PostgreSQL, and the build dependencies of Obelisk. Skips programs that are installed. Needs root.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -14,6 +14,8 @@ case ${1:-} in
     want chromium chromium
     want firefox-esr firefox-esr
     want skopeo skopeo
+    want minisign minisign
+    want openssl openssl
     ;;
 obelisk)
     [ -d /usr/lib/postgresql ] || missing+=(postgresql)

@@ -36,5 +36,7 @@ check)
     alert "$MOCK_SERIAL" secret 200 /media/
     alert Q2XX-XXXX-XXXX secret 422 not-found
     alert "$MOCK_SERIAL" another 401 'shared secret'
+    # An alert is read before its secret is known.
+    alert "$(printf 'Q%.0s' {1..70000})" secret 400 'at most'
     ;;
 esac

@@ -7,7 +7,6 @@ import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { json } from "node:stream/consumers";
 import { Worker } from "node:worker_threads";
 import type { Incident, Outcome } from "./incident.js";
 import { settings } from "./settings.js";
@@ -20,8 +19,23 @@ type Answer = { status: number; retryAfter?: number; body: object };
 const secret = Buffer.from(process.env.WEBHOOK_SHARED_SECRET ?? "");
 if (secret.length === 0) throw new Error("set WEBHOOK_SHARED_SECRET to the secret entered in the Dashboard");
 
+/** The most bytes of an alert. */
+const LARGEST = 64 * 1024;
+
+async function read(request: IncomingMessage): Promise<Alert> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    size += piece.length;
+    // The rest is read too: the answer comes after it.
+    if (size <= LARGEST) pieces.push(piece);
+  }
+  if (size > LARGEST) throw new Error(`an alert has at most ${LARGEST} bytes`);
+  return JSON.parse(Buffer.concat(pieces).toString()) as Alert;
+}
+
 async function answer(request: IncomingMessage): Promise<Answer> {
-  const alert = (await json(request)) as Alert;
+  const alert = await read(request);
   const given = Buffer.from(String(alert.sharedSecret));
   if (given.length !== secret.length || !timingSafeEqual(given, secret)) {
     return { status: 401, body: { error: "wrong shared secret" } };

@@ -1,67 +1,24 @@
 """Saves the clip of an incident from one camera.
 
-    MERAKI_DASHBOARD_API_KEY=… python incident.py SERIAL TIME [COMPONENT]
+    MERAKI_DASHBOARD_API_KEY=… python incident.py SERIAL[.IMAGER] TIME [COMPONENT]
 
 TIME is an RFC 3339 time, such as 2026-03-12T14:31:00Z. The default of COMPONENT is mv-clip.wasm.
 """
 
-import os
+import re
+import signal
 import sys
-import urllib.request
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
-from wasmtime import Engine, Store, WasiConfig
-from wasmtime.component import Component, Linker, Variant
+from wasmtime import WasmtimeError
 
-
-# The settings of the component. It gets no other variable, because it could send it to whoever it may reach.
-SETTINGS = (
-    "MERAKI_DASHBOARD_API_KEY",
-    "MERAKI_BASE_URL",
-    "MV_CLIP_DEADLINE_SECONDS",
-    "MV_CLIP_ATTEMPT_TIMEOUT_SECONDS",
-    "MV_CLIP_MAX_ATTEMPTS",
-    "MV_CLIP_REQUESTS_PER_SECOND",
-    "MV_CLIP_LAG_SECONDS",
-    "MV_CLIP_RETENTION_DAYS",
-)
+from download import save
+from mv_clip import MvClip, NoClip
 
 
-class MvClip:
-    """The component, compiled once. It reads its settings from the environment variables of this process."""
-
-    def __init__(self, file):
-        engine = Engine()
-        self.linker = Linker(engine)
-        self.linker.add_wasip2()
-        self.linker.add_wasi_http()
-        self.component = Component.from_file(engine, file)
-
-    def call(self, interface, function, *arguments):
-        store = Store(self.linker.engine)
-        wasi = WasiConfig()
-        wasi.env = [(name, os.environ[name]) for name in SETTINGS if name in os.environ]
-        store.set_wasi(wasi)
-        store.set_wasi_http()
-        instance = self.linker.instantiate(store, self.component)
-        index = instance.get_export_index(store, f"meraki-mv:clips/{interface}@0.1.0")
-        index = instance.get_export_index(store, function, index)
-        result = instance.get_func(store, index)(store, *arguments)
-        # wasmtime returns the value of ok or err itself. A clip is a record, and an error is a variant.
-        if isinstance(result, Variant):
-            raise ClipError(result)
-        return result
-
-
-class ClipError(Exception):
-    """The reason why there is no clip. If `transient` is true, the same call may succeed later."""
-
-    def __init__(self, error):
-        self.transient, self.failure = error.tag == "transient", vars(error.payload)
-        super().__init__(f"{error.tag} {self.failure['kind']}: {self.failure['message']}")
-
-
-def document_security_incident(mv_clip, camera_serial, incident_time, pre_roll=30, post_roll=30):
+def document_security_incident(mv_clip, camera_serial, incident_time, pre_roll=30, post_roll=30, imager_id=None):
     """
     Capture video evidence for a security incident.
 
@@ -70,24 +27,71 @@ def document_security_incident(mv_clip, camera_serial, incident_time, pre_roll=3
         incident_time: when the incident occurred, a datetime with a time zone
         pre_roll: seconds before the incident to include
         post_roll: seconds after the incident to include
+        imager_id: the imager of a camera that has several
 
     Returns:
         Path to the downloaded video clip
     """
-    at = incident_time.isoformat()
-    clip = mv_clip.call("events", "get-incident", camera_serial, at, pre_roll, post_roll)
-    filename = f"incident_{incident_time.strftime('%Y%m%d_%H%M%S')}.ts"
-    urllib.request.urlretrieve(clip.url, filename)
+    start, end = (incident_time + timedelta(seconds=seconds) for seconds in (-pre_roll, post_roll))
+    request = {"serial": camera_serial.upper(), "imager-id": imager_id, "start": text(start), "end": text(end)}
+    clip = mv_clip.call("clips", "request-clip", SimpleNamespace(**request))
+    if request != {name: getattr(clip, name) for name in request}:
+        raise NoClip("The component returned a clip that nobody asked for. Use the newest mv-clip.wasm.", False)
+    imager = "" if imager_id is None else f"_i{imager_id}"
+    start, end = (request[name].replace("-", "").replace(":", "") for name in ("start", "end"))
+    filename = f"{request['serial']}{imager}_{start}_{end}.ts"
+    save(clip.url, filename)
     return filename
 
 
-if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4):
-        sys.exit(__doc__)
-    serial, time, *component = sys.argv[1:]
-    try:
+def text(time):
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse(camera, time):
+    found = re.fullmatch(r"([A-Za-z0-9-]+)(?:\.([1-9][0-9]{0,8}))?", camera)
+    if found is None:
+        raise ValueError(f"{camera!r} is no camera: write Q2XX-ABCD-1234, or Q2XX-ABCD-1234.2 for its second imager")
+    serial, imager = found.groups()
+    with suppress(ValueError):
         incident_time = datetime.fromisoformat(time)
-        mv_clip = MvClip(*component or ["mv-clip.wasm"])
-        print(document_security_incident(mv_clip, serial, incident_time))
-    except (ClipError, ValueError) as error:
-        sys.exit(str(error))
+        if incident_time.tzinfo is not None:
+            return serial, imager and int(imager), incident_time
+    raise ValueError(f"{time!r} is no time with an offset: write it as 2026-03-12T14:31:00Z")
+
+
+def main():
+    if len(sys.argv) not in (3, 4):
+        return 2, __doc__
+    camera, time, file = (*sys.argv[1:], "mv-clip.wasm")[:3]
+    try:
+        mv_clip = MvClip(file)
+    except (OSError, WasmtimeError):
+        return 2, f"{file} is no component that can be read. Copy mv-clip.wasm to this folder, or name its path."
+    try:
+        serial, imager_id, incident_time = parse(camera, time)
+        print(document_security_incident(mv_clip, serial, incident_time, imager_id=imager_id))
+        return 0, None
+    except ValueError as error:
+        return 2, error
+    except NoClip as error:
+        return 75 if error.transient else 1, error
+    except OSError as error:
+        return 1, f"{error}. Use a folder that you may write to and that has room."
+    except WasmtimeError as error:
+        return 1, f"The component failed: {error}. Use the newest mv-clip.wasm."
+
+
+def stop(number, _frame):
+    """Ends the program with an exception, so that it removes the unfinished file."""
+    print(signal.strsignal(number), file=sys.stderr)
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    code, error = main()
+    if error:
+        print(error, file=sys.stderr)
+    sys.exit(code)

@@ -116,7 +116,7 @@ fn first_time_in(text: &str) -> Option<Timestamp> {
         .find_map(|word| Timestamp::parse(word).ok())
 }
 
-/// Meraki's own error messages in a response: up to three, not escaped.
+/// The error messages in a response of Meraki, or of a proxy or gateway before it: up to three, not escaped.
 pub fn errors(response: &Response) -> Vec<String> {
     let members = response
         .body
@@ -321,11 +321,20 @@ mod tests {
         let messages = |body| errors(&response(500, body));
         assert_eq!(messages(r#"{"errors":["a","b","c","d"]}"#), ["a", "b", "c"]);
         for body in [
+            r#"{"errors":"a"}"#,
+            r#"{"error":"a"}"#,
+            r#"{"message":"a"}"#,
+            r#"{"message":"a","errors":["b"],"error":"c"}"#,
+            r#"{"errors":[],"message":"a"}"#,
+        ] {
+            assert_eq!(messages(body), ["a"], "{body}");
+        }
+        for body in [
             "",
             "<html>",
             "{}",
-            r#"{"errors":"a"}"#,
             r#"{"errors":[1]}"#,
+            r#"{"errors":{},"error":[],"message":7}"#,
             "\u{0}",
         ] {
             assert_eq!(messages(body), [""; 0], "{body:?}");

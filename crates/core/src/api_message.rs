@@ -19,11 +19,11 @@ impl ApiError {
                     .into()
             }
             Self::Imager => {
-                "Meraki refused the imager (400). A camera with several imagers takes the imager-id \
-                 of one, from 1 on; other cameras take none."
+                "Meraki refused the imager (400). Name one of a camera with several, from 1 on, and \
+                 none of another camera."
                     .into()
             }
-            Self::Status(status) => self::status(settings, host, *status),
+            Self::Status(status) => self::status(host, *status),
             Self::InvalidBody(InvalidBody::NotJson) => format!(
                 "{host} did not answer with JSON. Try again later, and check MERAKI_BASE_URL."
             ),
@@ -59,7 +59,7 @@ fn transport(host: &str, error: TransportError) -> String {
             format!("no complete response from {host} in time. Try again later.")
         }
         TransportError::Denied => format!(
-            "the engine that runs this component does not let it send to {host}. Allow that \
+            "this component's engine does not let it send to {host}. Allow that \
              destination there, and the header Authorization."
         ),
         TransportError::AddressProhibited => format!("{host} {ADDRESS_PROHIBITED}"),
@@ -69,22 +69,14 @@ fn transport(host: &str, error: TransportError) -> String {
     }
 }
 
-fn status(settings: &Settings, host: &str, status: u16) -> String {
+fn status(host: &str, status: u16) -> String {
     match status {
-        400 => "Meraki refused the request (400). Check the window, and imager-id: cameras with \
-             several imagers require it, others refuse it."
+        400 => "Meraki refused the request (400). Check the window, and the imager: cameras with \
+             several need one, others refuse it."
             .into(),
-        401 if settings.api_key.is_none() => {
-            "Meraki requires an API key (401). This component has none, and the engine that runs it \
-             added none that Meraki accepts. Check the engine's key: it is missing, wrong, revoked or \
-             expired, or its user has no access to the API."
-                .into()
-        }
-        401 => {
-            "Meraki refused the API key (401): it is wrong, revoked or expired, or its user has no \
-             access to the API. Check MERAKI_DASHBOARD_API_KEY."
-                .into()
-        }
+        401 => "Meraki refused the API key (401): it is missing, wrong, revoked or expired, or its user \
+             has no access to the API. Check the key."
+            .into(),
         403 => {
             "Meraki does not let this API key read the camera's video (403). Give its user camera \
              access in the Dashboard, or its application the scope camera:telemetry:write."
@@ -95,8 +87,8 @@ fn status(settings: &Settings, host: &str, status: u16) -> String {
              network, that the API key belongs to its organisation, and that {host} is its region."
         ),
         429 => {
-            "Meraki's request limit for the organisation is used up (429). Send fewer requests, \
-             and see which other applications share the limit."
+            "Meraki's request limit for the organisation is used up (429). Send fewer requests: \
+             other applications share the limit."
                 .into()
         }
         501 | 505 => {
@@ -104,9 +96,7 @@ fn status(settings: &Settings, host: &str, status: u16) -> String {
         }
         408 | 500.. => format!("Meraki cannot answer now ({status}). Try again later."),
         402.. => format!("{host} refused the request ({status}). Check MERAKI_BASE_URL."),
-        _ => {
-            format!("{host} answered with an unexpected status ({status}). Check MERAKI_BASE_URL.")
-        }
+        _ => format!("{host} sent an unexpected status ({status}). Check MERAKI_BASE_URL."),
     }
 }
 
@@ -114,9 +104,7 @@ fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
     let to = |target: &str, why: &str| format!("redirects to {}{why}", settings.redact(target));
     let what = match error {
         RedirectError::NoLocation => "sent a redirect without a usable location".into(),
-        RedirectError::Insecure(target) => {
-            to(target, " without https, and the API key must not go there")
-        }
+        RedirectError::Insecure(target) => to(target, " without https"),
         RedirectError::Foreign(target) => to(target, ", and the API key must not go there"),
         RedirectError::UserInfo(target) => to(
             target,
@@ -134,16 +122,17 @@ mod tests {
     use crate::retry::Retryability;
     use crate::url::UrlError;
 
+    /// The component does not know whether it, its host or a command line holds the key.
     #[test]
-    fn a_missing_key_is_named() {
-        let none = Settings::from_variables::<&str, &str>([]).unwrap();
-        assert!(
-            ApiError::Status(401)
-                .message(&none, "h")
-                .contains("Check the engine's key")
-        );
-        let some = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
-        assert!(!ApiError::Status(401).message(&some, "h").contains("engine"));
+    fn the_message_about_a_key_suits_whoever_holds_it() {
+        let without = Settings::from_variables::<&str, &str>([]).unwrap();
+        let with = Settings::from_variables([("MERAKI_DASHBOARD_API_KEY", "k3y")]).unwrap();
+        for settings in [without, with] {
+            let message = ApiError::Status(401).message(&settings, "h");
+            assert!(message.contains("missing, wrong"), "{message}");
+            assert!(message.ends_with("Check the key."), "{message}");
+            assert!(!message.contains("engine"), "{message}");
+        }
     }
 
     #[test]
@@ -203,11 +192,8 @@ mod tests {
                 "h redirects more than 3 times",
             ),
             (ApiError::OutOfTime, "deadline of 120 s"),
-            (
-                ApiError::Status(304),
-                "h answered with an unexpected status (304)",
-            ),
-            (ApiError::Status(400), "Check the window, and imager-id"),
+            (ApiError::Status(304), "h sent an unexpected status (304)"),
+            (ApiError::Status(400), "Check the window, and the imager"),
             (ApiError::Status(401), "refused the API key (401)"),
             (ApiError::Status(402), "h refused the request (402)"),
             (ApiError::Status(403), "the scope camera:telemetry:write"),

@@ -18,7 +18,8 @@ pub(crate) struct Members {
     pub(crate) url: Option<String>,
     /// `expiry`, on success: a sentence with a time in it.
     pub(crate) expiry: Option<String>,
-    /// `errors`, otherwise: the strings among the first three elements.
+    /// `errors`, otherwise: the text, or the strings among the first three elements. Of `error` and `message` too, in
+    /// which proxies and gateways say why they refuse a request: the first member that has a text counts.
     pub(crate) errors: Vec<String>,
 }
 
@@ -48,6 +49,7 @@ impl Json {
     fn texts(self) -> Vec<String> {
         match self {
             Self::Array(elements) => elements.into_iter().filter_map(Self::text).collect(),
+            Self::Text(text) => vec![text],
             _ => Vec::new(),
         }
     }
@@ -110,7 +112,12 @@ impl<'de> Visitor<'de> for AnyType {
             match name.as_str() {
                 "url" => members.url = object.next_value::<Json>()?.text(),
                 "expiry" => members.expiry = object.next_value::<Json>()?.text(),
-                "errors" => members.errors = object.next_value::<Json>()?.texts(),
+                "errors" | "error" | "message" => {
+                    let texts = object.next_value::<Json>()?.texts();
+                    if members.errors.is_empty() {
+                        members.errors = texts;
+                    }
+                }
                 _ => {
                     object.next_value::<IgnoredAny>()?;
                 }

@@ -130,8 +130,13 @@ pub(crate) fn invalid_base_url() -> Failure {
 
 fn base_url(value: &str) -> Result<Url, Failure> {
     let url = Url::parse(value.trim_end_matches('/')).ok();
-    url.filter(|url| !url.has_query() && !url.has_fragment())
-        .ok_or_else(invalid_base_url)
+    let url = url.filter(|url| !url.has_query() && !url.has_fragment());
+    let url = url.ok_or_else(invalid_base_url)?;
+    // A proxy may have the API elsewhere.
+    match url.is_meraki() && !url.path().ends_with("/api/v1") {
+        true => Err(invalid_base_url()),
+        false => Ok(url),
+    }
 }
 
 fn invalid(name: &str, accepted: &str) -> Failure {
@@ -270,6 +275,20 @@ mod tests {
             "https://api.meraki.com/api/v1?x=y",
             "https://api.meraki.com/api/v1#x",
             "https://api.meraki.com/api v1",
+        ];
+        let accepted = "an https URL without user name, query or fragment, such as \
+             https://api.meraki.com/api/v1 (plain http for a loopback address only)";
+        fails(BASE_URL, &bad, accepted);
+    }
+
+    #[test]
+    fn a_base_url_of_meraki_has_the_path_of_the_api() {
+        let bad = [
+            "https://api.meraki.com",
+            "https://api.meraki.com/",
+            "https://api.meraki.ca/api",
+            "https://n149.meraki.com/api/v0",
+            "https://api.meraki.com/api/v1/organizations",
         ];
         let accepted = "an https URL without user name, query or fragment, such as \
              https://api.meraki.com/api/v1 (plain http for a loopback address only)";

@@ -47,8 +47,8 @@ impl fmt::Debug for Response {
 }
 
 /// What a message says after the host's name for [`TransportError::AddressProhibited`].
-pub(crate) const ADDRESS_PROHIBITED: &str = "resolves to an address that is not public, such as one of a private \
-     network, and the engine that runs this component does not connect to it. Check the DNS server, the VPN and the \
+pub(crate) const ADDRESS_PROHIBITED: &str = "resolves to an address that is not public, as in a private \
+     network, and this component's engine does not connect to it. Check the DNS server, the VPN and the \
      proxy of this machine.";
 
 /// Why there is no response, or no whole one.

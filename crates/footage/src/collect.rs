@@ -6,26 +6,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use mv_clip_core::text::error_chain;
-use mv_clip_host::{CallError, Clip, ClipHost, ClipRequest, MediaClient, Settings};
+use mv_clip_host::{CallError, Clip, ClipHost, ClipRequest, MediaClient, PostClient, Settings};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::blocking::blocking;
 use crate::compare::Difference;
+use crate::digest;
 use crate::download::{DownloadError, download};
 use crate::error::CollectError;
 use crate::failed::Failed;
 use crate::folder::WriteError;
 use crate::footage::{self, Footage, InvalidFootage};
+use crate::keys::SigningKey;
 use crate::limits;
 use crate::log::Entry;
 use crate::manifest::{Lost, Manifest, Missing, Run, SavedFile};
-use crate::names;
+use crate::names::{self, LOG, TIMESTAMP};
 use crate::part::PartFile;
 use crate::progress::ProgressFactory;
+use crate::proofs::Signed;
 use crate::remux::remux;
 use crate::report;
 use crate::store::{Store, WhileBusy};
+use crate::timestamp::{self, Stamped, TimestampError};
 
 /// What a run is to save, and for whom. It goes to the log before anything is asked for.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub struct Order {
     command: String,
     event: Option<DateTime<Utc>>,
     requests: Vec<ClipRequest>,
+    key: Option<SigningKey>,
+    authority: Option<PostClient>,
 }
 
 impl Order {
@@ -46,7 +52,24 @@ impl Order {
             command: command.to_owned(),
             event: None,
             requests,
+            key: None,
+            authority: None,
         }
+    }
+
+    /// The run signs the log at its end.
+    #[must_use]
+    pub fn sign(mut self, key: SigningKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// The run gets a timestamp of the log at its end, from the time-stamping authority behind this client: see
+    /// [`Collector::timestamp`].
+    #[must_use]
+    pub fn timestamp(mut self, authority: PostClient) -> Self {
+        self.authority = Some(authority);
+        self
     }
 
     /// The order is for the footage of an event: an RFC 3339 time, which the report points out.
@@ -75,6 +98,8 @@ pub struct Collected {
     /// What the user should know, one sentence each: files that were not as they had been saved, clips without an MP4,
     /// and what the file system cannot do.
     pub notes: Vec<String>,
+    /// The signature that the run made, if it was to make one.
+    pub signed: Option<Signed>,
 }
 
 /// Saves clips in a folder.
@@ -90,6 +115,8 @@ pub struct Collector {
     downloads: Semaphore,
     progress: Box<ProgressFactory>,
     ordered: BTreeSet<Footage>,
+    key: Option<SigningKey>,
+    authority: Option<PostClient>,
     run: Mutex<Progressed>,
 }
 
@@ -125,6 +152,13 @@ impl Collector {
         let ordered = ordered?;
         let client = host.media_client()?;
         let store = Store::take(folder, busy).await?;
+        let mut progressed = Progressed::default();
+        let public = order.key.as_ref().map(|key| key.public().clone());
+        if let Some(public) = public.clone() {
+            let store = Arc::clone(&store);
+            let note = blocking(move || store.may_sign(&public)).await?;
+            progressed.notes.extend(note);
+        }
         let run = Run {
             started_at: footage::now(),
             tool: order.tool,
@@ -132,6 +166,7 @@ impl Collector {
             event: order.event,
             component: Some(host.component_sha256().to_owned()),
             policy: host.policy().origins().map(ToString::to_string).collect(),
+            signer: public.map(|public| public.id().to_string()),
         };
         let begun = {
             let (store, windows) = (Arc::clone(&store), ordered.iter().cloned().collect());
@@ -146,7 +181,9 @@ impl Collector {
             downloads: Semaphore::new(limits::AT_ONCE),
             progress,
             ordered,
-            run: Mutex::default(),
+            key: order.key,
+            authority: order.authority,
+            run: Mutex::new(progressed),
         })
     }
 
@@ -186,24 +223,26 @@ impl Collector {
         }
     }
 
-    /// Writes the report and the manifest.
+    /// Writes the report and the manifest, and signs the log. The folder stays this run's until the collector is dropped.
     ///
     /// # Errors
     ///
     /// See [`CollectError`].
-    pub async fn finish(self) -> Result<Collected, CollectError> {
-        let Self { store, run, .. } = self;
-        let run = run.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let manifest = blocking(move || {
+    pub async fn finish(&self) -> Result<Collected, CollectError> {
+        let store = Arc::clone(&self.store);
+        let (key, stamps) = (self.key.clone(), self.authority.is_some());
+        let finished = blocking(move || {
             let manifest = store.record(|record| record.manifest.clone());
             let page = report::page(&manifest);
             let json = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from);
             let mut json = json.map_err(WriteError::at(store.folder.path()))?;
             json.push(b'\n');
             store.summarize(&json, page.as_bytes())?;
-            Ok::<_, WriteError>((manifest, store.notes()))
+            let signed = store.seal(key.as_ref(), stamps)?;
+            Ok::<_, WriteError>((manifest, signed, store.notes()))
         });
-        let (manifest, of_file_system) = manifest.await?;
+        let (manifest, signed, of_file_system) = finished.await?;
+        let run = std::mem::take(&mut *self.run());
         let mut notes = run.notes;
         notes.extend(of_file_system);
         Ok(Collected {
@@ -212,7 +251,33 @@ impl Collector {
             kept: run.kept,
             failures: run.failures,
             notes,
+            signed,
         })
+    }
+
+    /// Gets the timestamp of the log that the order asks for, after [`Collector::finish`]. The file in the folder is
+    /// replaced only by a timestamp of this log. None if the order asks for none.
+    ///
+    /// # Errors
+    ///
+    /// See [`TimestampError`]. Everything else stays as it is.
+    pub async fn timestamp(&self) -> Result<Option<Stamped>, TimestampError> {
+        let Some(authority) = &self.authority else {
+            return Ok(None);
+        };
+        let store = Arc::clone(&self.store);
+        let digest = blocking(move || {
+            let file = store.folder.read(LOG).and_then(digest::of_file);
+            let (_, sha256) = file.map_err(WriteError::at(&store.folder.path_of(LOG)))?;
+            Ok::<_, WriteError>(sha256)
+        });
+        let (reply, at) = timestamp::request(authority, &digest.await?).await?;
+        let store = Arc::clone(&self.store);
+        blocking(move || store.put(TIMESTAMP, &reply)).await?;
+        Ok(Some(Stamped {
+            authority: authority.server().to_owned(),
+            at: at.into(),
+        }))
     }
 
     /// Whether the clip is as it was saved. A loss is recorded.

@@ -28,6 +28,14 @@ pub enum CollectError {
         /// What is known of the other run.
         who: String,
     },
+    /// The folder is signed with the key of this run, and the signature does not hold. Nothing was asked for.
+    #[error(
+        "{problem}, so this run does not sign it; `mv-clip verify --key` says more, and another folder can be filled"
+    )]
+    NotAsSigned {
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// The order does not name the footage.
     #[error("{0} is not part of the order of this run")]
     NotOrdered(Footage),

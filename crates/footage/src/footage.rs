@@ -83,6 +83,11 @@ impl Footage {
         }
     }
 
+    /// The camera as values.
+    pub(crate) fn source(&self) -> (&str, Option<u32>) {
+        (&self.serial, self.imager_id)
+    }
+
     /// The start of the window.
     #[must_use]
     pub fn start(&self) -> SystemTime {

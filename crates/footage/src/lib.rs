@@ -6,7 +6,9 @@
 //! - `log.jsonl`: what each run asked for and what became of it, one JSON object a line;
 //! - `manifest.json` ([`Manifest`]): a summary of the log with the size and hash of each file, and the cause of each
 //!   missing clip;
-//! - `report.html`: a page that shows the folder in a browser, without a network.
+//! - `report.html`: a page that shows the folder in a browser, without a network;
+//! - `log.jsonl.minisig` and `log.jsonl.tsr`, if the [`Order`] asks for them: a signature of the log in minisign's format,
+//!   and a timestamp of it by an authority (RFC 3161).
 //!
 //! A folder has one writer. An unfinished file ends in `.part`. A file gets its final name when it is complete, checked,
 //! on disk and in the log. A run can therefore be interrupted at any point, and the next one resumes. [`verify()`]
@@ -25,6 +27,7 @@ mod error;
 mod failed;
 mod folder;
 mod footage;
+mod keys;
 mod limits;
 mod lock;
 mod log;
@@ -32,10 +35,13 @@ mod manifest;
 mod names;
 mod part;
 mod progress;
+mod proofs;
 mod remux;
 mod report;
+mod signature;
 mod store;
 mod timeline;
+mod timestamp;
 mod verify;
 
 pub use collect::{Collected, Collector, Order};
@@ -44,8 +50,11 @@ pub use download::DownloadError;
 pub use error::CollectError;
 pub use folder::WriteError;
 pub use footage::{Footage, InvalidFootage};
+pub use keys::{KeyError, KeyId, LockedKey, SigningKey, VerifyingKey};
 pub use limits::saving_time;
 pub use manifest::{Lost, Manifest, ManifestError, Missing, Mp4, Run, SavedFile};
 pub use progress::{Progress, ProgressFactory};
+pub use proofs::Signed;
 pub use store::WhileBusy;
-pub use verify::{Verified, verify};
+pub use timestamp::{Stamped, TIMESTAMP_TIME, TimestampError};
+pub use verify::{SignedLog, StampedLog, Unsaved, Verified, verify};

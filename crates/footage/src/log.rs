@@ -7,7 +7,7 @@
 //! A run begins with a line that says who asked for what. It holds the SHA-256 of all bytes before it, so a change to
 //! earlier lines shows, and a signature over the log covers all runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -68,6 +68,8 @@ pub(crate) enum Entry {
     Lost(Box<Lost>),
     /// `manifest.json` and `report.html` are written.
     Summary { files: Vec<Written> },
+    /// A signature or a timestamp of the log so far is about to be replaced. Its file, in base64.
+    Replaced { name: String, content: String },
 }
 
 /// A file beside the clips, by its digest.
@@ -78,6 +80,27 @@ pub(crate) struct Written {
     pub(crate) sha256: String,
 }
 
+/// Which places in a log are of interest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch {
+    /// The end of what is signed, in bytes from the start.
+    pub(crate) signed: Option<u64>,
+    /// The SHA-256 of what has a timestamp.
+    pub(crate) stamped: Option<String>,
+}
+
+/// A place between two lines of a log, and what the log says up to there.
+#[derive(Clone, Debug)]
+pub(crate) struct Point {
+    pub(crate) lines: usize,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    /// The number of runs.
+    pub(crate) runs: usize,
+    /// The SHA-256 of each clip and MP4, by its name.
+    pub(crate) files: BTreeMap<String, String>,
+}
+
 /// What a log says.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -86,7 +109,19 @@ pub(crate) struct Record {
     pub(crate) summaries: BTreeMap<&'static str, (u64, String)>,
     /// The first run whose line does not fit what is before it.
     pub(crate) changed_before: Option<usize>,
+    /// The first line that is neither a record nor the beginning of one.
+    pub(crate) garbage: Option<usize>,
+    /// The proofs that were replaced, by the base64 of their files.
+    replaced: BTreeSet<String>,
+    /// The run that last asked for each footage, by its place in the manifest.
+    asked: BTreeMap<Footage, usize>,
+    watch: Watch,
+    /// The places that were watched for, if the log has them.
+    pub(crate) signed: Option<Point>,
+    pub(crate) stamped: Option<Point>,
     entries: usize,
+    lines: usize,
+    bytes: u64,
     hash: Sha256,
     /// Whether the last line has no end.
     is_torn: bool,
@@ -114,12 +149,20 @@ type Invalid = Box<dyn Error + Send + Sync>;
 impl Record {
     /// Reads the log, or the manifest of an earlier version; `None` if there is neither.
     pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, ManifestError> {
+        Self::read_watching(folder, Watch::default())
+    }
+
+    /// The same, and looks for places.
+    pub(crate) fn read_watching(
+        folder: &Folder,
+        watch: Watch,
+    ) -> Result<Option<Self>, ManifestError> {
         let failed = |source| ManifestError::Read {
             path: folder.path_of(LOG),
             source,
         };
         let mut record = match folder.read(LOG) {
-            Ok(log) => Self::of(folder, log)?,
+            Ok(log) => Self::of(folder, log, watch)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::empty(),
             Err(error) => return Err(failed(error)),
         };
@@ -133,9 +176,10 @@ impl Record {
         }))
     }
 
-    fn of(folder: &Folder, log: File) -> Result<Self, ManifestError> {
+    fn of(folder: &Folder, log: File, watch: Watch) -> Result<Self, ManifestError> {
         let path = folder.path_of(LOG);
         let mut record = Self::empty();
+        record.watch = watch;
         let mut lines = BufReader::with_capacity(256 << 10, log.take(LARGEST + 1));
         match record.replay(&mut lines) {
             Ok(()) => Ok(record),
@@ -154,7 +198,15 @@ impl Record {
             manifest: Manifest::empty(),
             summaries: BTreeMap::new(),
             changed_before: None,
+            garbage: None,
+            replaced: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            watch: Watch::default(),
+            signed: None,
+            stamped: None,
             entries: 0,
+            lines: 0,
+            bytes: 0,
             hash: Sha256::new(),
             is_torn: false,
         }
@@ -164,18 +216,18 @@ impl Record {
         // A line that a crash may have cut off: nothing follows it but the next run, or the next try to take over what
         // an earlier version saved.
         let mut cut: Option<Invalid> = None;
-        let (mut line, mut number, mut size) = (Vec::new(), 0_usize, 0);
+        let mut line = Vec::new();
         loop {
             line.clear();
             let read = lines
                 .by_ref()
                 .take(LONGEST + 1)
                 .read_until(b'\n', &mut line)?;
-            (number, size) = (number + 1, size + read as u64);
             if read == 0 {
                 return Ok(());
             }
-            if line.len() as u64 > LONGEST || size > LARGEST {
+            let number = self.lines + 1;
+            if line.len() as u64 > LONGEST || self.bytes + read as u64 > LARGEST {
                 return Err(format!("line {number} is too long, or the file is").into());
             }
             self.is_torn = line.last() != Some(&b'\n');
@@ -197,6 +249,9 @@ impl Record {
                 // Cut off by a disk that was full, and followed by an empty or a whole line.
                 Err(error) if error.is_eof() => {}
                 Err(error) => {
+                    if !is_cut_off(&line) {
+                        self.garbage.get_or_insert(number);
+                    }
                     let error = format!("line {number} is not a record: {error}");
                     if let Some(cut) = cut.replace(error.into()) {
                         return Err(cut);
@@ -204,7 +259,51 @@ impl Record {
                 }
             }
             self.hash.update(&line);
+            (self.lines, self.bytes) = (number, self.bytes + read as u64);
+            self.look();
         }
+    }
+
+    /// Whether this is one of the places that are watched for.
+    fn look(&mut self) {
+        if self.watch.signed == Some(self.bytes) {
+            self.signed = Some(self.point());
+        }
+        if let Some(stamped) = &self.watch.stamped
+            && self.stamped.is_none()
+            && digest::text(self.hash.clone()) == *stamped
+        {
+            self.stamped = Some(self.point());
+        }
+    }
+
+    /// The end of what was read.
+    pub(crate) fn point(&self) -> Point {
+        let files = self.manifest.expected().into_iter();
+        let files = files.map(|(name, (_, sha256))| (name.to_owned(), sha256.to_owned()));
+        Point {
+            lines: self.lines,
+            bytes: self.bytes,
+            sha256: digest::text(self.hash.clone()),
+            runs: self.manifest.runs.len(),
+            files: files.collect(),
+        }
+    }
+
+    /// Whether the log has this proof, which is no longer in its file.
+    pub(crate) fn has_replaced(&self, content: &str) -> bool {
+        self.replaced.contains(content)
+    }
+
+    /// The proofs that were replaced, in base64.
+    pub(crate) fn replaced(&self) -> impl Iterator<Item = &str> {
+        self.replaced.iter().map(String::as_str)
+    }
+
+    /// The command that last asked for this footage.
+    pub(crate) fn command_for(&self, footage: &Footage) -> Option<&str> {
+        let run = self.manifest.runs.get(*self.asked.get(footage)?)?;
+        Some(&run.command)
     }
 
     /// Checks the line of a run against what is before it.
@@ -231,13 +330,16 @@ impl Record {
             }
             Entry::Run { run, windows, .. } => {
                 manifest.updated_at = manifest.updated_at.max(run.started_at);
+                let place = manifest.runs.len();
                 manifest.started(run, &windows);
+                let windows = windows.into_iter();
+                self.asked.extend(windows.map(|window| (window, place)));
             }
             Entry::TakenOver { manifest: earlier } => {
                 let earlier = earlier.with_names_of_footage()?;
                 let runs = std::mem::take(&mut manifest.runs);
                 let pending = std::mem::take(&mut manifest.pending);
-                *manifest = earlier;
+                *manifest = earlier.asked_by(manifest);
                 manifest.runs = runs;
                 manifest.pending = pending;
             }
@@ -272,6 +374,9 @@ impl Record {
                     self.summaries.insert(name, (file.size, file.sha256));
                 }
             }
+            Entry::Replaced { content, .. } => {
+                self.replaced.insert(content);
+            }
         }
         Ok(())
     }
@@ -283,6 +388,14 @@ impl Record {
         expected.extend(summaries.map(|(name, (size, sha256))| (*name, (*size, &**sha256))));
         expected
     }
+}
+
+/// Whether a line is what a crash may leave of one: a part of it, or room for it.
+fn is_cut_off(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let end = line.iter().rposition(|byte| *byte != 0);
+    let text = line.get(..end.map_or(0, |end| end + 1)).unwrap_or_default();
+    text.is_empty() || serde_json::from_slice::<Entry>(text).is_err_and(|error| error.is_eof())
 }
 
 /// Reads the manifest of a version without a log, also if its run was interrupted.
@@ -314,24 +427,30 @@ fn earlier(json: &[u8]) -> Result<Manifest, Invalid> {
 pub(crate) struct Log {
     file: File,
     pub(crate) record: Record,
+    /// Whether a write failed, so that more may be on disk than is known.
+    has_failed: bool,
 }
 
 impl Log {
     /// Reads the log to which `file` appends. If it is empty, what an earlier version saved becomes its first line.
-    pub(crate) fn open(folder: &Folder, file: File) -> Result<Self, ManifestError> {
+    pub(crate) fn open(folder: &Folder, file: File, watch: Watch) -> Result<Self, ManifestError> {
         let path = || folder.path_of(LOG);
         let failed = |source| ManifestError::Read {
             path: path(),
             source,
         };
-        let record = Record::of(folder, file.try_clone().map_err(failed)?)?;
+        let record = Record::of(folder, file.try_clone().map_err(failed)?, watch)?;
         if let Some(line) = record.changed_before {
             return Err(ManifestError::Invalid {
                 path: path(),
                 source: format!("line {line} says that the lines before it were others").into(),
             });
         }
-        let mut log = Self { file, record };
+        let mut log = Self {
+            file,
+            record,
+            has_failed: false,
+        };
         if log.record.entries == 0
             && let Some(manifest) = of_earlier_version(folder)?
         {
@@ -353,6 +472,7 @@ impl Log {
             // Ends the line that a crash cut off. This is not part of what the next line may depend on.
             self.file.write_all(b"\n")?;
             self.record.hash.update(b"\n");
+            self.record.bytes += 1;
             self.record.is_torn = false;
         }
         let run = Entry::Run {
@@ -362,6 +482,17 @@ impl Log {
             previous: self.record.previous(),
         };
         self.append(folder, vec![run])
+    }
+
+    /// The end of the log, as it is on disk.
+    pub(crate) fn end(&self, folder: &Folder) -> io::Result<Point> {
+        if !self.has_failed {
+            return Ok(self.record.point());
+        }
+        let record = Record::of(folder, folder.read(LOG)?, Watch::default());
+        record
+            .map(|record| record.point())
+            .map_err(io::Error::other)
     }
 
     /// The open file.
@@ -379,11 +510,15 @@ impl Log {
             serde_json::to_writer(&mut lines, entry)?;
             lines.push(b'\n');
         }
+        let had_failed = std::mem::replace(&mut self.has_failed, true);
         self.record.is_torn = true;
         self.file.write_all(&lines)?;
         self.record.is_torn = false;
         folder.sync_file(&self.file)?;
+        self.has_failed = had_failed;
         self.record.hash.update(&lines);
+        self.record.bytes += lines.len() as u64;
+        self.record.lines += lines.iter().filter(|byte| **byte == b'\n').count();
         for entry in entries {
             self.record.apply(entry).map_err(io::Error::other)?;
             self.record.entries += 1;

@@ -1,6 +1,6 @@
 //! `manifest.json`: the clips in a folder, and the missing ones. It sums up the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -36,6 +36,9 @@ pub struct Manifest {
     /// The footage that was asked for by a run that ended early; run the same command again to get it.
     #[serde(default)]
     pub pending: Vec<Footage>,
+    /// The cameras that the last run asked for.
+    #[serde(skip)]
+    asked: BTreeSet<(String, Option<u32>)>,
 }
 
 /// A run of a command that filled the folder.
@@ -54,6 +57,9 @@ pub struct Run {
     pub component: Option<String>,
     /// The origins that the component could send requests to.
     pub policy: Vec<String>,
+    /// The identifier of the key that signs the log at the end of the run. Null if the run does not sign it.
+    #[serde(default)]
+    pub signer: Option<String>,
 }
 
 /// A file that is missing, not as it was saved, or was never saved.
@@ -232,7 +238,30 @@ impl Manifest {
             failures: Vec::new(),
             lost: Vec::new(),
             pending: Vec::new(),
+            asked: BTreeSet::new(),
         }
+    }
+
+    /// The failures that can be set aside: nothing was ever saved of the camera, another try cannot help, and the last run
+    /// did not ask for it. Most likely an earlier run had a mistyped serial number. They do not count as missing.
+    #[must_use]
+    pub fn set_aside(&self) -> Vec<&Missing> {
+        // Of an earlier version it is not known what was asked for.
+        if self.asked.is_empty() {
+            return Vec::new();
+        }
+        let files = self.files.iter().map(|file| &file.footage);
+        let saved: BTreeSet<_> = files.map(Footage::source).collect();
+        let is_asked = |footage: &Footage| {
+            let (serial, imager_id) = footage.source();
+            self.asked.contains(&(serial.to_owned(), imager_id))
+        };
+        let failures = self.failures.iter().filter(|missing| !missing.transient);
+        failures
+            .filter(|Missing { footage, .. }| {
+                !saved.contains(&footage.source()) && !is_asked(footage)
+            })
+            .collect()
     }
 
     /// The time of the last change.
@@ -309,6 +338,10 @@ impl Manifest {
     /// Adds a run. The footage that it asks for is pending until there is an outcome.
     pub(crate) fn started(&mut self, run: Run, asked: &[Footage]) {
         self.runs.push(run);
+        let asked_for = asked.iter().map(Footage::source);
+        self.asked = asked_for
+            .map(|(serial, imager_id)| (serial.to_owned(), imager_id))
+            .collect();
         for footage in asked {
             let is_known = self.file(footage).is_some()
                 || self
@@ -319,6 +352,12 @@ impl Manifest {
                 self.pending.insert(at, footage.clone());
             }
         }
+    }
+
+    /// The same with the cameras that the last run of `other` asked for.
+    pub(crate) fn asked_by(mut self, other: &mut Self) -> Self {
+        self.asked = std::mem::take(&mut other.asked);
+        self
     }
 
     fn answered(&mut self, footage: &Footage) {

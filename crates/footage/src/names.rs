@@ -6,6 +6,12 @@ use crate::footage::{Footage, InvalidFootage};
 /// Everything that happened to the folder: see [`log`](crate::log).
 pub(crate) const LOG: &str = "log.jsonl";
 
+/// The signature of the log, where `minisign -V -m log.jsonl` looks for it.
+pub(crate) const SIGNATURE: &str = "log.jsonl.minisig";
+
+/// The timestamp of the log: a reply of RFC 3161.
+pub(crate) const TIMESTAMP: &str = "log.jsonl.tsr";
+
 /// Says who writes to the folder, where the file system has no locks.
 pub(crate) const OWNER: &str = "log.jsonl.lock";
 

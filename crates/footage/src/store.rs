@@ -13,17 +13,21 @@ use crate::digest;
 use crate::error::CollectError;
 use crate::folder::{Folder, WriteError};
 use crate::footage::Footage;
+use crate::keys::{SigningKey, VerifyingKey};
 use crate::lock::{Attempt, Lock};
-use crate::log::{Entry, Log, Record, Written};
+use crate::log::{Entry, Log, Point, Record, Written};
 use crate::manifest::Run;
-use crate::names::{self, LOG, MANIFEST, OWNER, REPORT};
+use crate::names::{self, LOG, MANIFEST, OWNER, REPORT, SIGNATURE, TIMESTAMP};
+use crate::proofs::{self, Checked, Proofs, Signed};
 
 /// How often a run that waits looks whether the folder is free.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// What unfinished files beside those of clips are for, in earlier versions too.
-const OTHER_PARTS: [&str; 6] = [
+const OTHER_PARTS: [&str; 8] = [
     OWNER,
+    SIGNATURE,
+    TIMESTAMP,
     MANIFEST,
     "manifest.json.new",
     "manifest.json.part.new",
@@ -90,7 +94,8 @@ impl Store {
             sleep(PAUSE).await;
         };
         blocking(move || {
-            let log = match Log::open(&folder, log) {
+            let watch = Proofs::read(&folder).watch();
+            let log = match Log::open(&folder, log, watch) {
                 Ok(log) => log,
                 Err(error) => {
                     lock.release(&folder);
@@ -141,6 +146,80 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Whether a run that is about to begin may sign the log with the private key of this one: if the log is signed with
+    /// it, then what is signed must be as it was. Gives a word on what has no signature yet.
+    pub(crate) fn may_sign(&self, key: &VerifyingKey) -> Result<Option<String>, CollectError> {
+        let refused = |problem| CollectError::NotAsSigned { problem };
+        let log = self.log();
+        let record = &log.record;
+        let checked = Proofs::read(&self.folder).check(&self.folder, record, key);
+        let checked = checked.map_err(WriteError::at(&self.folder.path_of(SIGNATURE)))?;
+        let lines = record.point().lines;
+        let from = match checked {
+            Checked::Signed(point) => point.lines + 1,
+            Checked::Missing => 1,
+            Checked::OtherKey(id) => {
+                return Ok(Some(format!(
+                    "the folder is signed with another key, {id}; its signature stays in the log"
+                )));
+            }
+            Checked::Malformed => return Err(refused("log.jsonl.minisig is not a signature")),
+            Checked::OtherLog { .. } => {
+                return Err(refused(
+                    "log.jsonl is not the log that was signed with this key",
+                ));
+            }
+        };
+        Ok((from <= lines).then(|| {
+            format!("lines {from} to {lines} of the log have no signature yet; this run signs them as they are")
+        }))
+    }
+
+    /// Signs the log, if there is a key, and prepares it for a timestamp.
+    pub(crate) fn seal(
+        &self,
+        key: Option<&SigningKey>,
+        stamps: bool,
+    ) -> Result<Option<Signed>, WriteError> {
+        let proofs = Proofs::read(&self.folder);
+        let replaced = self.record(|record| proofs.archive(record, key.is_some(), stamps));
+        if !replaced.is_empty() {
+            self.append(replaced)?;
+        }
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        let signed = self.end().and_then(|point| {
+            let signature = proofs::sign(&self.folder, &point, key)?;
+            Ok((point, signature))
+        });
+        let (point, signature) = signed.map_err(WriteError::at(&self.folder.path_of(SIGNATURE)))?;
+        self.put(SIGNATURE, signature.as_bytes())?;
+        Ok(Some(Signed {
+            key: key.public().id(),
+            lines: point.lines,
+            sha256: point.sha256,
+        }))
+    }
+
+    /// The end of the log, as it is on disk.
+    pub(crate) fn end(&self) -> io::Result<Point> {
+        self.log().end(&self.folder)
+    }
+
+    /// Writes a file that is not in the log, in place of one with the same name.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
+        let part = names::unique_part(name);
+        let written = self
+            .write(&part, bytes)
+            .and_then(|()| self.folder.rename(&part, name));
+        written.map_err(|error| {
+            // The first error is the one to report.
+            let _ = self.folder.remove(&part);
+            WriteError::at(&self.folder.path_of(name))(error)
+        })
     }
 
     /// Begins a run that asks for this footage.

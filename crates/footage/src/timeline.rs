@@ -1,6 +1,6 @@
 //! The coverage of each camera over time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -64,7 +64,7 @@ impl<'a> Absence<'a> {
         }
     }
 
-    /// One word: the kind of the failure, or what happened.
+    /// The kind of the failure, or of what happened.
     pub(crate) fn kind(self) -> &'a str {
         match self {
             Self::Failed(missing) => &missing.kind,
@@ -79,19 +79,25 @@ impl<'a> Timeline<'a> {
     pub(crate) fn of(manifest: &'a Manifest) -> Option<Self> {
         type OfCamera<'a> = (Vec<&'a SavedFile>, Vec<Absence<'a>>);
         let mut cameras: BTreeMap<(&str, Option<u32>), OfCamera<'a>> = BTreeMap::new();
-        let camera = |footage: &'a Footage| (&*footage.serial, footage.imager_id);
         let is_there = |file: &&SavedFile| !manifest.is_lost(&file.name);
         for file in manifest.files.iter().filter(is_there) {
-            let (files, _) = cameras.entry(camera(&file.footage)).or_default();
+            let (files, _) = cameras.entry(file.footage.source()).or_default();
             files.push(file);
         }
-        let failed = manifest.failures.iter().map(Absence::Failed);
+        let aside: BTreeSet<_> = manifest
+            .set_aside()
+            .into_iter()
+            .map(|m| &m.footage)
+            .collect();
+        let failed = manifest.failures.iter();
+        let failed = failed.filter(|missing| !aside.contains(&missing.footage));
+        let failed = failed.map(Absence::Failed);
         let lost = manifest.lost.iter().map(Absence::Lost);
         let pending = manifest.pending.iter().map(Absence::Pending);
         // Of the same footage, what was lost says the most.
         for absence in lost.chain(failed).chain(pending) {
             let footage = absence.footage();
-            let (files, absences) = cameras.entry(camera(footage)).or_default();
+            let (files, absences) = cameras.entry(footage.source()).or_default();
             let covers = |other: &Footage| other.start <= footage.start && footage.end <= other.end;
             let is_covered = files.iter().any(|file| covers(&file.footage));
             let is_told = absences.iter().any(|other| other.footage() == footage);

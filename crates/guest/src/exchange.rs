@@ -15,7 +15,7 @@ use mv_clip_core::transport::{MAX_BODY, Request, Response, TransportError};
 
 use crate::error_code::transport_error;
 use crate::incoming::{self, PendingResponse, header};
-use crate::outgoing;
+use crate::outgoing::{self, NOT_COMPRESSED};
 use crate::wasi::http::outgoing_handler;
 use crate::wasi::http::types::Method;
 use crate::wasi::io::poll::Pollable;
@@ -42,7 +42,7 @@ impl Exchange {
     pub(crate) fn start(request: &Request, now: Duration) -> Result<Self, TransportError> {
         let deadline = request.attempt_deadline;
         let left = deadline.saturating_sub(now);
-        let mut fields = vec![("accept", ACCEPT)];
+        let mut fields = vec![("accept", ACCEPT), NOT_COMPRESSED];
         let key = request.api_key.as_ref().map(ApiKey::authorization);
         fields.extend(key.as_ref().map(|key| ("authorization", key.as_str())));
         let outgoing = outgoing::request(&Method::Get, &request.url, &fields)?;

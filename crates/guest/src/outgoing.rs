@@ -9,6 +9,9 @@ use mv_clip_core::url::Url;
 use crate::clock::nanoseconds;
 use crate::wasi::http::types::{Fields, Method, OutgoingRequest, RequestOptions, Scheme};
 
+/// For `GET`: some servers compress replies although nobody asked for it.
+pub(crate) const NOT_COMPRESSED: (&str, &str) = ("accept-encoding", "identity");
+
 /// RUSTSEC-2026-0320: some hosts panic for a timeout of zero.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 

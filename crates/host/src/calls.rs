@@ -12,6 +12,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::deadline::Deadline;
 use crate::error::{CallError, Phase};
+use crate::processor::{Processor, Share};
 
 /// What happened to the calls that were under way when a host began to shut down: see
 /// [`ClipHost::shut_down`](crate::ClipHost::shut_down).
@@ -36,6 +37,7 @@ pub(crate) struct Calls(Arc<Shared>);
 struct Shared {
     /// A permit for each call that may run. Closed by a shutdown, which ends the wait for one.
     permits: Arc<Semaphore>,
+    processor: Processor,
     /// Closed by a shutdown: from then on, new calls are refused.
     tracker: TaskTracker,
     /// Stops the calls that do not finish within the grace period.
@@ -49,6 +51,7 @@ impl Calls {
     pub(crate) fn at_most(calls: usize) -> Self {
         Self(Arc::new(Shared {
             permits: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
+            processor: Processor::of_this_runtime(),
             tracker: TaskTracker::new(),
             cut: CancellationToken::new(),
             ended: AtomicUsize::new(0),
@@ -73,6 +76,7 @@ impl Calls {
         let permit = deadline.bound(Phase::Waiting, permit).await?;
         Ok(RunningCall {
             deadline,
+            share: shared.processor.share(),
             is_cut: AtomicBool::new(false),
             calls: Arc::clone(shared),
             _permit: permit.map_err(|_| CallError::ShuttingDown)?,
@@ -101,6 +105,7 @@ impl Calls {
 /// A call that may run. It is under way until this is dropped.
 pub(crate) struct RunningCall {
     pub(crate) deadline: Deadline,
+    share: Share,
     is_cut: AtomicBool,
     calls: Arc<Shared>,
     /// Lets the next call run when it is dropped.
@@ -116,7 +121,7 @@ impl RunningCall {
         phase: Phase,
         future: impl Future<Output = T>,
     ) -> Result<T, CallError> {
-        let bounded = self.deadline.bound(phase, future);
+        let bounded = self.deadline.bound(phase, self.share.run(future));
         match self.calls.cut.run_until_cancelled(bounded).await {
             Some(result) => result,
             None => {

@@ -36,6 +36,11 @@ pub enum CallError {
     /// The guest trapped.
     #[error("the component trapped: {0}")]
     Trap(EngineError),
+    /// The component returned a clip of another camera or window than it was asked for, or not one outcome for each clip.
+    #[error(
+        "the component returned a clip that nobody asked for, or left one out; use the newest mv-clip.wasm"
+    )]
+    OtherClip,
     /// The component does not export the interface that the call needs: its world is `clips-only`.
     #[error(
         "this component has no interface meraki-mv:clips/{0}; load one of the world clip-plugin, such as \
@@ -61,7 +66,7 @@ impl CallError {
             Self::Clip(error) => error.is_transient(),
             Self::ShuttingDown => true,
             Self::WallTime { phase, .. } => *phase != Phase::Running,
-            Self::Limit(_) | Self::Trap(_) | Self::NotExported(_) => false,
+            Self::Limit(_) | Self::Trap(_) | Self::OtherClip | Self::NotExported(_) => false,
         }
     }
 
@@ -82,6 +87,7 @@ impl CallError {
             Self::ShuttingDown => "shutting-down",
             Self::Limit(_) => "limit",
             Self::Trap(_) => "trap",
+            Self::OtherClip => "other-clip",
             Self::NotExported(_) => "not-exported",
         }
     }
@@ -391,6 +397,7 @@ mod tests {
             (out_of_time(Phase::Starting), true, None),
             (out_of_time(Phase::Running), false, None),
             (CallError::Limit(Limit::Memory(1)), false, None),
+            (CallError::OtherClip, false, None),
             (CallError::NotExported("events"), false, None),
         ];
         for (error, is_transient, retry_after) in cases {

@@ -21,6 +21,7 @@ use crate::limits::Limits;
 use crate::media::MediaClient;
 use crate::metrics::CallMetrics;
 use crate::outbound::{Outbound, Policy};
+use crate::post::{PostClient, PostError};
 use crate::settings::Settings;
 use crate::store::{self, State};
 use crate::{engine, http_limits};
@@ -119,6 +120,15 @@ impl ClipHost {
     /// [`TlsError`] if TLS cannot be set up.
     pub fn media_client(&self) -> Result<MediaClient, TlsError> {
         MediaClient::new(&self.outbound)
+    }
+
+    /// A client that sends requests to one server, which the operator names: see [`PostClient`].
+    ///
+    /// # Errors
+    ///
+    /// [`PostError::Url`], or [`PostError::Tls`].
+    pub fn post_client(&self, url: &str) -> Result<PostClient, PostError> {
+        PostClient::new(&self.outbound, url)
     }
 
     /// Stops accepting calls, and gives those that are under way `grace` to finish. Then it stops the rest: their

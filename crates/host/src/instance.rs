@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use mv_clip_core::events::incident;
 use tracing::info;
 use wasmtime::{Store, component};
 
+use crate::answer;
 use crate::bindings::Exports;
 use crate::bindings::exports::meraki_mv::clips::{events, transfer, types};
 use crate::bounds::Bounds;
@@ -52,10 +54,10 @@ impl Instance {
     pub(crate) async fn request_clip(&mut self, request: &ClipRequest) -> Result<Clip, CallError> {
         log_start(request);
         let guest = self.exports.clips.load(&mut self.store, &self.instance);
-        let (guest, request) = (guest.map_err(trap)?, request.into());
-        let call = guest.call_request_clip(&mut self.store, &request);
+        let (guest, asked) = (guest.map_err(trap)?, request.into());
+        let call = guest.call_request_clip(&mut self.store, &asked);
         let clip = run(&self.call, &self.bounds, call).await?;
-        Ok(self.clip(clip))
+        answer::one(answer::asked(request), self.clip(clip))
     }
 
     pub(crate) async fn get_range(
@@ -63,10 +65,10 @@ impl Instance {
         request: &ClipRequest,
     ) -> Result<Vec<ClipOutcome>, CallError> {
         log_start(request);
-        let (guest, request) = (self.events()?, request.into());
-        let call = guest.call_get_range(&mut self.store, &request);
+        let (guest, asked) = (self.events()?, request.into());
+        let call = guest.call_get_range(&mut self.store, &asked);
         let outcomes = run(&self.call, &self.bounds, call).await?;
-        Ok(self.outcomes(outcomes))
+        answer::range(request, self.outcomes(outcomes))
     }
 
     pub(crate) async fn get_incident(
@@ -86,7 +88,8 @@ impl Instance {
             post_roll_seconds,
         );
         let clip = run(&self.call, &self.bounds, call).await?;
-        Ok(self.clip(clip))
+        let asked = incident(serial, at, pre_roll_seconds, post_roll_seconds);
+        answer::one(asked, self.clip(clip))
     }
 
     pub(crate) async fn get_coverage(
@@ -100,7 +103,7 @@ impl Instance {
         let guest = self.events()?;
         let call = guest.call_get_coverage(&mut self.store, serials, at, duration_seconds);
         let outcomes = run(&self.call, &self.bounds, call).await?;
-        Ok(self.outcomes(outcomes))
+        answer::coverage(serials, at, duration_seconds, self.outcomes(outcomes))
     }
 
     pub(crate) async fn save_clip(
@@ -109,12 +112,12 @@ impl Instance {
         destination: &str,
     ) -> Result<SavedClip, CallError> {
         log_start(request);
-        let (guest, request) = (self.transfer()?, request.into());
-        let call = guest.call_save_clip(&mut self.store, &request, destination);
+        let (guest, asked) = (self.transfer()?, request.into());
+        let call = guest.call_save_clip(&mut self.store, &asked, destination);
         let saved = run(&self.call, &self.bounds, call).await?;
         let saved = SavedClip::from(saved);
         Ok(SavedClip {
-            clip: self.checked(saved.clip),
+            clip: answer::one(answer::asked(request), self.checked(saved.clip))?,
             ..saved
         })
     }

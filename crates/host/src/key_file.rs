@@ -1,46 +1,17 @@
 //! Reads an API key from a file.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use secrecy::zeroize::Zeroizing;
-
 use crate::api_key::{ApiKey, ApiKeyError};
-
-/// The longest content that is read, in bytes. A key of Meraki has 40.
-const MOST: usize = 4 << 10;
+use crate::secret_file::{SecretFile, SecretFileError};
 
 /// Why no API key can be taken from a file. The content is not repeated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// The file cannot be opened or read.
-    #[error("cannot read the API key from {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// This is a folder, a device or a socket.
-    #[error("{path} holds no API key: it is neither a file nor a pipe")]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The file belongs to this user, and others may read or write it.
-    #[error("the API key in {path} is open to other users: make the file private with chmod 600")]
-    Open {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is too long for a key.
-    #[error("{path} holds no API key: it has more than {MOST} bytes")]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
+    /// The file cannot be read, or must not be.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
     /// The content is not a key.
     #[error("{path} holds no API key, which it should in one line")]
     Invalid {
@@ -52,78 +23,20 @@ pub enum KeyFileError {
 }
 
 impl ApiKey {
-    /// Takes the key from a file or a pipe: the whole content, without one line end at its end.
-    ///
-    /// On Unix, a file of this user that others may read or write is an error, as ssh refuses such a private key. A
-    /// warning would be overlooked, and the key would stay readable. A file of another user is accepted, whatever its
-    /// mode: a container engine mounts secrets as files of root.
+    /// Takes the key from a file or a pipe: the whole content, without one line end at its end. See
+    /// [`SecretFile::read`].
     ///
     /// # Errors
     ///
     /// See [`KeyFileError`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
-        read(path.as_ref())
-    }
-}
-
-fn read(path: &Path) -> Result<ApiKey, KeyFileError> {
-    let failed = |source| KeyFileError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = File::open(path).map_err(failed)?;
-    check(path, &file.metadata().map_err(failed)?)?;
-    // Never grows, so that no copy stays behind.
-    let mut content = Zeroizing::new(vec![0; MOST + 1]);
-    let mut length = 0;
-    while let Some(rest) = content.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest) {
-            Ok(0) => break,
-            Ok(more) => length += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    if length > MOST {
-        return Err(KeyFileError::TooLong {
+        let path = path.as_ref();
+        let file = SecretFile::read(path, "API key")?;
+        let key = file.text().ok_or(ApiKeyError::Invalid).and_then(Self::new);
+        key.map_err(|source| KeyFileError::Invalid {
             path: path.to_owned(),
-        });
-    }
-    let key = content.get(..length).unwrap_or_default();
-    parse(key).map_err(|source| KeyFileError::Invalid {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn parse(content: &[u8]) -> Result<ApiKey, ApiKeyError> {
-    let text = str::from_utf8(content).map_err(|_| ApiKeyError::Invalid)?;
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    ApiKey::new(line.strip_suffix('\r').unwrap_or(line))
-}
-
-#[cfg(unix)]
-fn check(path: &Path, found: &Metadata) -> Result<(), KeyFileError> {
-    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-
-    let path = || path.to_owned();
-    if !found.is_file() && !found.file_type().is_fifo() {
-        return Err(KeyFileError::NotAFile { path: path() });
-    }
-    let is_own = found.uid() == nix::unistd::Uid::effective().as_raw();
-    if found.is_file() && is_own && found.mode() & 0o077 != 0 {
-        return Err(KeyFileError::Open { path: path() });
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check(path: &Path, found: &Metadata) -> Result<(), KeyFileError> {
-    match found.is_dir() {
-        true => Err(KeyFileError::NotAFile {
-            path: path.to_owned(),
-        }),
-        false => Ok(()),
+            source,
+        })
     }
 }
 
@@ -131,9 +44,13 @@ fn check(path: &Path, found: &Metadata) -> Result<(), KeyFileError> {
 #[cfg(unix)]
 mod tests {
     use std::fs::{self, Permissions};
+    use std::io;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    /// The longest content that is read.
+    const MOST: usize = 4 << 10;
 
     fn file(content: impl AsRef<[u8]>, mode: u32) -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -183,7 +100,7 @@ mod tests {
             let (_folder, path) = file("5ec2e7-key", mode);
             let error = ApiKey::from_file(&path).unwrap_err();
             assert!(
-                matches!(error, KeyFileError::Open { .. }),
+                matches!(error, KeyFileError::File(SecretFileError::Open { .. })),
                 "{mode:o}: {error:?}"
             );
             assert!(error.to_string().contains("chmod 600"), "{error}");
@@ -203,10 +120,16 @@ mod tests {
             Path::new("/dev/zero"),
         ] {
             let error = ApiKey::from_file(path).unwrap_err();
-            assert!(matches!(error, KeyFileError::NotAFile { .. }), "{error:?}");
+            assert!(
+                matches!(error, KeyFileError::File(SecretFileError::NotAFile { .. })),
+                "{error:?}"
+            );
         }
         let error = ApiKey::from_file(folder.path().join("none")).unwrap_err();
-        assert!(matches!(error, KeyFileError::Read { .. }), "{error:?}");
+        assert!(
+            matches!(error, KeyFileError::File(SecretFileError::Read { .. })),
+            "{error:?}"
+        );
     }
 
     #[cfg(target_os = "linux")]

@@ -74,11 +74,12 @@
 //! | `mv_clip_rate_limit_wait_seconds` | histogram | | how long each request waited for the [`RateLimiter`] |
 //!
 //! `function` is the name in the contract, such as `request-clip`. `outcome` is `ok`, a failure kind such as
-//! `rate-limited`, or `wall-time`, `limit`, `trap`, `not-exported`, `shutting-down`, `execution-failed`, or
+//! `rate-limited`, or `wall-time`, `limit`, `trap`, `other-clip`, `not-exported`, `shutting-down`, `execution-failed`, or
 //! `cancelled` if the caller dropped the call. `status_class` is `1xx` to `5xx`, or `error` for no response.
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod api_key;
 mod bindings;
 mod bounds;
@@ -102,9 +103,12 @@ mod metrics;
 // Public for the integration tests only, as is `Instance`: their interfaces may change in any release.
 #[doc(hidden)]
 pub mod outbound;
+mod post;
 #[cfg(unix)]
 mod private;
+mod processor;
 mod report;
+mod secret_file;
 mod setting;
 mod settings;
 mod store;
@@ -133,7 +137,9 @@ pub use outbound::{
     OriginError, OriginPattern, OriginPatternError, Policy, Proxy, ProxyError, RateLimiter,
     Resolve, SystemResolver, Timeouts,
 };
+pub use post::{PostClient, PostError};
 pub use report::{CallReport, Reply};
+pub use secret_file::{SecretFile, SecretFileError};
 pub use setting::{Setting, UnknownSetting};
 pub use settings::{Settings, SettingsError};
 

@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{LOCATION, RANGE, RETRY_AFTER};
+use http::header::{ACCEPT_ENCODING, LOCATION, RANGE, RETRY_AFTER};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use mv_clip_core::media::{MediaStatus, classify};
@@ -274,7 +274,8 @@ impl MediaResponse {
 }
 
 fn request(url: &Url, first: Option<u64>) -> Result<Request<WasiBody>, MediaError> {
-    let mut request = Request::get(url.expose());
+    // Some servers compress replies although nobody asked for it.
+    let mut request = Request::get(url.expose()).header(ACCEPT_ENCODING, "identity");
     if let Some(first) = first {
         request = request.header(RANGE, format!("bytes={first}-"));
     }

@@ -2,7 +2,9 @@
 
 use mv_clip_host::{ClipRequest, Settings};
 
+use super::camera::OneCamera;
 use super::deadline::Deadline;
+use super::exit::Usage;
 use super::options::{ComponentFile, KeyHolder};
 use super::stopped::Limit;
 use super::{deadline, times};
@@ -10,8 +12,8 @@ use super::{deadline, times};
 /// The clip, and the output format.
 #[derive(clap::Args)]
 pub(super) struct Call {
-    /// The camera's serial number, such as Q2XX-ABCD-1234
-    serial: String,
+    #[command(flatten)]
+    camera: OneCamera,
 
     /// The start of the window as an RFC 3339 time, such as 2026-03-12T14:30:00Z
     #[arg(long, value_name = "TIME", value_parser = times::time)]
@@ -20,10 +22,6 @@ pub(super) struct Call {
     /// The end of the window, 1 to 300 seconds after the start
     #[arg(long, value_name = "TIME", value_parser = times::time)]
     end: String,
-
-    /// The imager of a multi-imager camera
-    #[arg(long, value_name = "N")]
-    imager_id: Option<u32>,
 
     /// Print the result, or the error, as one JSON object
     #[arg(long)]
@@ -48,12 +46,13 @@ impl Call {
         }
     }
 
-    pub(super) fn request(&self) -> ClipRequest {
-        ClipRequest {
-            serial: self.serial.clone(),
+    pub(super) fn request(&self) -> Result<ClipRequest, Usage> {
+        let camera = self.camera.camera()?;
+        Ok(ClipRequest {
+            serial: camera.serial,
             start: self.start.clone(),
             end: self.end.clone(),
-            imager_id: self.imager_id,
-        }
+            imager_id: camera.imager_id,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Cameras in the arguments of `incident` and `coverage`.
+//! Cameras in the arguments.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -35,6 +35,33 @@ impl FromStr for Camera {
                 "the imager after the point is a number from 1 on, such as Q2XX-ABCD-1234.2",
             )?),
         })
+    }
+}
+
+/// The camera of a command for one.
+#[derive(clap::Args)]
+pub(super) struct OneCamera {
+    /// The camera's serial number, such as Q2XX-ABCD-1234; Q2XX-ABCD-1234.2 is the second imager of a camera
+    #[arg(value_name = "SERIAL[.IMAGER]")]
+    camera: Camera,
+
+    /// The imager, in the form of earlier versions
+    #[arg(long, value_name = "N", hide = true)]
+    imager_id: Option<u32>,
+}
+
+impl OneCamera {
+    pub(super) fn camera(&self) -> Result<Camera, Usage> {
+        let Camera { serial, imager_id } = &self.camera;
+        match (imager_id, self.imager_id) {
+            (Some(one), Some(other)) if *one != other => Err(Usage(format!(
+                "{serial}.{one} and --imager-id {other} name different imagers: leave out --imager-id"
+            ))),
+            (one, other) => Ok(Camera {
+                serial: serial.clone(),
+                imager_id: one.or(other),
+            }),
+        }
     }
 }
 

@@ -1,43 +1,16 @@
 //! Reports a wrong clock of this machine, if it may be why a call failed.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
 use mv_clip_core::text::duration;
-use mv_clip_host::{CallError, CallReport, FailureKind, Reply};
-
-use super::output::print_message;
+use mv_clip_host::{CallError, CallReport, FailureKind};
 
 /// The smallest difference that is reported, in seconds.
 const MIN_OFFSET: u64 = 300;
 
-/// What is known about the clock from the calls of a command.
-#[derive(Debug, Default)]
-pub(super) struct Clock(Mutex<Option<String>>);
-
-impl Clock {
-    /// Returns the result of a call, and keeps a note if the clock may be why it failed.
-    pub(super) fn observe<T>(&self, reply: Reply<T>) -> Result<T, CallError> {
-        if let Err(error) = &reply.result
-            && let Some(note) = note(error, &reply.report)
-            && let Ok(mut kept) = self.0.lock()
-        {
-            *kept = Some(note);
-        }
-        reply.result
-    }
-
-    /// Prints the note, if there is one, once.
-    pub(super) fn print_note(&self) {
-        let note = self.0.lock().ok().and_then(|mut note| note.take());
-        if let Some(note) = note {
-            print_message("note", &note);
-        }
-    }
-}
-
-fn note(error: &CallError, report: &CallReport) -> Option<String> {
+/// The note about a failed call, if the clock may be why it failed.
+pub(super) fn note(error: &CallError, report: &CallReport) -> Option<String> {
     if let Some(offset) = report.clock_offset_seconds {
         let seconds = offset.unsigned_abs();
         let side = if offset > 0 { "behind" } else { "ahead of" };

@@ -1,28 +1,32 @@
 //! Fills a folder with clips: the common part of `incident`, `range` and `coverage`.
 
 use std::cell::OnceCell;
-use std::ffi::OsStr;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use futures_util::{StreamExt, stream};
-use mv_clip_core::text::{is_printable, printable};
-use mv_clip_footage::{Collected, Collector, Order, SavedFile, WhileBusy};
-use mv_clip_host::{ClipRequest, Settings};
+use mv_clip_core::text::{error_chain, printable};
+use mv_clip_footage::{
+    Collected, Collector, Order, SavedFile, Signed, Stamped, TimestampError, WhileBusy,
+};
+use mv_clip_host::{ClipRequest, PostError, Settings};
+use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::clock::Clock;
 use super::deadline::{self, Deadline};
 use super::exit::{self, Usage};
+use super::notes::Notes;
 use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print, print_json, print_message};
-use super::progress::{self, Spinner};
+use super::progress::{self, Footage, Spinner};
 use super::settings::{self, Configuration};
+use super::signing::Signing;
 use super::stop::Stop;
-use super::stopped::Limit;
-use super::{failures, outcome, times};
+use super::stopped::{Limit, Stopped};
+use super::{failures, outcome, shell, times};
 
 /// The folder, and the output format.
 #[derive(clap::Args)]
@@ -38,6 +42,9 @@ pub(super) struct Output {
     /// End at once if another run writes to the folder, instead of waiting for it
     #[arg(long)]
     no_wait: bool,
+
+    #[command(flatten)]
+    signing: Signing,
 
     #[command(flatten)]
     component: ComponentFile,
@@ -67,38 +74,45 @@ fn longest(requests: &[ClipRequest]) -> Duration {
     lengths.max().unwrap_or_default()
 }
 
+/// What became of a folder.
+struct Filled {
+    collected: Collected,
+    /// The timestamp, or why there is none; `None` if none was asked for.
+    stamped: anyhow::Result<Option<Stamped>>,
+}
+
 /// Fills the folder, and prints the result.
 pub(super) async fn run(output: &Output, source: &impl Source, stop: &Stop) -> ExitCode {
     let filled = bounded(output, source, stop).await;
     let code = filled.as_ref().map_or(ExitCode::FAILURE, code);
-    let shown = filled.and_then(|collected| show(output, &collected));
+    let shown = filled.and_then(|filled| show(output, filled));
     let is_complete = shown.is_ok();
     let ended = outcome::end(shown, output.json);
     if is_complete { code } else { ended }
 }
 
-async fn bounded(output: &Output, source: &impl Source, stop: &Stop) -> anyhow::Result<Collected> {
+async fn bounded(output: &Output, source: &impl Source, stop: &Stop) -> anyhow::Result<Filled> {
     let settings = Settings::from_env()?;
     let requests = source.requests()?;
+    let time = deadline::of_folder(&settings, requests.len(), longest(&requests));
     let limit = Limit {
-        time: output.deadline.or(deadline::of_folder(
-            &settings,
-            requests.len(),
-            longest(&requests),
-        )),
+        time: output.deadline.or(time + output.signing.time()),
         resumes: true,
         json: output.json,
     };
     let opened = OnceCell::new();
     let filled = fill(output, source, requests, settings, &opened);
     let filled = stop.bound(limit, filled).await;
-    let finished = match opened.into_inner() {
-        // Also after an interruption: the report shows what is there.
-        Some(collector) => Some(collector.finish().await),
-        None => None,
+    let Some(collector) = opened.into_inner() else {
+        filled?;
+        anyhow::bail!("nothing was opened");
     };
+    // Also after an interruption: the report shows what is there, and the signature covers it.
+    let finished = collector.finish().await;
     filled?;
-    Ok(finished.context("nothing was opened")??)
+    let collected = finished?;
+    let stamped = stop.rest(async { Ok(collector.timestamp().await?) }).await;
+    Ok(Filled { collected, stamped })
 }
 
 /// Opens the folder, and saves what is missing in it. Up to eight clips are requested at once, and four download.
@@ -114,18 +128,30 @@ async fn fill(
         let message = format!("--out {} is a file; name a folder", output.out.display());
         return Err(Usage(message).into());
     }
+    // Before anything is asked for: footage that was to be signed should not be saved without that.
+    let signing_key = output.signing.key().await?;
     let configuration = Configuration::with_key(settings, &output.key).await?;
     let (component, trust) = (&output.component, &output.key.trust);
     let host = settings::host_for(component, trust, &configuration, &[], deadline::CALLS).await?;
     let settings = &configuration.settings;
     let bars = progress::bars();
     let from = format!("clips from {}", settings::base_url(settings));
-    let spinner = Spinner::within(&bars, &from);
+    let spinner = Spinner::within(&bars, &from, Footage::of(&requests, settings));
     let downloads = progress::downloads(bars);
     let tool = concat!("mv-clip ", env!("CARGO_PKG_VERSION"));
     let mut order = Order::new(tool, &command_line(), requests.clone());
     if let Some(event) = source.event() {
         order = order.event(event)?;
+    }
+    if let Some(key) = signing_key {
+        order = order.sign(key);
+    }
+    if let Some(url) = &output.signing.timestamp {
+        let authority = host.post_client(url);
+        order = order.timestamp(authority.map_err(|error| match error {
+            PostError::Url => anyhow!(Usage(format!("--timestamp {}: {error}", printable(url)))),
+            error => error.into(),
+        })?);
     }
     let collector = Collector::new(
         &output.out,
@@ -138,12 +164,15 @@ async fn fill(
     .await?;
     let collector = opened.get_or_init(|| collector);
 
-    let clock = Clock::default();
+    let notes = Notes::default();
     let (all, mut done) = (requests.len(), 0);
     let show_progress = |done| spinner.set_text(&format!("{done} of {all} {from}"));
     show_progress(done);
     let save = async |request: ClipRequest| {
-        let ask = async { clock.observe(host.call(settings).request_clip(&request).await) };
+        let ask = async {
+            let reply = host.call(settings).request_clip(&request).await;
+            notes.observe(reply, &configuration.key_source)
+        };
         collector.save(&request, ask).await
     };
     let mut saved = stream::iter(requests)
@@ -158,7 +187,8 @@ async fn fill(
         done += 1;
         show_progress(done);
     }
-    clock.print_note();
+    drop(saved);
+    notes.print();
     Ok(filled?)
 }
 
@@ -176,26 +206,70 @@ fn while_busy(output: &Output) -> WhileBusy {
 /// The arguments of this process. None of them is a secret.
 fn command_line() -> String {
     let arguments = std::env::args_os().skip(1);
-    let quoted = arguments.map(|text| argument(&text));
+    let quoted = arguments.map(|text| shell::argument(&text));
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-fn show(output: &Output, collected: &Collected) -> Result<(), anyhow::Error> {
+fn show(output: &Output, filled: Filled) -> Result<(), anyhow::Error> {
+    let Filled { collected, stamped } = filled;
     for note in &collected.notes {
         print_message("note", note);
     }
+    let (stamped, unstamped) = match stamped {
+        Ok(stamped) => (stamped, None),
+        Err(error) => (None, Some(error)),
+    };
     if output.json {
-        print_json(&serde_json::to_value(&collected.manifest)?)?;
+        print_json(&as_json(&collected, stamped.as_ref())?)?;
     } else {
         for line in failures::lines(&collected.failures) {
             print_message("error", &line);
         }
-        summarize(&output.out, collected)?;
+        summarize(&output.out, &collected, stamped.as_ref())?;
+    }
+    if let Some(error) = unstamped {
+        let kept = match collected.signed {
+            Some(_) => "What was saved is there, and signed",
+            None => "What was saved is there",
+        };
+        let cause = match error.is::<Stopped>() {
+            true => "the command was stopped".to_owned(),
+            false => error_chain(error.as_ref()),
+        };
+        print_message(
+            "error",
+            &format!(
+                "the log has no new timestamp: {cause}. {kept}; run the same command again to add the timestamp"
+            ),
+        );
     }
     Ok(())
 }
 
-fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
+/// The manifest, with the proofs that were asked for.
+fn as_json(collected: &Collected, stamped: Option<&Stamped>) -> Result<Value, serde_json::Error> {
+    let mut value = serde_json::to_value(&collected.manifest)?;
+    let signature = collected.signed.as_ref().map(|signed| {
+        let Signed {
+            key, lines, sha256, ..
+        } = signed;
+        json!({ "key": key.to_string(), "lines": lines, "sha256": sha256 })
+    });
+    let timestamp = stamped
+        .map(|stamped| json!({ "authority": stamped.authority, "at": times::text(stamped.at) }));
+    let proofs = [("signature", signature), ("timestamp", timestamp)];
+    if let Some(manifest) = value.as_object_mut() {
+        let made = proofs.into_iter();
+        manifest.extend(made.filter_map(|(name, proof)| Some((name.to_owned(), proof?))));
+    }
+    Ok(value)
+}
+
+fn summarize(
+    folder: &Path,
+    collected: &Collected,
+    stamped: Option<&Stamped>,
+) -> Result<(), OutputError> {
     let Collected {
         manifest,
         fetched,
@@ -209,7 +283,8 @@ fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
         1 => "1 clip".to_owned(),
         clips => format!("{clips} clips"),
     };
-    let missing = match manifest.failures.len() + manifest.pending.len() {
+    let aside = manifest.set_aside();
+    let missing = match manifest.failures.len() - aside.len() + manifest.pending.len() {
         0 => String::new(),
         missing => format!(", {missing} missing"),
     };
@@ -218,8 +293,41 @@ fn summarize(folder: &Path, collected: &Collected) -> Result<(), OutputError> {
         shown(folder),
         failures.len(),
     ))?;
+    if !aside.is_empty() {
+        let cameras: BTreeSet<_> = aside
+            .iter()
+            .map(|missing| missing.footage.camera())
+            .collect();
+        let cameras: Vec<_> = cameras.into_iter().collect();
+        let cameras = cameras.join("; ");
+        print(&format!(
+            "Nothing is saved of {cameras}, which an earlier run asked for"
+        ))?;
+    }
     print(&format!("Report: {}", shown(&folder.join("report.html"))))?;
-    print(&format!("Verify: mv-clip verify {}", quoted(folder)))
+    if let Some(Signed {
+        key, lines, sha256, ..
+    }) = &collected.signed
+    {
+        print(&format!(
+            "Signed: {lines} lines of log.jsonl with the key {key}; SHA-256 {sha256}"
+        ))?;
+    }
+    if let Some(stamped) = stamped {
+        let at = times::text(stamped.at);
+        print(&format!(
+            "Timestamp: {at} by {}",
+            printable(&stamped.authority)
+        ))?;
+    }
+    let key = match collected.signed {
+        Some(_) => " --key PUBLIC_KEY",
+        None => "",
+    };
+    print(&format!(
+        "Verify: mv-clip verify {}{key}",
+        shell::path(folder)
+    ))
 }
 
 /// A path in one line.
@@ -227,59 +335,18 @@ fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy()).into_owned()
 }
 
-/// A path as an argument for a shell.
-fn quoted(path: &Path) -> String {
-    let text = argument(path.as_os_str());
-    // Not an option.
-    match text.starts_with('-') {
-        true => format!("./{text}"),
-        false => text,
+/// The exit code for what is there, and for what is not.
+fn code(filled: &Filled) -> ExitCode {
+    let Filled { collected, stamped } = filled;
+    let failures = &collected.failures;
+    if failures.iter().any(|missing| !missing.transient) {
+        return ExitCode::FAILURE;
     }
-}
-
-/// An argument for a shell.
-fn argument(argument: &OsStr) -> String {
-    match argument.to_str() {
-        Some(text) if text.chars().all(is_printable) => {
-            shlex::try_quote(text).map_or_else(|_| text.to_owned(), |quoted| quoted.into_owned())
-        }
-        _ => in_ascii(argument.as_encoded_bytes()),
-    }
-}
-
-/// Bytes in the quotes `$'…'` of POSIX shells, with escapes for all that is not printable ASCII.
-fn in_ascii(bytes: &[u8]) -> String {
-    let escaped = bytes.iter().map(|byte| match byte {
-        b'\\' | b'\'' => format!("\\{}", char::from(*byte)),
-        b' '..=b'~' => char::from(*byte).to_string(),
-        byte => format!("\\{byte:03o}"),
-    });
-    format!("$'{}'", escaped.collect::<String>())
-}
-
-fn code(collected: &Collected) -> ExitCode {
-    match collected.failures.as_slice() {
-        [] => ExitCode::SUCCESS,
-        failures if failures.iter().all(|missing| missing.transient) => exit::temporary(),
-        _ => ExitCode::FAILURE,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_printed_path_is_one_argument() {
-        for (path, expected) in [
-            ("evidence", "evidence"),
-            ("my evidence", "'my evidence'"),
-            ("it's", "\"it's\""),
-            ("-v", "./-v"),
-            ("$HOME", "'$HOME'"),
-        ] {
-            assert_eq!(quoted(path.as_ref()), expected);
-        }
-        assert_eq!(argument("--out".as_ref()), "--out");
+    match stamped {
+        // The same command adds the timestamp later.
+        Err(error) if error.is::<TimestampError>() => exit::temporary(),
+        Err(error) => exit::code(error),
+        Ok(_) if failures.is_empty() => ExitCode::SUCCESS,
+        Ok(_) => exit::temporary(),
     }
 }

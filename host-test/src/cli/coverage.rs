@@ -16,7 +16,7 @@ use super::times;
 ///
 /// The folder gets a manifest and a report. Clips that are there are not requested. One camera's failure does not affect
 /// others. Run the same command again to resume. The exit code is 75 if every
-/// remaining failure is temporary.
+/// remaining failure is temporary. --sign and --timestamp prove later that nothing was changed: see `mv-clip verify`.
 #[derive(clap::Args)]
 #[command(after_help = deadline::help(deadline::OF_FOLDER))]
 pub(super) struct Args {

@@ -38,7 +38,7 @@ pub(super) const OF_DEMO: &str =
     "65 s more than MV_CLIP_DEADLINE_SECONDS, and 60 s to download the clip";
 /// The deadline of the commands that fill a folder, for their help.
 pub(super) const OF_FOLDER: &str = "65 s, plus MV_CLIP_DEADLINE_SECONDS for every eight clips, plus 180 s and four clip \
-     lengths for every four clips";
+     lengths for every four clips, plus 120 s with --sign and 60 s with --timestamp";
 
 /// The end of a command's help.
 pub(super) fn help(deadline: &str) -> String {
@@ -118,7 +118,7 @@ fn calls(settings: &Settings, calls: usize) -> Duration {
 }
 
 /// The deadline of a call.
-fn of_one(settings: &Settings) -> Duration {
+pub(super) fn of_one(settings: &Settings) -> Duration {
     let given = settings.get(Setting::Deadline);
     let given = given.and_then(|seconds| seconds.parse().ok());
     // The guest reports what is wrong with a setting.

@@ -47,6 +47,21 @@ fn is_known(name: &str) -> bool {
     known().chain(TESTS).any(|known| known == name)
 }
 
+/// The rest of a name after the prefix.
+fn rest(name: &str) -> &str {
+    name.strip_prefix(OWN).unwrap_or(name)
+}
+
+/// Whether somebody who writes `name` may mean `known`: a few letters differ, or words at its end are left out.
+fn is_near(name: &str, known: &str) -> bool {
+    let (name, known) = (rest(name), rest(known));
+    let is_start = known
+        .strip_prefix(name)
+        .is_some_and(|left| left.starts_with('_'));
+    let most = MAX_EDITS.max(name.len() / 3);
+    is_start || strsim::damerau_levenshtein(name, known) <= most
+}
+
 /// The message about a name, if it is misspelt.
 fn misspelt(name: &str) -> Option<String> {
     let upper = name.to_ascii_uppercase();
@@ -55,12 +70,18 @@ fn misspelt(name: &str) -> Option<String> {
         return None;
     }
     let likeness = |known: &&str| strsim::jaro_winkler(&upper, known);
-    let nearest = known().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
-    if !is_own && strsim::damerau_levenshtein(&upper, nearest) > MAX_EDITS {
-        return None;
-    }
+    let near = known().filter(|known| match is_own {
+        true => is_near(&upper, known),
+        false => strsim::damerau_levenshtein(&upper, known) <= MAX_EDITS,
+    });
+    let nearest = near.max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let hint = match nearest {
+        Some(nearest) => format!("the nearest is {nearest}"),
+        None if is_own => "docs/SETTINGS.md and --help list these".to_owned(),
+        None => return None,
+    };
     Some(format!(
-        "{} is not a variable of mv-clip; the nearest is {nearest}. Unset it, or correct its name",
+        "{} is not a variable of mv-clip; {hint}. Unset it, or correct its name",
         printable(name)
     ))
 }
@@ -74,7 +95,9 @@ mod tests {
         for (name, nearest) in [
             ("MV_CLIP_DEADLINE_SECOND", "MV_CLIP_DEADLINE_SECONDS"),
             ("MV_CLIP_DEADLINE", "MV_CLIP_DEADLINE_SECONDS"),
-            ("MV_CLIP_RPS", "MV_CLIP_"),
+            ("MV_CLIP_DEADLINE_SECS", "MV_CLIP_DEADLINE_SECONDS"),
+            ("MV_CLIP_LAG", "MV_CLIP_LAG_SECONDS"),
+            ("MV_CLIP_CACH", "MV_CLIP_CACHE"),
             ("MV_CLIP_RETENTION_DAY", "MV_CLIP_RETENTION_DAYS"),
             ("mv_clip_lag_seconds", "MV_CLIP_LAG_SECONDS"),
             ("MERAKI_DASHBOARD_APIKEY", "MERAKI_DASHBOARD_API_KEY"),
@@ -83,6 +106,20 @@ mod tests {
         ] {
             let found = misspelt(name).unwrap_or_else(|| panic!("{name}"));
             assert!(found.contains(&format!("nearest is {nearest}")), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_near_to_none_suggests_none() {
+        for name in [
+            "MV_CLIP_FOO",
+            "MV_CLIP_RPS",
+            "MV_CLIP_",
+            "MV_CLIP_LOG_LEVEL",
+        ] {
+            let found = misspelt(name).unwrap_or_else(|| panic!("{name}"));
+            assert!(found.contains("docs/SETTINGS.md and --help"), "{found}");
+            assert!(!found.contains("nearest"), "{found}");
         }
     }
 

@@ -13,7 +13,8 @@ Exit codes:
   0    Success
   1    Failure
   2    Invalid usage
-  75   Temporary failure: the same command may succeed later; also at the command's deadline, or if the folder is in use
+  75   Temporary failure: the same command may succeed later; also at the command's deadline, if the folder is in use,
+       or if the timestamp is missing
   130  Ended by Ctrl-C
   143  Ended by SIGTERM";
 

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use mv_clip_host::{Clip, Settings};
 
 use super::call::Call;
-use super::clock::Clock;
+use super::notes::Notes;
 use super::outcome::{clip_json, show};
-use super::progress::Spinner;
+use super::progress::{Footage, Spinner};
 use super::settings::{self, Configuration};
 use super::stop::Stop;
 use super::{deadline, output};
@@ -34,17 +34,19 @@ async fn get(call: &Call, stop: &Stop) -> anyhow::Result<Clip> {
     output::require_stdout()?;
     let settings = Settings::from_env()?;
     let limit = call.limit(&settings);
-    let clock = Clock::default();
+    let request = call.request()?;
+    let notes = Notes::default();
     let work = async {
-        let _spinner = Spinner::start(&format!("waiting for {}", settings::base_url(&settings)));
+        let text = format!("waiting for {}", settings::base_url(&settings));
+        let _spinner = Spinner::start(&text, Footage::of([&request], &settings));
         let configuration = Configuration::with_key(settings, &call.key).await?;
         let trust = &call.key.trust;
         let host = settings::host(&call.component, trust, &configuration, &[]).await?;
         let calls = host.call(&configuration.settings);
-        let reply = calls.request_clip(&call.request()).await;
-        Ok(clock.observe(reply)?)
+        let reply = calls.request_clip(&request).await;
+        Ok(notes.observe(reply, &configuration.key_source)?)
     };
     let clip = stop.bound(limit, work).await;
-    clock.print_note();
+    notes.print();
     clip
 }

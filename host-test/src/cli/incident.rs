@@ -17,7 +17,8 @@ use super::times;
 ///
 /// The folder gets a manifest and a report. The command waits for footage that is not available yet, up to
 /// MV_CLIP_DEADLINE_SECONDS. One camera's failure does not affect others. Run the same command again to resume. The
-/// exit code is 75 if every remaining failure is temporary.
+/// exit code is 75 if every remaining failure is temporary. --sign and --timestamp prove later that nothing was changed:
+/// see `mv-clip verify`.
 #[derive(clap::Args)]
 #[command(after_help = deadline::help(deadline::OF_FOLDER))]
 pub(super) struct Args {

@@ -1,34 +1,71 @@
 //! Where the API key comes from.
 
 use std::env;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use mv_clip_core::text::error_chain;
 use mv_clip_host::{ApiKey, ApiKeyError, Setting};
-use tokio::sync::oneshot;
 
 use super::exit::Usage;
+use super::options::KEY_FILE;
+use super::thread::of_its_own;
 
 /// The file with the key in the folder of a systemd service's credentials.
 const CREDENTIAL: &str = "meraki-dashboard-api-key";
 
-/// The key of this process: from the file of `--key-file` or its variable, else from the credentials that systemd gives
+/// Where the key of this process comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    File(PathBuf),
+    Credential(PathBuf),
+    Variable,
+    Nowhere,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variable = Setting::ApiKey;
+        match self {
+            Self::File(file) => write!(
+                f,
+                "the API key is from the file {} (--key-file or {KEY_FILE})",
+                file.display()
+            ),
+            Self::Credential(file) => write!(
+                f,
+                "the API key is from the systemd credential {}",
+                file.display()
+            ),
+            Self::Variable => write!(f, "the API key is from the variable {variable}"),
+            Self::Nowhere => write!(
+                f,
+                "there is no API key: set {variable}, or name a file that holds one with --key-file"
+            ),
+        }
+    }
+}
+
+/// The key of this process, and its source: from the file of `--key-file` or its variable, else from the credentials that systemd gives
 /// to the service, else from the environment.
 ///
 /// A file and the environment with different keys are an error: whichever counts, the user may mean the other.
-pub(super) async fn find(file: Option<&Path>) -> anyhow::Result<Option<ApiKey>> {
+pub(super) async fn find(file: Option<&Path>) -> anyhow::Result<(Option<ApiKey>, Source)> {
     let of_environment = match ApiKey::from_env() {
         Ok(key) => Some(key),
         Err(ApiKeyError::Missing) => None,
         Err(error) => return Err(Usage(format!("{}: {error}", Setting::ApiKey)).into()),
     };
-    let file = match file {
-        Some(file) => Some(file.to_owned()),
-        None => credential()?,
+    let source = match file {
+        Some(file) => Source::File(file.to_owned()),
+        None => match credential()? {
+            Some(file) => Source::Credential(file),
+            None if of_environment.is_some() => Source::Variable,
+            None => Source::Nowhere,
+        },
     };
-    let Some(file) = file else {
-        return Ok(of_environment);
+    let (Source::File(file) | Source::Credential(file)) = &source else {
+        return Ok((of_environment, source));
     };
     let key = read(file.clone()).await?;
     if of_environment.is_some_and(|other| other != key) {
@@ -39,15 +76,12 @@ pub(super) async fn find(file: Option<&Path>) -> anyhow::Result<Option<ApiKey>> 
         );
         return Err(Usage(message).into());
     }
-    Ok(Some(key))
+    Ok((Some(key), source))
 }
 
-/// Reads the file in a thread of its own, because a pipe may stay silent. The thread is not one of tokio's, which would wait
-/// for it at exit.
+/// A pipe may stay silent.
 async fn read(file: PathBuf) -> anyhow::Result<ApiKey> {
-    let (sender, receiver) = oneshot::channel();
-    thread::spawn(move || sender.send(ApiKey::from_file(file)));
-    let key = receiver.await?;
+    let key = of_its_own(|| ApiKey::from_file(file)).await?;
     key.map_err(|error| Usage(error_chain(&error)).into())
 }
 

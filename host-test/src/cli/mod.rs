@@ -16,22 +16,28 @@ mod inspect;
 mod key;
 mod log;
 mod mock;
+mod notes;
 mod options;
 mod outcome;
 mod output;
+mod password;
 mod plain_http;
 mod progress;
 mod range;
 mod save;
 mod settings;
+mod shell;
+mod signing;
 mod stop;
 mod stopped;
+mod thread;
 mod times;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser, Subcommand};
 use mv_clip_core::text::printable;
 use tokio::runtime;
 
@@ -88,7 +94,7 @@ pub(crate) fn run() -> ExitCode {
 async fn command(stop: &Stop) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return help_or_usage(&with_one_line_arguments(error)),
+        Err(error) => return help_or_usage(with_one_line_arguments(error)),
     };
     log::init(cli.verbose);
     if let Err(error) = environment::check() {
@@ -103,7 +109,7 @@ async fn command(stop: &Stop) -> ExitCode {
         Command::Verify(args) => verify::run(args, stop).await,
         Command::Mock(args) => outcome::end(mock::run(args, stop).await, false),
         Command::Inspect(args) => outcome::end(inspect::run(&args, stop).await, wants_json()),
-        Command::Demo(args) => outcome::end(demo::run(args, stop).await, false),
+        Command::Demo(args) => outcome::end(demo::run(args, stop).await, wants_json()),
     }
 }
 
@@ -128,7 +134,8 @@ fn restrict_umask() {
 fn restrict_umask() {}
 
 /// Prints the help or the version, if requested, or else what is wrong with the arguments.
-fn help_or_usage(error: &clap::Error) -> ExitCode {
+fn help_or_usage(mut error: clap::Error) -> ExitCode {
+    set_usage(&mut error);
     let text = error.render().to_string();
     if error.use_stderr() && wants_json() {
         let message = text.strip_prefix("error: ").unwrap_or(&text);
@@ -142,6 +149,19 @@ fn help_or_usage(error: &clap::Error) -> ExitCode {
     outcome::end(printed, false)
 }
 
+/// Gives an error the usage of its command. clap's own lists what the environment sets, as if it were in the arguments.
+fn set_usage(error: &mut clap::Error) {
+    if error.get(ContextKind::Usage).is_none() {
+        return;
+    }
+    let mut command = Cli::command();
+    command.build();
+    let mut arguments = std::env::args_os().skip(1);
+    let named = arguments.find_map(|argument| command.find_subcommand(argument).cloned());
+    let usage = named.unwrap_or(command).render_usage();
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+}
+
 /// The same error, with each argument in one line. Otherwise an argument with line breaks could look like several
 /// messages.
 fn with_one_line_arguments(error: clap::Error) -> clap::Error {
@@ -152,7 +172,7 @@ fn with_one_line_arguments(error: clap::Error) -> clap::Error {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::CommandFactory as _;
 
     use super::Cli;
 

@@ -10,6 +10,13 @@ use super::exit;
 use super::output::{self, OutputError, print, print_json};
 use super::stopped::Stopped;
 
+/// The cases of errors in JSON: see docs/CLI.md.
+const PERMANENT: &str = "permanent";
+const TRANSIENT: &str = "transient";
+const USAGE: &str = "usage";
+const STOPPED: &str = "stopped";
+const HOST: &str = "host";
+
 /// Prints the result of a call, as text or as JSON.
 pub(super) fn show<T>(
     result: anyhow::Result<T>,
@@ -75,14 +82,14 @@ pub(super) fn clip_json(clip: &Clip) -> Value {
 
 fn error_json(error: &anyhow::Error) -> Value {
     let (case, failure) = match error.downcast_ref() {
-        Some(CallError::Clip(ClipError::Permanent(failure))) => ("permanent", failure),
-        Some(CallError::Clip(ClipError::Transient(failure))) => ("transient", failure),
+        Some(CallError::Clip(ClipError::Permanent(failure))) => (PERMANENT, failure),
+        Some(CallError::Clip(ClipError::Transient(failure))) => (TRANSIENT, failure),
         _ => {
             let message = mv_clip_core::text::error_chain(error.as_ref());
             let case = match error {
-                error if exit::is_usage(error) => "usage",
-                error if error.is::<Stopped>() => "stopped",
-                _ => "host",
+                error if exit::is_usage(error) => USAGE,
+                error if error.is::<Stopped>() => STOPPED,
+                _ => HOST,
             };
             return json!({ "error": { "case": case, "message": message } });
         }
@@ -98,4 +105,26 @@ fn error_json(error: &anyhow::Error) -> Value {
             "retry_after_seconds": failure.retry_after_seconds,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_case_of_an_error_has_a_row_in_the_documentation() {
+        let page = include_str!("../../../docs/CLI.md");
+        let rows: Vec<_> = page
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        for case in [PERMANENT, TRANSIENT, USAGE, STOPPED, HOST] {
+            let first = |row: &&str| {
+                row.split('|')
+                    .nth(1)
+                    .is_some_and(|cell| cell.contains(&format!("`{case}`")))
+            };
+            assert_eq!(rows.iter().filter(|row| first(row)).count(), 1, "{case}");
+        }
+    }
 }

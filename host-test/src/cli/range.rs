@@ -6,6 +6,7 @@ use mv_clip_core::events;
 use mv_clip_core::request::ClipRequest as Clip;
 use mv_clip_host::ClipRequest;
 
+use super::camera::OneCamera;
 use super::collect::{self, Output, Source};
 use super::deadline;
 use super::exit::Usage;
@@ -15,12 +16,13 @@ use super::times;
 /// Save up to 24 hours of a camera's footage in a folder
 ///
 /// The folder gets clips of at most five minutes, a manifest and a report. Clips that are there are not requested. One
-/// clip's failure does not affect others. Run the same command again to resume. The exit code is 75 if every remaining failure is temporary.
+/// clip's failure does not affect others. Run the same command again to resume. The exit code is 75 if every remaining
+/// failure is temporary. --sign and --timestamp prove later that nothing was changed: see `mv-clip verify`.
 #[derive(clap::Args)]
 #[command(after_help = deadline::help(deadline::OF_FOLDER))]
 pub(super) struct Args {
-    /// The camera's serial number, such as Q2XX-ABCD-1234
-    serial: String,
+    #[command(flatten)]
+    camera: OneCamera,
 
     /// The start as an RFC 3339 time, such as 2026-03-12T14:30:00Z
     #[arg(long, value_name = "TIME", value_parser = times::time)]
@@ -29,10 +31,6 @@ pub(super) struct Args {
     /// The end, up to 24 hours after the start
     #[arg(long, value_name = "TIME", value_parser = times::time)]
     end: String,
-
-    /// The imager of a multi-imager camera
-    #[arg(long, value_name = "N")]
-    imager_id: Option<u32>,
 
     #[command(flatten)]
     output: Output,
@@ -44,14 +42,8 @@ pub(super) async fn run(args: Args, stop: &Stop) -> ExitCode {
 
 impl Source for Args {
     fn requests(&self) -> Result<Vec<ClipRequest>, Usage> {
-        let Self {
-            serial,
-            start,
-            end,
-            imager_id,
-            ..
-        } = self;
-        let clips = events::range(serial, start, end, *imager_id);
+        let camera = self.camera.camera()?;
+        let clips = events::range(&camera.serial, &self.start, &self.end, camera.imager_id);
         let clips = clips.map_err(|failure| Usage(failure.message))?;
         let request = |clip: Clip| ClipRequest {
             serial: clip.serial.to_string(),

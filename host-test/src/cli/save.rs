@@ -6,10 +6,10 @@ use mv_clip_host::{SavedClip, Settings};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::clock::Clock;
 use super::deadline;
+use super::notes::Notes;
 use super::outcome::{clip_json, show};
-use super::progress::Spinner;
+use super::progress::{Footage, Spinner};
 use super::settings::{self, Configuration, DESTINATION};
 use super::stop::Stop;
 
@@ -46,18 +46,19 @@ async fn save(args: &Args, stop: &Stop) -> anyhow::Result<SavedClip> {
     let base_url = settings::base_url(&settings);
     let text = format!("saving a clip from {base_url} to {host}");
     let limit = call.limit(&settings);
-    let clock = Clock::default();
+    let request = call.request()?;
+    let notes = Notes::default();
     let work = async {
-        let _spinner = Spinner::start(&text);
+        let _spinner = Spinner::start(&text, Footage::of([&request], &settings));
         let configuration = Configuration::with_key(settings, &call.key).await?;
         let (trust, others) = (&call.key.trust, [destination.clone()]);
         let host = settings::host(&call.component, trust, &configuration, &others).await?;
         let calls = host.call(&configuration.settings);
-        let reply = calls.save_clip(&call.request(), &args.to).await;
-        Ok(clock.observe(reply)?)
+        let reply = calls.save_clip(&request, &args.to).await;
+        Ok(notes.observe(reply, &configuration.key_source)?)
     };
     let saved = stop.bound(limit, work).await;
-    clock.print_note();
+    notes.print();
     saved
 }
 

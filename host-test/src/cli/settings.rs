@@ -12,8 +12,9 @@ use mv_clip_host::{
 
 use super::deadline::LONGEST_CALL;
 use super::exit::Usage;
+use super::key::{self, Source};
 use super::options::{ComponentFile, KeyHolder, KeyOption, Trust};
-use super::{key, plain_http};
+use super::plain_http;
 
 /// The environment variable that says where to save a clip.
 pub(super) const DESTINATION: &str = "MV_CLIP_DESTINATION";
@@ -29,6 +30,8 @@ const LONGEST_ATTEMPT: Duration = Duration::from_secs(600);
 pub(super) struct Configuration {
     pub(super) settings: Settings,
     kept: Option<(ApiKey, KeyMode)>,
+    /// Where the key is from.
+    pub(super) key_source: Source,
 }
 
 impl Configuration {
@@ -36,9 +39,13 @@ impl Configuration {
     ///
     /// Only [`KeyOption::Environment`] works without a key, for APIs behind a proxy that adds one.
     pub(super) async fn with_key(settings: Settings, options: &KeyHolder) -> anyhow::Result<Self> {
-        let key = key::find(options.key_file.as_deref()).await?;
+        let (key, source) = key::find(options.key_file.as_deref()).await?;
         plain_http::check(base_url(&settings), key.as_ref(), options.allow_plain_http)?;
-        Ok(Self::new(settings, key, options.key_mode)?)
+        let configuration = Self::new(settings, key, options.key_mode)?;
+        Ok(Self {
+            key_source: source,
+            ..configuration
+        })
     }
 
     /// These settings and this key.
@@ -55,8 +62,11 @@ impl Configuration {
                     Some(key) => settings.api_key(key),
                     None => settings,
                 };
-                let kept = None;
-                return Ok(Self { settings, kept });
+                return Ok(Self {
+                    settings,
+                    kept: None,
+                    key_source: Source::Nowhere,
+                });
             }
         };
         let key = key.ok_or_else(|| {
@@ -65,8 +75,11 @@ impl Configuration {
                 "{missing}, or name a file that holds one with --key-file"
             ))
         })?;
-        let kept = Some((key, mode));
-        Ok(Self { settings, kept })
+        Ok(Self {
+            settings,
+            kept: Some((key, mode)),
+            key_source: Source::Nowhere,
+        })
     }
 }
 
@@ -93,7 +106,7 @@ pub(super) async fn host_for(
     others: &[http::Uri],
     calls: NonZeroU32,
 ) -> anyhow::Result<ClipHost> {
-    let Configuration { settings, kept } = configuration;
+    let Configuration { settings, kept, .. } = configuration;
     let mut builder = ClipHost::builder()
         .policy(policy(settings, others).nat64_prefixes(trust.nat64_prefix.clone()))
         .timeouts(timeouts())

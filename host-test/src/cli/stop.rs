@@ -70,12 +70,20 @@ impl Stop {
         // A time of centuries is no limit.
         let at = Instant::now().checked_add(limit.time);
         self.limit.send_replace(at.map(|at| (limit, at)));
+        self.rest(work).await
+    }
+
+    /// The same for a further part of a command, within the deadline that is set.
+    pub(super) async fn rest<T>(
+        &self,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
         let reason = tokio::select! {
             biased;
             reason = self.reason() => reason,
             result = work => return result,
         };
-        let limit = Some(limit);
+        let limit = self.limit.borrow().map(|(limit, _)| limit);
         Err(Stopped { reason, limit }.into())
     }
 

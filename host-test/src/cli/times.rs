@@ -1,8 +1,8 @@
 //! Times and windows in the arguments.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chrono::DateTime;
+use chrono::{DateTime, SecondsFormat, Utc};
 use mv_clip_core::time::Timestamp;
 
 use super::exit::Usage;
@@ -21,6 +21,11 @@ pub(super) fn time(text: &str) -> Result<String, String> {
 /// An argument that was checked, as a time.
 pub(super) fn timestamp(text: &str) -> Result<Timestamp, Usage> {
     Timestamp::parse(text).map_err(|error| Usage(format!("{text} {}", error.reason())))
+}
+
+/// A time for a person, to the second.
+pub(super) fn text(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// The length of a window. Zero if the times are not in order, which the component reports.

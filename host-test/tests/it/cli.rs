@@ -7,6 +7,8 @@ mod mistakes;
 mod output;
 mod proxy;
 mod small;
+#[cfg(target_os = "linux")]
+mod terminal;
 
 use std::process::Output;
 
@@ -106,7 +108,7 @@ async fn the_key_may_stay_with_the_host() {
 #[tokio::test]
 async fn get_prints_json() {
     let world = World::new().await;
-    let output = get(&world, "Q2MV-MOCK-0004", &["--imager-id", "2", "--json"]).await;
+    let output = get(&world, "Q2MV-MOCK-0004.2", &["--json"]).await;
     assert_eq!(output.status.code(), Some(0));
     let clip = json(&output);
     assert_eq!(
@@ -120,6 +122,50 @@ async fn get_prints_json() {
             .starts_with("http://127.0.0.1:")
     );
     assert!(clip["expires_at"].is_string());
+}
+
+#[tokio::test]
+async fn an_imager_is_named_in_the_same_way_by_every_command() {
+    let world = World::new().await;
+    let window = footage("Q2MV-MOCK-0004.2");
+    let (start, end) = (&*window.start, &*window.end);
+    let bucket = Bucket::new([]).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), bucket.url());
+    let out = folder.path().to_str().unwrap();
+    let window = ["Q2MV-MOCK-0004.2", "--start", start, "--end", end];
+    let event = ["Q2MV-MOCK-0004.2", "--at", end, "--out", out];
+    for arguments in [
+        &[&["get"], &window[..]].concat(),
+        // As in earlier versions.
+        &[
+            &["get"],
+            &arguments("get", &footage("Q2MV-MOCK-0004"))[1..],
+            &["--imager-id", "2"],
+        ]
+        .concat(),
+        &[&["save"], &window[..], &["--to", &url]].concat(),
+        &[&["range"], &window[..], &["--out", out]].concat(),
+        &[&["incident"], &event[..], &["--post", "0"]].concat(),
+        &[&["coverage"], &event[..], &["--duration", "10"]].concat(),
+    ] {
+        let output = mv_clip(&world, arguments).await;
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{arguments:?}: {}",
+            error(&output)
+        );
+        let requests = world.mock.take_requests();
+        let query = requests[0].query.as_deref().unwrap();
+        assert!(query.ends_with("&imagerId=2"), "{arguments:?}: {query}");
+    }
+    let output = get(&world, "Q2MV-MOCK-0004.2", &["--imager-id", "3"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        error(&output).contains("different imagers"),
+        "{}",
+        error(&output)
+    );
 }
 
 /// The command that saves a clip in a bucket.
@@ -285,6 +331,24 @@ async fn wrong_usage_exits_with_2() {
 }
 
 #[tokio::test]
+async fn the_usage_does_not_list_what_the_environment_sets() {
+    let world = World::new().await;
+    for arguments in [
+        &["get", SERIAL][..],
+        &["get", SERIAL, "--json"],
+        &["-v", "get", "--unknown"],
+    ] {
+        let output = mv_clip(&world, arguments).await;
+        let printed = [error(&output), String::from_utf8(output.stdout).unwrap()].concat();
+        assert!(
+            printed.contains("Usage: mv-clip get [OPTIONS] --start <TIME>"),
+            "{printed}"
+        );
+        assert!(!printed.contains("--component"), "{printed}");
+    }
+}
+
+#[tokio::test]
 async fn inspect_prints_what_the_component_is() {
     let world = World::new().await;
     let found = json(&mv_clip(&world, &["inspect", "--json"]).await);
@@ -316,6 +380,20 @@ async fn the_demo_completes() {
     ] {
         assert!(printed.contains(words), "{printed}");
     }
+    let output = mv_clip(&world, &["demo", "--json"]).await;
+    let found = json(&output);
+    assert_eq!(found["clip"]["serial"], SERIAL);
+    let steps = found["steps"].as_array().unwrap().iter();
+    let steps: Vec<_> = steps.map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["target", "load", "get-clip", "fetch", "check"]);
+    let failed = mv_clip(&world, &["demo", SERIAL, "--json"]).await;
+    assert_eq!(failed.status.code(), Some(2));
+    assert_eq!(
+        json(&failed)["error"]["case"],
+        "usage",
+        "{}",
+        error(&failed)
+    );
     // The URL is on the line below the text of its step.
     let column = |words| {
         let mut lines = printed.lines();

@@ -92,3 +92,21 @@ fn each_test_named_in_security_md_exists() {
         assert!(tests.contains(&format!("fn {name}(")), "{name}");
     }
 }
+
+/// The path of the component is not one inside this repository, and the text says where the component comes from.
+#[test]
+fn the_library_program_of_the_readme_works_in_another_crate() {
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("## Use the library").unwrap();
+    let (text, program) = section.split_once("```rust").unwrap();
+    let (program, _) = program.split_once("```").unwrap();
+    assert!(program.contains(".load(\"mv-clip.wasm\")"), "{program}");
+    for words in [
+        "cargo xtask build",
+        "target/component/mv-clip.wasm",
+        "mv-clip-host = {",
+        "tokio = {",
+    ] {
+        assert!(text.contains(words), "{words}");
+    }
+}

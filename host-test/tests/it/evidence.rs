@@ -1,5 +1,6 @@
 //! Evidence folders: save, resume, verify.
 
+mod authority;
 mod broken;
 mod command;
 mod day;
@@ -8,9 +9,15 @@ mod folder;
 mod imagers;
 mod killed;
 mod mp4;
+#[cfg(unix)]
+mod passwords;
 mod planted;
 mod saved;
 mod shared;
+mod signed;
+mod stamped;
+mod stock;
+mod tampered;
 
 use std::path::Path;
 use std::sync::LazyLock;

@@ -173,7 +173,7 @@ async fn an_unset_key_is_named() {
     let world = World::new().await.unset("MERAKI_DASHBOARD_API_KEY");
     let failure = permanent(world.get().await, FailureKind::Unauthorized);
     assert!(
-        failure.message.contains("Check the engine's key"),
+        failure.message.contains("Check the key"),
         "{}",
         failure.message
     );

@@ -113,7 +113,7 @@ async fn hostile(mode: KeyMode, api: &str, others: &[String]) -> ClipHost {
     let policy = Policy::new([api.parse().unwrap()]).allow(others);
     let key = ApiKey::new("5ec2e7-key").unwrap();
     let builder = ClipHost::builder().policy(policy).key(key, mode);
-    builder.load_bytes(guest::obedient()).await.unwrap()
+    builder.load_bytes(guest::by_serial()).await.unwrap()
 }
 
 async fn order(host: &ClipHost, order: &str, authority: &str, value: &str) -> String {

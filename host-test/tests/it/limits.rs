@@ -112,7 +112,7 @@ fn limit(error: CallError) -> (Limit, String) {
 
 #[tokio::test]
 async fn an_instance_is_unusable_after_a_trap_but_the_host_is_not() {
-    let host = host(&guest::obedient(), Limits::default());
+    let host = host(&guest::by_serial(), Limits::default());
     let mut instance = host.instance(&Settings::default()).await.unwrap();
     for order in ["trap", "answer"] {
         let result = instance.get_clip(order, "", "").await;
@@ -123,7 +123,7 @@ async fn an_instance_is_unusable_after_a_trap_but_the_host_is_not() {
 
 #[test]
 fn debug_shows_the_limits_of_a_host() {
-    let printed = format!("{:?}", host(&guest::obedient(), Limits::default()));
+    let printed = format!("{:?}", host(&guest::by_serial(), Limits::default()));
     assert!(printed.contains("concurrent_calls: 100"), "{printed}");
 }
 
@@ -161,7 +161,7 @@ fn each_limit_stops_the_call_that_exceeds_it_and_is_named() {
     ];
     watched(2, async move {
         for limits in [Limits::default(), Limits::default().compact(true)] {
-            let host = host(&guest::obedient(), limits);
+            let host = host(&guest::by_serial(), limits);
             for (order, expected, words) in cases {
                 let (found, message) = limit(hostile(&host, order, "").await);
                 assert_eq!(found, expected, "{order}");
@@ -176,7 +176,7 @@ fn each_limit_stops_the_call_that_exceeds_it_and_is_named() {
 #[test]
 fn a_guest_with_endless_recursion_overflows_its_own_stack() {
     watched(2, async {
-        let host = host(&guest::obedient(), Limits::default());
+        let host = host(&guest::by_serial(), Limits::default());
         let error = hostile(&host, "endless", "").await;
         assert!(matches!(error, CallError::Trap(_)), "{error:?}");
         assert!(

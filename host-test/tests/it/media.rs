@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex};
 
 use http::{Response, StatusCode};
 use meraki_mock::{CLIP, MockConfig, Point, Scripted, WireFault};
-use mv_clip_host::{ClipHost, ClipRequest, ClipUrl, Lookup, MediaError, Policy, Resolve, Settings};
+use mv_clip_host::{
+    ClipHost, ClipRequest, ClipUrl, FailureKind, Lookup, MediaError, Policy, Resolve, Settings,
+};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use crate::guest;
 use crate::outbound::server::{OK, Server, read_head};
 use crate::simulated::Simulated;
-use crate::support::{SERIAL, World, closed_port, footage, tenant};
+use crate::support::{SERIAL, World, closed_port, footage, permanent, tenant};
 
 fn redirect(to: &str) -> Scripted {
     let reply = Response::builder().status(302).header("location", to);
@@ -53,6 +55,7 @@ async fn a_redirect_does_not_leak_the_url_to_the_next_server() {
     let head = seen.recv().await.unwrap().to_lowercase();
     assert!(head.starts_with("get / "), "{head}");
     assert!(!head.contains("referer"), "{head}");
+    assert!(head.contains("accept-encoding: identity\r\n"), "{head}");
 }
 
 /// A reply of the API that names this URL.
@@ -186,6 +189,20 @@ async fn a_name_is_resolved_by_the_hosts_resolver_and_checked() {
     assert!(matches!(error, MediaError::Denied(_)), "{error:?}");
 }
 
+/// F14: with the system's resolver this is a network that translates addresses, or a firewall that answers for names.
+#[tokio::test]
+async fn an_address_that_is_not_public_is_named_as_the_cause() {
+    let world = World::new().await;
+    let host = world.host.tenant().policy(Policy::meraki());
+    let host = tenant(host.resolver(Private));
+    let settings = world.settings().clone();
+    let settings = settings.base_url("https://api.meraki.com/api/v1");
+    let result = host.request_clip(&settings, &footage(SERIAL)).await;
+    let failure = permanent(result, FailureKind::Rejected);
+    let cause = "api.meraki.com resolves to an address that is not public";
+    assert!(failure.message.contains(cause), "{}", failure.message);
+}
+
 /// Records the names that are looked up, and resolves none.
 #[derive(Clone, Default)]
 struct Recording(Arc<Mutex<Vec<String>>>);
@@ -200,7 +217,7 @@ impl Resolve for Recording {
 /// A host that records look-ups. Its guest returns whatever URL the call passes to it.
 async fn forging_host(policy: Policy, names: &Recording) -> ClipHost {
     let builder = ClipHost::builder().policy(policy).resolver(names.clone());
-    builder.load_bytes(guest::obedient()).await.unwrap()
+    builder.load_bytes(guest::by_serial()).await.unwrap()
 }
 
 /// R7: a name under an attacker's domain leaks a secret as soon as it is looked up.

@@ -107,7 +107,7 @@ fn running_waiting_and_unstarted_calls_all_get_an_answer() {
     watched(1, async move {
         let _time = Stopped::now();
         let limits = Limits::default().concurrent_calls(NonZeroU32::new(2).unwrap());
-        let host = try_load(&guest::obedient(), Policy::default(), limits).unwrap();
+        let host = try_load(&guest::by_serial(), Policy::default(), limits).unwrap();
         let call = |order: &'static str| {
             let host = host.clone();
             tokio::spawn(async move { host.get_clip(&Settings::default(), order, "", "").await })
@@ -174,7 +174,7 @@ async fn calls_on_many_threads_get_one_answer_each() {
 #[tokio::test(start_paused = true)]
 async fn an_instance_counts_as_running_until_dropped_and_shutdown_does_not_wait_forever() {
     let limits = Limits::default();
-    let host = try_load(&guest::obedient(), Policy::default(), limits).unwrap();
+    let host = try_load(&guest::by_serial(), Policy::default(), limits).unwrap();
     let mut instance = host.instance(&Settings::default()).await.unwrap();
     let done = host.shut_down(Duration::from_millis(100)).await;
     assert_eq!(done, outcome(0, 0, 1));

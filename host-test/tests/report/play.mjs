@@ -44,6 +44,7 @@ async function test(url) {
       if (!/^(file|data):/.test(request.url())) problems.push(`the page asks for ${request.url()}`);
     });
     await page.goto(url, { waitUntil: "load", timeout: TIMEOUT });
+    await saysWhatIsMissing(page);
     await plays(page);
     if (screenshot !== undefined) await shoot(page);
     await followsLinks(page);
@@ -53,6 +54,21 @@ async function test(url) {
   } finally {
     await context.close();
   }
+}
+
+// The view of a camera without footage says why in words, and has no sound to switch on.
+async function saysWhatIsMissing(page) {
+  await page.waitForSelector("#stage:not([hidden])", { timeout: TIMEOUT });
+  await page.waitForFunction(() => [...document.querySelectorAll(".view .note")].some((note) => note.textContent !== ""));
+  const views = await page.$$eval(".view", (all) => all.map((view) => ({
+    note: view.querySelector(".note").textContent,
+    sound: view.querySelector(".sound").checkVisibility(),
+    plays: view.querySelector("video[src]") !== null,
+  })));
+  const missing = views.filter(({ plays }) => !plays);
+  assert.equal(missing.length, 1, JSON.stringify(views));
+  assert.match(missing[0].note, /^Missing: [a-zA-Z]+( [a-zA-Z]+)+$/);
+  for (const { plays, sound } of views) assert.equal(sound, plays, JSON.stringify(views));
 }
 
 // After play, after a seek and at other speeds, the cameras are in step.

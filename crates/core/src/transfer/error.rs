@@ -170,7 +170,7 @@ impl TransferError {
             ),
             Self::OutOfTime => format!(
                 "the call's deadline of {} s (MV_CLIP_DEADLINE_SECONDS) left no time to save the \
-                 clip. Try again later, or set a longer one.",
+                 clip. Set a longer one.",
                 settings.deadline.as_secs(),
             ),
         }
@@ -183,7 +183,7 @@ fn transport(who: &str, error: TransportError) -> String {
             format!("the exchange with {who}, failed: {what}. Check the network.")
         }
         TransportError::TooLarge => format!(
-            "the engine that runs this component does not accept a clip of this size from {who}. Raise \
+            "this component's engine does not accept a clip of this size from {who}. Raise \
              its limit for bodies, or request a shorter window."
         ),
         TransportError::Certificate => format!(
@@ -195,7 +195,7 @@ fn transport(who: &str, error: TransportError) -> String {
         }
         TransportError::AddressProhibited => format!("{who}, {ADDRESS_PROHIBITED}"),
         TransportError::Denied => format!(
-            "the engine that runs this component does not let it send to {who}. Allow that host \
+            "this component's engine does not let it send to {who}. Allow that host \
              there."
         ),
     }
@@ -223,8 +223,8 @@ fn redirect(settings: &Settings, host: &str, error: &RedirectError) -> String {
         RedirectError::Insecure(target)
         | RedirectError::Foreign(target)
         | RedirectError::UserInfo(target) => format!(
-            "{host} redirects to {}, which is not https or holds a user name: the clip is not fetched \
-             from there. Check whether a proxy intercepts the connection.",
+            "{host} redirects to {}, which is not https or holds a user name. \
+             Check whether a proxy intercepts the connection.",
             settings.redact(target),
         ),
         RedirectError::TooMany => {

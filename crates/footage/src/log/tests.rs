@@ -48,6 +48,7 @@ fn run() -> Run {
         event: None,
         component: None,
         policy: vec!["https://api.meraki.com".to_owned()],
+        signer: None,
     }
 }
 
@@ -71,7 +72,11 @@ impl Place {
     }
 
     fn log(&self) -> Result<Log, ManifestError> {
-        Log::open(&self.folder, self.folder.append(LOG).unwrap())
+        Log::open(
+            &self.folder,
+            self.folder.append(LOG).unwrap(),
+            Watch::default(),
+        )
     }
 
     fn read(&self) -> Record {

@@ -5,8 +5,9 @@ use maud::{Markup, html};
 
 use super::places::Places;
 use super::text::span_of;
+use super::words;
 use super::{anchor, id, is_short};
-use crate::timeline::{Absence, Row, Span, SpanKind, Timeline};
+use crate::timeline::{Row, Span, SpanKind, Timeline};
 
 pub(super) fn chart(
     timeline: &Timeline<'_>,
@@ -76,9 +77,14 @@ fn bar(timeline: &Timeline<'_>, span: &Span<'_>, places: &mut Places) -> Markup 
             Some(id(&file.footage)),
         ),
         SpanKind::Absent(absence) => {
-            let words = format!("Missing ({}), {when}", absence.kind());
+            let why = words::why(absence);
             let target = Some(id(absence.footage()));
-            ("absent", words, Some(absence.kind()), target)
+            (
+                "absent",
+                format!("Missing ({why}), {when}"),
+                Some(why),
+                target,
+            )
         }
         SpanKind::Gap => ("gap", format!("Not requested, {when}"), None, None),
     };
@@ -116,11 +122,7 @@ fn note(span: &Span<'_>) -> Option<String> {
         SpanKind::File(_) => {
             Some("This clip has no MP4. Play the .ts file with VLC or mpv.".to_owned())
         }
-        SpanKind::Absent(Absence::Failed(missing)) => Some(format!("Missing: {}", missing.kind)),
-        SpanKind::Absent(Absence::Lost(_)) => Some("The saved clip is gone or changed".to_owned()),
-        SpanKind::Absent(Absence::Pending(_)) => {
-            Some("Missing: the run was interrupted".to_owned())
-        }
+        SpanKind::Absent(absence) => Some(format!("Missing: {}", words::why(absence))),
         SpanKind::Gap => Some("Not requested".to_owned()),
     }
 }

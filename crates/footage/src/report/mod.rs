@@ -5,6 +5,7 @@ mod head;
 mod places;
 mod player;
 mod text;
+mod words;
 
 use std::collections::BTreeSet;
 
@@ -44,6 +45,7 @@ pub(crate) fn page(manifest: &Manifest) -> String {
                         }
                         None => p { "No footage was requested." }
                     }
+                    (aside(&manifest.set_aside()))
                 }
                 footer { (origin(manifest)) }
                 script { (PreEscaped(head::SCRIPT)) }
@@ -99,13 +101,19 @@ fn origin(manifest: &Manifest) -> Markup {
             " lists the clips with their sizes and SHA-256. To verify them, run "
             code { "mv-clip verify" }
             " with the path of this folder."
+            @if manifest.runs.last().is_some_and(|run| run.signer.is_some()) {
+                " The log is signed: add " code { "--key" } " and the public key."
+            }
         }
         @if !manifest.runs.is_empty() {
             details {
                 summary { "Commands that filled this folder" }
                 ol.runs {
                     @for run in &manifest.runs {
-                        li { (time(run.started_at)) ", " (run.tool) ": " code { (run.command) } }
+                        li {
+                            (time(run.started_at)) ", " (run.tool) ": " code { (run.command) }
+                            @if let Some(signer) = &run.signer { ", signed with the key " code { (signer) } }
+                        }
                     }
                 }
             }
@@ -130,6 +138,26 @@ fn camera(row: &Row<'_>) -> Markup {
     }
 }
 
+/// What earlier runs asked for, and nobody asks for any more.
+fn aside(failures: &[&Missing]) -> Markup {
+    html! {
+        @if !failures.is_empty() {
+            section.aside {
+                h2 { "Asked for by an earlier run" }
+                p { "Nothing was saved of these cameras, and the last run did not ask for them." }
+                ul {
+                    @for missing in failures {
+                        li {
+                            strong { (missing.footage.camera()) ", " (span_of(missing.footage.start, missing.footage.end)) }
+                            ": " (missing.message)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn absent(absence: Absence<'_>) -> Markup {
     let footage = absence.footage();
     let message = match absence {
@@ -146,7 +174,7 @@ fn absent(absence: Absence<'_>) -> Markup {
     html! {
         li id=(id(footage)) {
             strong { (span_of(footage.start, footage.end)) }
-            " " code { (absence.kind()) }
+            " " span.why { (words::why(absence)) }
             p { (message) }
             @if let Some(request_id) = request_id {
                 p.detail { "Meraki request ID: " code { (request_id) } }
@@ -314,6 +342,7 @@ mod tests {
             event: event.map(|event| event.parse().unwrap()),
             component: None,
             policy: Vec::new(),
+            signer: None,
         }
     }
 
@@ -412,6 +441,77 @@ mod tests {
         for (name, count) in [("Cameras", 2), ("Views", 3), ("Clips", 3), ("Missing", 0)] {
             assert!(totals(&page, name, count), "{name}");
         }
+    }
+
+    #[test]
+    fn a_camera_of_an_earlier_run_of_which_nothing_was_saved_is_set_aside() {
+        let mut manifest = Manifest::empty();
+        let typo = footage("Q2XX-TYPO-0000");
+        manifest.started(run("incident", None), std::slice::from_ref(&typo));
+        manifest.failed(Missing {
+            kind: "not-found".to_owned(),
+            ..missing(typo.clone(), "Meraki has no such camera (404).")
+        });
+        let page_of_first = page(&manifest);
+        assert!(page_of_first.contains("Missing: camera not found"));
+        assert!(page_of_first.contains("<dt>Missing</dt><dd>1</dd>"));
+        assert_eq!(manifest.set_aside(), [] as [&Missing; 0]);
+
+        manifest.started(run("incident", None), &[footage("A"), footage("B")]);
+        manifest.saved(file(footage("A")));
+        manifest.failed(missing(footage("B"), "rejected"));
+        let page = page(&manifest);
+        assert!(page.contains("<dt>Cameras</dt><dd>2</dd>"), "{page}");
+        assert!(page.contains("<dt>Missing</dt><dd>1</dd>"), "{page}");
+        assert!(!page.contains("Missing: camera not found"), "{page}");
+        let (_, aside) = page.split_once("Asked for by an earlier run").unwrap();
+        assert!(aside.contains("Q2XX-TYPO-0000"), "{aside}");
+        assert!(
+            aside.contains("Meraki has no such camera (404)."),
+            "{aside}"
+        );
+    }
+
+    #[test]
+    fn what_may_still_come_or_was_saved_before_is_not_set_aside() {
+        let mut manifest = Manifest::empty();
+        let [saved, later, open] = ["SAVED", "LATER", "OPEN"].map(footage);
+        let asked = [saved.clone(), later.clone(), open.clone()];
+        manifest.started(run("incident", None), &asked);
+        manifest.saved(file(saved.clone()));
+        // A later window of a camera that is known.
+        let offline = Footage {
+            end: saved.end + TimeDelta::minutes(2),
+            ..saved
+        };
+        manifest.failed(missing(offline, "rejected"));
+        manifest.failed(Missing {
+            transient: true,
+            ..missing(later, "unavailable")
+        });
+        manifest.started(run("incident", None), &[footage("A")]);
+        assert_eq!(manifest.set_aside(), [] as [&Missing; 0]);
+        assert_eq!(manifest.pending, [footage("A"), open]);
+    }
+
+    #[test]
+    fn no_kind_of_failure_is_shown_as_an_identifier() {
+        let mut manifest = Manifest::empty();
+        for (serial, kind) in [("A", "outside-retention"), ("B", "download-failed")] {
+            manifest.failed(Missing {
+                transient: true,
+                kind: kind.to_owned(),
+                ..missing(footage(serial), "text")
+            });
+        }
+        let page = page(&manifest);
+        for kind in ["outside-retention", "download-failed"] {
+            assert!(!page.contains(kind), "{page}");
+        }
+        assert!(
+            page.contains("Missing: older than the camera keeps"),
+            "{page}"
+        );
     }
 
     #[test]

@@ -77,6 +77,7 @@
       if (this.note.textContent !== text) this.note.textContent = text;
       this.element.classList.toggle("empty", text !== "");
       this.has = source !== undefined && !broken && !ended;
+      this.sound.hidden = source === undefined || broken;
       if (!this.has) this.pause();
       return this.has;
     }

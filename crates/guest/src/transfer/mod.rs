@@ -17,7 +17,7 @@ use self::upload::Upload;
 use crate::clock::Clock;
 use crate::error_code::{BROKEN, transport_error};
 use crate::incoming::{Body, PendingResponse, header};
-use crate::outgoing;
+use crate::outgoing::{self, NOT_COMPRESSED};
 use crate::wasi::http::outgoing_handler;
 use crate::wasi::http::types::Method;
 use crate::wasi::random::random::get_random_u64;
@@ -68,7 +68,7 @@ pub(crate) fn run(
 /// Sends the request to the media host.
 fn fetch(clock: &Clock, settings: &Settings, get: &Get) -> Result<(Head, Body), TransportError> {
     let left = get.attempt_deadline.saturating_sub(clock.elapsed());
-    let request = outgoing::request(&Method::Get, &get.url, &[("accept", "*/*")])?;
+    let request = outgoing::request(&Method::Get, &get.url, &[("accept", "*/*"), NOT_COMPRESSED])?;
     let options = outgoing::options(left, left, settings.attempt_timeout);
     let future =
         outgoing_handler::handle(request, Some(options)).map_err(|code| transport_error(&code))?;

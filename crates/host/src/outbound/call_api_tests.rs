@@ -118,7 +118,8 @@ fn the_key_is_for_one_operation_below_the_base_path() {
     for (base, path, expected) in [
         ("/api/v1", "/api/v1", true),
         ("/api/v1/", "/api/v1", true),
-        ("", "", true),
+        // Not a base URL at Meraki.
+        ("", "", false),
         ("/meraki/api/v1", "/meraki/api/v1", true),
         ("/api/v1", "", false),
         ("/api/v1", "/api/v0", false),

@@ -21,7 +21,8 @@
 //! 7. The request waits for a place in the host's budget (`budget.rs`), if its call has taken its share; without one
 //!    it ends as `connection-limit-reached`. The pool may have a connection to that origin, or soon get one that all
 //!    can share (`pool.rs`). If not, or if the guest wrote the request, the name is looked up ([`Resolve`]), the
-//!    addresses are checked, and a connection is made to one of those that pass; if none does, the request ends as
+//!    addresses are checked, and a connection is made to one of those that pass; if none does, or if both ends of the
+//!    connection have an address that is this machine's own (`elsewhere.rs`), the request ends as
 //!    `destination-IP-prohibited`. With a [`Proxy`] the same check comes before a tunnel to the name (`tunnel.rs`). TLS
 //!    verifies the certificate and negotiates HTTP/2 or HTTP/1.1. All this is within the connect timeout.
 //! 8. The request is sent, and the header section of the response awaited within the first-byte

@@ -174,6 +174,18 @@ impl Policy {
         self.clone().allow([OriginPattern::public()])
     }
 
+    /// This origin alone, which the operator names: it may be in any network but this machine's own loopback, if it is not
+    /// the address or the reserved name of that.
+    pub(crate) fn of_operator(&self, origin: OriginPattern) -> Self {
+        let everywhere = ["0.0.0.0/0", "::/0"].map(str::parse).into_iter().flatten();
+        Self {
+            nat64: self.nat64.clone(),
+            ..Self::default()
+        }
+        .allow([origin])
+        .allow_networks(everywhere)
+    }
+
     /// What is allowed: the origins of the API first, each list in the order given.
     pub fn origins(&self) -> impl Iterator<Item = &OriginPattern> {
         self.api.iter().chain(&self.others)

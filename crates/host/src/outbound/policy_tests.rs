@@ -28,6 +28,36 @@ fn a_denial_names_the_origin_and_nothing_else() {
 }
 
 #[test]
+fn what_the_operator_names_is_reached_in_private_networks_and_nothing_else_is() {
+    use crate::outbound::address::Reach;
+    let guests = policy(&["https://api.meraki.com"]);
+    let policy = guests.of_operator("http://tsa.example:318".parse().unwrap());
+    let allows = |uri: &str| policy.allows(&uri.parse().unwrap()).is_ok();
+    assert!(allows("http://tsa.example:318/any/path"));
+    for other in [
+        "https://api.meraki.com/",
+        "http://tsa.example/",
+        "https://tsa.example:318/",
+    ] {
+        assert!(!allows(other), "{other}");
+    }
+    let host = Host::parse("tsa.example").unwrap();
+    for (address, is_reached) in [
+        ("192.0.32.7", true),
+        ("10.1.2.3", true),
+        ("fd12::1", true),
+        ("127.0.0.1", false),
+        ("169.254.169.254", false),
+        ("fe80::1", false),
+        ("100.100.100.200", false),
+    ] {
+        let around = policy.surroundings(&host, &[]);
+        let found = Reach::of(&host).permits(address.parse().unwrap(), around);
+        assert_eq!(found.is_ok(), is_reached, "{address}");
+    }
+}
+
+#[test]
 fn public_servers_are_names_over_https() {
     let policy = policy(&["http://127.0.0.1:8080"]).and_public();
     let cases = [

@@ -148,3 +148,24 @@ fn h265_codecs(profile: &[u8; 12]) -> String {
     }
     codecs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In `hvc1` all parameter sets are in the sample entry. `hev1` allows others in the pictures.
+    #[test]
+    fn the_entry_says_that_all_parameter_sets_are_in_it() {
+        for (codec, kind) in [(Codec::H264, b"avc1"), (Codec::H265, b"hvc1")] {
+            let description = Description {
+                codec,
+                size: (16, 16),
+                interval: None,
+                parameters: Parameters::default(),
+                configuration: vec![],
+                codecs: String::new(),
+            };
+            assert_eq!(description.entry(), kind);
+        }
+    }
+}

@@ -90,7 +90,7 @@ async fn endless(deadline: &str) -> Vec<Endless> {
     let spin = ["get", "spin", "--start", start, "--end", end];
 
     let (world, place) = (World::new().await, folder());
-    let guest = file(&place, &guest::obedient());
+    let guest = file(&place, &guest::by_serial());
     add("a guest that spins", world, place, &spin, Some(&guest));
 
     let (world, place) = (World::new().await, folder());

@@ -33,6 +33,52 @@ async fn a_real_key_is_not_sent_to_a_base_url_that_was_left_over() {
 }
 
 #[tokio::test]
+async fn a_refused_key_is_reported_with_its_source() {
+    let world = World::new().await.set(KEY, "mock-wrong-5ec2e7");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    fs::write(&file, "mock-wrong-5ec2e7").unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let out = folder.path().join("out");
+    let (name, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let from_variable = "note: the API key is from the variable MERAKI_DASHBOARD_API_KEY\n";
+    let from_file = format!("note: the API key is from the file {name} (--key-file or ");
+    let at = footage(SERIAL).start;
+    let incident = [
+        "incident",
+        SERIAL,
+        "Q2MV-MOCK-0004.1",
+        "--at",
+        &at,
+        "--out",
+        out,
+    ];
+    for (output, source) in [
+        (get(&world, SERIAL, &[]).await, from_variable),
+        (
+            get(&world, SERIAL, &["--key-mode", "environment"]).await,
+            from_variable,
+        ),
+        (get(&world, SERIAL, &["--key-file", name]).await, &from_file),
+        (mv_clip(&world, &incident).await, from_variable),
+        (mv_clip(&world, &["demo", SERIAL]).await, from_variable),
+    ] {
+        let words = error(&output);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains("Check the key."), "{words}");
+        assert_eq!(words.matches(source).count(), 1, "{words}");
+        assert!(!words.contains("5ec2e7"), "{words}");
+    }
+    let output = get(&world.unset(KEY), SERIAL, &["--key-mode", "environment"]).await;
+    assert!(
+        error(&output).contains("note: there is no API key: set "),
+        "{}",
+        error(&output)
+    );
+}
+
+#[tokio::test]
 async fn a_serial_that_no_camera_has_creates_no_folder() {
     let world = World::new().await;
     let folder = tempfile::tempdir().unwrap();
@@ -71,6 +117,11 @@ async fn a_misspelt_variable_is_an_error_that_names_the_nearest() {
         );
         assert!(!message.contains("5ec2e7"), "{message}");
     }
+    let mut unknown = get_command(&world, SERIAL, &[]);
+    let output = unknown.env("MV_CLIP_FOO", "x").output().await.unwrap();
+    let words = error(&output);
+    assert!(words.contains("docs/SETTINGS.md and --help"), "{words}");
+    assert!(!words.contains("nearest"), "{words}");
     let mut other = get_command(&world, SERIAL, &[]);
     let output = other
         .env("MERAKI_PYTHON_SDK_CALLER", "x")

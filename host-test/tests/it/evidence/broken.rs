@@ -12,9 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use super::{assert_complete, collector, folder, name, names, save, window};
+use super::{assert_complete, collector, folder, name, names, save, window, window_of};
 use crate::simulated::Simulated;
-use crate::support::World;
+use crate::support::{SERIAL, World};
 
 /// The names in a folder whose only clip failed.
 const NOTHING_SAVED: [&str; 3] = ["log.jsonl", "manifest.json", "report.html"];
@@ -109,6 +109,64 @@ async fn a_short_partial_response_is_not_the_whole_rest() {
     assert_eq!(world.media_statuses(), [Some(206); 2]);
 }
 
+/// F10: the same statuses as for `save-clip`.
+#[tokio::test]
+async fn a_media_host_that_cannot_answer_now_is_asked_again() {
+    let _time = Simulated::in_steps_of(Duration::from_millis(100));
+    for status in [202, 204, 205, 408, 425, 429, 503] {
+        let (world, folder) = (World::new().await, folder());
+        let reply = Response::builder().status(status).body("");
+        world.mock.script_media([Scripted::from(reply.unwrap())]);
+        let request = window();
+        let collected = save(&world, &folder, std::slice::from_ref(&request)).await;
+        assert_eq!(collected.fetched, 1, "{status}: {collected:?}");
+        assert_complete(&folder, &request);
+        assert_eq!(world.media_statuses(), [Some(status), Some(200)]);
+    }
+}
+
+/// F11.
+#[tokio::test]
+async fn a_part_that_nobody_asked_for_is_not_the_clip() {
+    let end = 188 * (CLIP.len() / 188 / 4);
+    let range = format!("bytes 0-{}/{}", end - 1, CLIP.len());
+    for range in [None, Some(range)] {
+        let (world, folder) = (World::new().await, folder());
+        let mut part = Response::builder().status(StatusCode::PARTIAL_CONTENT);
+        if let Some(range) = range {
+            part = part.header(CONTENT_RANGE, range);
+        }
+        let part = part.body(&CLIP[..end]).unwrap();
+        world.mock.script_media([Scripted::from(part)]);
+        let request = window();
+        save(&world, &folder, std::slice::from_ref(&request)).await;
+        assert_complete(&folder, &request);
+        assert_eq!(world.media_statuses(), [Some(206), Some(200)]);
+    }
+}
+
+/// R13: a component chooses what it answers.
+#[tokio::test]
+async fn a_clip_that_nobody_asked_for_is_not_saved() {
+    let (world, folder) = (World::new().await, folder());
+    let request = window();
+    let collector = collector(&world, folder.path(), std::slice::from_ref(&request)).await;
+    let other = window_of(SERIAL, 1);
+    let answer = world.request(&other);
+    collector.save(&request, answer).await.unwrap();
+    let collected = collector.finish().await.unwrap();
+    let [missing] = collected.failures.as_slice() else {
+        panic!("{collected:?}")
+    };
+    assert_eq!(
+        (&*missing.kind, missing.transient),
+        ("component-failed", false)
+    );
+    assert!(missing.message.contains("nobody asked for"), "{missing:?}");
+    assert_eq!(world.media_statuses(), []);
+    assert_eq!(names(folder.path()), NOTHING_SAVED);
+}
+
 #[tokio::test]
 async fn a_clip_that_is_not_available_yet_is_retried() {
     let config = MockConfig::default().media_not_ready(2);
@@ -119,19 +177,23 @@ async fn a_clip_that_is_not_available_yet_is_retried() {
     assert_eq!(world.media_statuses(), [Some(404), Some(404), Some(200)]);
 }
 
+/// Some stores also answer 403 until a clip is there.
 #[tokio::test]
 async fn an_expired_url_is_requested_again() {
-    let (world, folder) = (World::new().await, folder());
-    world
-        .mock
-        .script_media([Scripted::error(StatusCode::GONE, "Expired")]);
-    let request = window();
-    save(&world, &folder, std::slice::from_ref(&request)).await;
-    assert_complete(&folder, &request);
-    assert_eq!(
-        world.statuses(),
-        [Some(200), Some(410), Some(200), Some(200)]
-    );
+    for expired in [StatusCode::FORBIDDEN, StatusCode::GONE] {
+        let (world, folder) = (World::new().await, folder());
+        world
+            .mock
+            .script_media([Scripted::error(expired, "Expired")]);
+        let request = window();
+        save(&world, &folder, std::slice::from_ref(&request)).await;
+        assert_complete(&folder, &request);
+        let expired = expired.as_u16();
+        assert_eq!(
+            world.statuses(),
+            [Some(200), Some(expired), Some(200), Some(200)]
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The commands for evidence folders.
 
+use std::fs::Permissions;
 use std::num::NonZeroU32;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -153,6 +155,38 @@ async fn a_coverage_with_only_transient_failures_exits_with_75() {
     let output = run(&world, &[&["coverage"], &cameras[..], &options].concat()).await;
     assert_eq!(output.status.code(), Some(75), "{}", words(&output.stderr));
     assert!(words(&output.stdout).starts_with("1 clip in "));
+}
+
+#[tokio::test]
+async fn a_mistyped_serial_of_an_earlier_run_is_set_aside() {
+    let (world, folder) = (World::new().await, folder());
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    let run = async |cameras: &[&str]| {
+        let options = ["--at", &at, "--out", out];
+        run(&world, &[&["incident"], cameras, &options].concat()).await
+    };
+    let typo = run(&[SERIAL, "Q2XX-TYPO-0000"]).await;
+    assert_eq!(typo.status.code(), Some(1));
+    let summary = words(&typo.stdout);
+    assert!(summary.contains(", 1 missing."), "{summary}");
+    assert!(!summary.contains("earlier run"), "{summary}");
+
+    let right = run(&[SERIAL, "Q2MV-MOCK-0004.1"]).await;
+    assert_eq!(right.status.code(), Some(0), "{}", words(&right.stderr));
+    let summary = words(&right.stdout);
+    assert!(summary.starts_with("2 clips in "), "{summary}");
+    assert!(!summary.contains("missing"), "{summary}");
+    let aside = "Nothing is saved of Q2XX-TYPO-0000, which an earlier run asked for\n";
+    assert!(summary.contains(aside), "{summary}");
+    let report = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(
+        report.contains("<dt>Cameras</dt><dd>2</dd>")
+            && report.contains("<dt>Missing</dt><dd>0</dd>")
+    );
+    assert!(report.contains("Asked for by an earlier run"));
+    // It stays on record.
+    let manifest = std::fs::read_to_string(folder.path().join("manifest.json")).unwrap();
+    assert!(manifest.contains("Q2XX-TYPO-0000"), "{manifest}");
 }
 
 #[tokio::test]
@@ -344,6 +378,29 @@ async fn a_lost_mp4_is_made_again_by_the_next_run() {
     assert_eq!(json(&output)["files"][0]["mp4"], mp4);
 }
 
+/// F4, F12, R15: another program could hang, outlive the command, or read what the bytes of a server tell it to read.
+#[tokio::test]
+async fn no_other_program_is_run() {
+    let (world, folder, programs) = (World::new().await, folder(), folder());
+    let ran = programs.path().join("ran");
+    let script = format!("#!/bin/sh\necho \"$0 $*\" >> {}\n", ran.display());
+    for name in ["ffmpeg", "ffprobe", "MP4Box", "mkvmerge", "sh", "curl"] {
+        let program = programs.path().join(name);
+        std::fs::write(&program, &script).unwrap();
+        std::fs::set_permissions(program, Permissions::from_mode(0o700)).unwrap();
+    }
+    let (out, at) = (folder.path().to_str().unwrap(), ago(20));
+    for arguments in [
+        &["incident", SERIAL, "--at", &at, "--out", out, "--json"][..],
+        &["verify", out],
+    ] {
+        let mut command = command(&world, arguments);
+        let output = command.env("PATH", programs.path()).output().await.unwrap();
+        assert_eq!(std::fs::read_to_string(&ran).ok(), None);
+        assert_eq!(output.status.code(), Some(0), "{}", words(&output.stderr));
+    }
+}
+
 #[tokio::test]
 async fn ctrl_c_leaves_only_resumable_files() {
     let (world, folder) = (World::new().await, folder());
@@ -371,7 +428,7 @@ async fn ctrl_c_leaves_only_resumable_files() {
     let differences = words(&verified.stderr);
     assert_eq!(verified.status.code(), Some(1));
     assert!(
-        differences.contains("is unfinished") && differences.contains("ended early"),
+        differences.contains("is unfinished") && differences.contains("not saved yet: "),
         "{differences}"
     );
 

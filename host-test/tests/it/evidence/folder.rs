@@ -13,7 +13,7 @@ async fn found(modify: impl FnOnce(&TempDir, &str)) -> Vec<(String, Difference)>
     let request = window();
     save(&world, &folder, std::slice::from_ref(&request)).await;
     modify(&folder, &name(&request));
-    let verified = verify(folder.path()).await.unwrap();
+    let verified = verify(folder.path(), None).await.unwrap();
     verified.differences.into_iter().collect()
 }
 

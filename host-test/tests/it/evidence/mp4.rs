@@ -54,7 +54,7 @@ async fn has_the_video_and_audio_of_the_clip() {
 }
 
 #[tokio::test]
-async fn sound_that_is_declared_and_absent_costs_the_sound_alone() {
+async fn if_declared_sound_is_absent_only_the_sound_is_left_out() {
     let [pat, pmt] = TABLES;
     let (collected, mp4) = saved(&clip_of(&[pat, pmt, VIDEO])).await;
     let mp4 = mp4.unwrap();

@@ -29,7 +29,13 @@ async fn clips_are_complete_and_listed() {
     let sha256 = "2d29267c1c357a705e0e9f0adc46a9756c3d1e3e1c23577b1c02841c97e7af0e";
     assert_eq!(file.sha256, sha256);
     assert!(file.request_id.is_some(), "{file:?}");
-    assert!(verify(folder.path()).await.unwrap().differences.is_empty());
+    assert!(
+        verify(folder.path(), None)
+            .await
+            .unwrap()
+            .differences
+            .is_empty()
+    );
 }
 
 #[tokio::test]

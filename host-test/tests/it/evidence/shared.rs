@@ -59,7 +59,7 @@ async fn runs_at_once_lose_no_record() {
 }
 
 #[tokio::test]
-async fn a_run_waits_for_another_one_with_a_word_or_ends() {
+async fn a_run_says_that_it_waits_for_another_one_or_ends_at_once() {
     let (world, folder) = (World::new().await, folder());
     let (out, at) = (folder.path().to_str().unwrap(), ago(20));
     let log = File::create(folder.path().join("log.jsonl")).unwrap();
@@ -174,7 +174,7 @@ async fn a_failure_leaves_the_record_of_a_clip_and_tells_the_loss() {
 }
 
 #[tokio::test]
-async fn a_tampered_clip_is_replaced_with_a_word_and_a_record() {
+async fn a_tampered_clip_is_replaced_and_the_loss_is_reported_and_recorded() {
     let (world, folder, first, second) = damaged(true).await;
     assert_eq!(second.status.code(), Some(0), "{second:?}");
     let note = words(&second.stderr);
@@ -190,7 +190,7 @@ async fn a_tampered_clip_is_replaced_with_a_word_and_a_record() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_in_the_log_is_replaced_with_a_word_and_a_record() {
+async fn a_file_that_is_not_in_the_log_is_replaced_and_reported_and_recorded() {
     let (world, folder) = (World::new().await, folder());
     let (out, at) = (folder.path().to_str().unwrap(), ago(20));
     let arguments = ["incident", SERIAL, "--at", &at, "--out", out, "--json"];

@@ -279,10 +279,17 @@ pub fn component() -> Vec<u8> {
     (i32.const 16))
 
   (func (export "meraki-mv:clips/clips@0.1.0#request-clip")
-    (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (param $serial i32) (param $serial-length i32) (param $start i32) (param $start-length i32)
+    (param $end i32) (param $end-length i32) (param i32 i32) (result i32)
     (call $note-environment)
-    ;; `ok`, and a clip of which only the URL is set.
+    ;; `ok`, and the clip that was asked for.
     (memory.fill (i32.const 512) (i32.const 0) (i32.const 128))
+    (i32.store (i32.const 516) (local.get $serial))
+    (i32.store (i32.const 520) (local.get $serial-length))
+    (i32.store (i32.const 532) (local.get $start))
+    (i32.store (i32.const 536) (local.get $start-length))
+    (i32.store (i32.const 540) (local.get $end))
+    (i32.store (i32.const 544) (local.get $end-length))
     (i32.store (i32.const 548) (i32.const 0x200000))
     (i32.store (i32.const 552) (call $report))
     (i32.const 512))

@@ -63,7 +63,7 @@ fn host(server: &Server) -> ClipHost {
     let timeouts = Timeouts::default().connect(WALL_TIME / 4);
     let builder = ClipHost::builder().policy(policy).limits(limits);
     let builder = builder.timeouts(timeouts).resolver(Names);
-    builder.load_bytes_blocking(&guest::obedient()).unwrap()
+    builder.load_bytes_blocking(&guest::by_serial()).unwrap()
 }
 
 /// Runs a hostile call beside calls that each make a request to the server.

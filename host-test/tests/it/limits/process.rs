@@ -37,7 +37,7 @@ fn calls_cannot_take_every_descriptor_of_the_process() {
             .wall_time(Duration::from_secs(2))
             .concurrent_calls(NonZeroU32::new(20).unwrap());
         let builder = ClipHost::builder().policy(policy).limits(limits);
-        let host = builder.load_bytes_blocking(&guest::obedient()).unwrap();
+        let host = builder.load_bytes_blocking(&guest::by_serial()).unwrap();
         let mut hostile = JoinSet::new();
         for _ in 0..3 {
             let (host, silent) = (host.tenant().build().unwrap(), silent.clone());
@@ -65,7 +65,7 @@ fn calls_cannot_take_every_descriptor_of_the_process() {
 fn a_host_for_more_sockets_than_the_process_may_open_is_not_made() {
     let limits = Limits::default().sockets(NonZeroU32::MAX);
     let builder = ClipHost::builder().limits(limits);
-    let error = builder.load_bytes_blocking(&guest::obedient()).err();
+    let error = builder.load_bytes_blocking(&guest::by_serial()).err();
     let Some(LoadError::OpenFiles(OpenFiles { needed, .. })) = error else {
         panic!("{error:?}");
     };
@@ -82,7 +82,7 @@ fn one_socket_is_enough_for_one_call() {
             .sockets(NonZeroU32::MIN);
         let policy = Policy::new([server.origin().parse().unwrap()]);
         let builder = ClipHost::builder().policy(policy).limits(limits);
-        let host = builder.load_bytes_blocking(&guest::obedient()).unwrap();
+        let host = builder.load_bytes_blocking(&guest::by_serial()).unwrap();
         let address = server.address.to_string();
         let settings = Settings::default();
         for _ in 0..3 {

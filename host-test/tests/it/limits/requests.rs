@@ -37,7 +37,7 @@ fn requests_in_flight_are_limited_and_end_with_their_call() {
         let max = 20;
         let limits = Limits::default().requests(max);
         let policy = Policy::new([server.origin().parse().unwrap()]);
-        let host = try_load(&guest::obedient(), policy, limits).unwrap();
+        let host = try_load(&guest::by_serial(), policy, limits).unwrap();
         let (found, message) = limit(hostile(&host, "i", &server.address.to_string()).await);
         assert_eq!(found, Limit::Requests(max));
         assert!(
@@ -66,7 +66,7 @@ fn host_without_replies(limits: Limits) -> ClipHost {
     let policy = Policy::new(["http://*.example.com".parse().unwrap()]);
     let builder = ClipHost::builder().policy(policy).resolver(SilentResolver);
     let builder = builder.limits(limits);
-    builder.load_bytes_blocking(&guest::obedient()).unwrap()
+    builder.load_bytes_blocking(&guest::by_serial()).unwrap()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{HEAP, guest};
 #[tokio::test]
 async fn memory_does_not_grow_past_the_limit() {
     let limits = Limits::default().memory(1 << 20);
-    let host = host(&guest::obedient(), limits);
+    let host = host(&guest::by_serial(), limits);
     let mut instance = host.instance(&Settings::default()).await.unwrap();
     let page = 1 << 16;
     assert_eq!(instance.peak_memory(), page);
@@ -30,7 +30,7 @@ fn host_memory_per_guest_is_bounded() {
         let limits = Limits::default().resources(resources);
         let each = 9 * limits.header_bytes + (192 << 10);
         let most = resources * each;
-        let host = host(&guest::obedient(), limits);
+        let host = host(&guest::by_serial(), limits);
         assert_eq!(call(&host, "quiet").await.unwrap(), "u");
         let before = HEAP.allocated();
         // Until it is dropped, the instance holds the guest's resources.
@@ -47,7 +47,7 @@ fn host_memory_per_guest_is_bounded() {
 #[test]
 fn one_call_for_random_bytes_is_limited() {
     watched(2, async {
-        let host = host(&guest::obedient(), Limits::default());
+        let host = host(&guest::by_serial(), Limits::default());
         let error = hostile(&host, "chance", "").await;
         assert!(matches!(error, CallError::Trap(_)), "{error:?}");
         let words = error.to_string();
@@ -75,6 +75,6 @@ fn a_component_with_too_many_or_too_large_parts_is_not_loaded() {
         assert!(message.contains(words), "{message}");
     }
     let limits = Limits::default().core_instances(2);
-    let message = refused(&guest::obedient(), limits);
+    let message = refused(&guest::by_serial(), limits);
     assert!(message.contains("core module instances"), "{message}");
 }

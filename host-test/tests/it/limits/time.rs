@@ -44,7 +44,7 @@ async fn started(host: &ClipHost, order: &'static str) -> JoinHandle<Result<Stri
 /// Runs a guest until its wall time is over, while other calls start and finish.
 async fn runs_out_of_time(order: &'static str) {
     let _time = Stopped::now();
-    let host = with_wall_time(&guest::obedient(), Limits::default().concurrent_calls);
+    let host = with_wall_time(&guest::by_serial(), Limits::default().concurrent_calls);
     let lasting = started(&host, order).await;
     for _ in 0..5 {
         assert_eq!(call(&host, "quiet").await.unwrap(), "u");
@@ -76,7 +76,7 @@ fn a_guest_that_waits_forever_is_stopped_and_blocks_no_other_call() {
 fn many_guests_that_loop_forever_block_no_other_call() {
     watched(1, async {
         let _time = Stopped::now();
-        let host = with_wall_time(&guest::obedient(), Limits::default().concurrent_calls);
+        let host = with_wall_time(&guest::by_serial(), Limits::default().concurrent_calls);
         let mut hostile = Vec::new();
         for _ in 0..20 {
             hostile.push(started(&host, "spin").await);
@@ -98,7 +98,7 @@ fn many_guests_that_loop_forever_block_no_other_call() {
 fn a_guest_that_loops_forever_leaves_its_slot_to_the_call_that_waits_longest() {
     watched(1, async {
         let _time = Stopped::now();
-        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let host = with_wall_time(&guest::by_serial(), ONE_AT_A_TIME);
         let hostile = host.tenant().build().unwrap();
         let mut spinning = vec![started(&hostile, "spin").await];
         advance(WALL_TIME / 2).await;
@@ -132,7 +132,7 @@ fn a_guest_that_never_starts_is_stopped() {
 fn calls_above_the_limit_wait() {
     watched(1, async {
         let _time = Stopped::now();
-        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let host = with_wall_time(&guest::by_serial(), ONE_AT_A_TIME);
         let first = host.instance(&Settings::default()).await.unwrap();
         let second = started(&host, "answer").await;
         yield_now().await;
@@ -146,7 +146,7 @@ fn calls_above_the_limit_wait() {
 fn time_in_the_queue_counts_towards_the_wall_time() {
     watched(1, async {
         let _time = Stopped::now();
-        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let host = with_wall_time(&guest::by_serial(), ONE_AT_A_TIME);
         let first = host.instance(&Settings::default()).await.unwrap();
         let second = started(&host, "answer").await;
         advance(WALL_TIME + TICK).await;
@@ -161,7 +161,7 @@ fn time_in_the_queue_counts_towards_the_wall_time() {
 fn time_in_the_queue_does_not_extend_the_wall_time() {
     watched(1, async {
         let _time = Stopped::now();
-        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let host = with_wall_time(&guest::by_serial(), ONE_AT_A_TIME);
         let first = host.instance(&Settings::default()).await.unwrap();
         let second = started(&host, "spin").await;
         let waited = WALL_TIME * 3 / 4;
@@ -179,7 +179,7 @@ fn time_in_the_queue_does_not_extend_the_wall_time() {
 fn the_wall_time_starts_with_the_instance() {
     watched(1, async {
         let _time = Stopped::now();
-        let host = with_wall_time(&guest::obedient(), ONE_AT_A_TIME);
+        let host = with_wall_time(&guest::by_serial(), ONE_AT_A_TIME);
         let mut instance = host.instance(&Settings::default()).await.unwrap();
         // The time that the caller takes counts too.
         advance(WALL_TIME + TICK).await;

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use super::bucket::Bucket;
 use super::{long_clip, save, sha256, world};
+use crate::outbound::reach::recording;
 use crate::outbound::server::Server;
 use crate::outbound::tls;
 use crate::simulated::{STEP, Simulated};
@@ -96,6 +97,19 @@ async fn a_clip_that_is_not_ready_is_retried() {
         .collect();
     assert_eq!((statuses, bucket.puts().len()), (vec![503, 404, 200], 1));
     assert_eq!(world.statuses().len(), 4);
+}
+
+/// F11.
+#[tokio::test]
+async fn a_part_that_nobody_asked_for_is_not_stored() {
+    let _time = Simulated::time();
+    let bucket = Bucket::new([]).await;
+    let world = world(MockConfig::default(), &bucket).await;
+    world.mock.script_media([scripted(206, &CLIP[..188 * 70])]);
+    let saved = save(&world, &bucket.url()).await.unwrap();
+    assert_eq!(saved.bytes, CLIP.len() as u64);
+    assert_eq!(bucket.puts().len(), 1);
+    assert_eq!(world.media_statuses(), [Some(206), Some(200)]);
 }
 
 #[tokio::test]
@@ -247,6 +261,23 @@ async fn a_media_redirect_is_followed() {
         failure.message
     );
     assert_eq!(bucket.puts().len(), 1);
+}
+
+/// Compressed bytes would not be taken for a clip.
+#[tokio::test]
+async fn a_clip_is_requested_without_compression() {
+    let bucket = Bucket::new([]).await;
+    let (server, mut heads) = recording().await;
+    let world = world(MockConfig::default(), &bucket).await;
+    let world = world
+        .also(&server.origin())
+        .set("MV_CLIP_MAX_ATTEMPTS", "1");
+    let reply = format!(r#"{{"url":"{}/clip"}}"#, server.origin());
+    world.mock.script([scripted(200, reply)]);
+    let failure = transient(save(&world, &bucket.url()).await, FailureKind::BadResponse);
+    let head = heads.recv().await.unwrap();
+    assert!(head.starts_with("GET /clip "), "{head} {failure:?}");
+    assert!(head.contains("accept-encoding: identity\r\n"), "{head}");
 }
 
 #[tokio::test]
