@@ -125,9 +125,10 @@ impl Http2 {
 impl Drop for Stream {
     fn drop(&mut self) {
         *lock(&self.0.idle) = Instant::now();
-        let was_last = self.0.open.fetch_sub(1, Ordering::AcqRel) == 1;
+        let left = self.0.open.fetch_sub(1, Ordering::AcqRel) - 1;
+        self.0.socket.expect_heads_of(left);
         // Otherwise the server could go on sending until the pool is swept.
-        if was_last && self.0.socket.is_retired() {
+        if left == 0 && self.0.socket.is_retired() {
             self.0.socket.close();
         }
     }

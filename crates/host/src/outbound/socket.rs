@@ -13,7 +13,6 @@ use tokio::task::AbortHandle;
 
 use super::fair::Permit;
 use super::heads::Heads;
-use super::pool::MAX_STREAMS;
 
 /// All sockets of a host.
 #[derive(Clone, Debug)]
@@ -87,11 +86,13 @@ pub(super) struct Socket {
 impl Socket {
     /// A request is going to be sent over HTTP/2.
     pub(super) fn expect_heads(&self) {
-        let most = INTERIM + HEADS * MAX_STREAMS;
-        let more = |heads: usize| Some((heads + HEADS).min(most));
-        let _ = self
-            .heads
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        self.heads.fetch_add(HEADS, Ordering::AcqRel);
+    }
+
+    /// A request ended, and so many are left. What it did not use is not for later interim responses.
+    pub(super) fn expect_heads_of(&self, requests: usize) {
+        let most = INTERIM + HEADS * requests;
+        self.heads.fetch_min(most, Ordering::AcqRel);
     }
 
     /// Whether so many heads may arrive.
