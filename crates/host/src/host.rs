@@ -23,7 +23,7 @@ use crate::metrics::CallMetrics;
 use crate::outbound::{Outbound, Policy};
 use crate::settings::Settings;
 use crate::store::{self, State};
-use crate::{engine, http_limits};
+use crate::{component_check, engine, http_limits};
 
 /// A component that is ready to be called, any number of times and from any number of tasks.
 ///
@@ -66,9 +66,10 @@ impl ClipHost {
         metrics: CallMetrics,
     ) -> Result<Self, LoadError> {
         let started = Instant::now();
+        let failed = |error: wasmtime::Error| LoadError::Component(EngineError::new(error));
+        component_check::check(component, &limits).map_err(failed)?;
         let engine = engine::new(&limits, cache)
             .map_err(|error| LoadError::Engine(EngineError::new(error)))?;
-        let failed = |error: wasmtime::Error| LoadError::Component(EngineError::new(error));
         let pre = link(&engine, component).map_err(failed)?;
         let exports = Exports::of(&pre).map_err(failed)?;
         let calls = usize::try_from(limits.concurrent_calls.get()).unwrap_or(usize::MAX);
