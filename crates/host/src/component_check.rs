@@ -105,7 +105,8 @@ impl Totals {
 
 const TABLE_ELEMENTS: &str =
     "elements in its tables (Limits::table_elements for each of Limits::tables)";
-const SEGMENT_ELEMENTS: &str = "elements in the segments of its tables (Limits::table_elements for each of Limits::tables)";
+const SEGMENT_ELEMENTS: &str =
+    "elements in the segments of its tables (Limits::table_elements for each of Limits::tables)";
 
 /// A component whose end is not read yet.
 #[derive(Default)]
@@ -238,9 +239,7 @@ impl Check {
             items: section.count().into(),
             ..Cost::default()
         });
-        section
-            .into_iter()
-            .try_for_each(|read| item(self, read?))
+        section.into_iter().try_for_each(|read| item(self, read?))
     }
 
     fn instance(&mut self, instance: Instance<'_>) -> Result<()> {
@@ -314,4 +313,154 @@ fn at_most(count: u64, most: u64, what: &str) -> Result<()> {
         return Err(Error::msg(format!("it has more than {most} {what}")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn outcome(text: &str) -> String {
+        let component = wat::parse_str(format!("(component {text})")).unwrap();
+        match check(&component, &Limits::default()) {
+            Ok(()) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Components that each make two instances of the one before, beside each other.
+    fn doubling(levels: usize) -> String {
+        let level = |n| {
+            format!(
+                "(component $c{n} (alias outer 1 $c{before} (component $c))
+                   (instance (instantiate $c)) (instance (instantiate $c)))",
+                before = n - 1
+            )
+        };
+        let levels: String = (1..=levels).map(level).collect();
+        format!("(component $c0) {levels}")
+    }
+
+    #[test]
+    fn what_a_component_is_composed_of_passes() {
+        let instances = "(instance (instantiate $c4))".repeat(30);
+        let modules = "(core module) (core module $m (table 100 funcref) (memory 2))";
+        let exported = r#"(export $e "a" (component $c4)) (instance (instantiate $e))"#;
+        let made = "(core instance (instantiate $m))".repeat(3);
+        let whole = format!("{} {modules} {made} {instances} {exported}", doubling(4));
+        assert_eq!(outcome(&whole), "");
+    }
+
+    #[test]
+    fn what_is_too_large_is_named() {
+        let each = |count: usize, text: &str| text.repeat(count);
+        let inside = |depth: usize, open: &str| each(depth, open) + &each(depth, ")");
+        let cases = [
+            (each(1_001, "(component)"), "1000 components in it"),
+            (each(1_001, "(core module)"), "1000 core modules"),
+            (inside(32, "(component "), "32 components inside"),
+            (
+                format!("(core module {})", each(20_001, "(func)")),
+                "20000 functions",
+            ),
+            (
+                format!(
+                    "(core module {})",
+                    each(20_001, "(global i32 (i32.const 0))")
+                ),
+                "20000 items in its core modules",
+            ),
+            (each(50_001, "(type bool)"), "50000 functions, aliases"),
+            (
+                format!(r#"(import "{}" (func))"#, "a".repeat(3 << 20)),
+                "2097152 bytes of types and names",
+            ),
+            (
+                "(core module (memory 129)) (core module (memory 128))".to_owned(),
+                "16777216 bytes of memory (Limits::memory)",
+            ),
+            (
+                "(core module (table 8193 funcref))".to_owned(),
+                "8192 elements in its tables (Limits::table_elements",
+            ),
+            (
+                format!(
+                    "(core module (func) (table 1 funcref) (elem (i32.const 0) func {}))",
+                    each(8_193, "0 ")
+                ),
+                "8192 elements in the segments",
+            ),
+            (
+                format!(
+                    "(core module $m) {}",
+                    each(4, "(core instance (instantiate $m))")
+                ),
+                "3 core module instances (Limits::core_instances)",
+            ),
+            (
+                format!("{} (instance (instantiate $c9))", doubling(9)),
+                "1000 component instances",
+            ),
+            // More than a number of 64 bits can count.
+            (
+                format!("{} (instance (instantiate $c99))", doubling(99)),
+                "1000 component instances",
+            ),
+            (
+                format!(
+                    "(component $c {}) {}",
+                    each(1_000, "(type bool)"),
+                    each(51, "(instance (instantiate $c))")
+                ),
+                "50000 functions, aliases",
+            ),
+            (
+                r#"(import "a" (component $c)) (instance (instantiate $c))"#.to_owned(),
+                "a component that it imports",
+            ),
+            (
+                r#"(import "a" (instance $i (export "c" (component))))
+                   (alias export $i "c" (component $c)) (instance (instantiate $c))"#
+                    .to_owned(),
+                "gets from an instance",
+            ),
+        ];
+        for (text, words) in cases {
+            let error = outcome(&text);
+            assert!(error.contains(words), "{words}: {error}");
+        }
+    }
+
+    #[test]
+    fn types_too_deep_for_the_engine_are_refused() {
+        // A section with one type: each is a component with one declaration, which is a type.
+        let body = [&[1][..], &[0x41, 1, 1].repeat(120), &[0x41, 0]].concat();
+        let size = u16::try_from(body.len()).unwrap();
+        let size = [size.to_le_bytes()[0] | 0x80, (size >> 7).to_le_bytes()[0]];
+        let component = [&b"\0asm\x0d\0\x01\0\x07"[..], &size, &body].concat();
+        let error = check(&component, &Limits::default()).unwrap_err();
+        assert!(error.to_string().contains("nesting is too deep"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(changes in proptest::collection::vec((any::<u16>(), any::<u8>()), 0..8)) {
+            let text = format!(
+                r#"(component {} (core module $m (memory 1) (table 1 funcref) (func $f)
+                     (elem (i32.const 0) func $f) (data (i32.const 0) "a") (export "f" (func $f)))
+                   (core instance $i (instantiate $m)) (type $t (func (param "a" (list u8))))
+                   (import "a" (func (type $t))) (func (canon lift (core func $i "f")))
+                   (import "b" (component (type (instance (export "c" (func))))))
+                   (instance $c (instantiate $c3)) (export "d" (instance $c)))"#,
+                doubling(3)
+            );
+            let mut component = wat::parse_str(text).unwrap();
+            for (at, byte) in changes {
+                let at = usize::from(at) % component.len();
+                component[at] = byte;
+            }
+            let _ = check(&component, &Limits::default());
+        }
+    }
 }

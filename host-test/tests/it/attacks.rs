@@ -2,3 +2,4 @@
 
 mod guests;
 mod host_calls;
+mod load;
