@@ -89,8 +89,8 @@ async fn a_small_component_that_takes_much_to_load_is_refused() {
         (types_in_each_other(3_000), "nesting is too deep"),
         (components_in_each_other(10_000), "32 components inside"),
         (doubling(24), "1000 component instances"),
-        (segments(400), "8192 elements in the segments"),
-        (empty_functions(500_000), "20000 functions"),
+        (segments(400), "8192 elements for tables"),
+        (empty_functions(500_000), "30000 functions"),
     ] {
         fs::File::create(&file)
             .unwrap()
