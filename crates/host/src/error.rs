@@ -217,7 +217,9 @@ pub enum LoadError {
     Engine(EngineError),
     /// The bytes are not a component that this host can run: not a component at all, one that imports more
     /// than the world `clip-plugin` or exports less than the world `clips-only`, or one that is larger than
-    /// its [`Limits`](crate::Limits).
+    /// its [`Limits`](crate::Limits). Some limits are the same for every host: 1000 core modules, components and instances
+    /// of components, 32 components inside each other, 30 000 functions, and 16 MiB of code, of which one function has at
+    /// most 512 KiB. Such a component is not compiled.
     #[error(
         "not a component of the world meraki-mv:clips/clip-plugin or clips-only within its Limits: {0}"
     )]
