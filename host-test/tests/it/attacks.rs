@@ -2,4 +2,5 @@
 
 mod guests;
 mod host_calls;
+mod load;
 mod other_clips;
