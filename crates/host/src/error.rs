@@ -38,7 +38,7 @@ pub enum CallError {
     Trap(EngineError),
     /// The component returned a clip of another camera or window than it was asked for, or not one outcome for each clip.
     #[error(
-        "the component returned a clip that nobody asked for, or left one out; use the newest mv-clip.wasm"
+        "the component returned a clip that was not requested, or left one out; use the newest mv-clip.wasm"
     )]
     OtherClip,
     /// The component does not export the interface that the call needs: its world is `clips-only`.
