@@ -156,7 +156,7 @@ async fn trailers_of_a_request_are_not_sent() {
     .await;
     let root = tls::file("beside-request-trailers", &certified.cert.pem());
     let origin = tls::origin(&server);
-    let outbound = allowing(&[origin.clone()]).root_certificates(root);
+    let outbound = allowing(std::slice::from_ref(&origin)).root_certificates(root);
     let outbound = outbound.build().unwrap();
     let trailers = [(AUTHORIZATION, HeaderValue::from_static("Bearer mine"))];
     let frames = [
