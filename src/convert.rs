@@ -2,6 +2,7 @@
 
 use mv_clip_core::api::Clip;
 use mv_clip_core::error::{ClipError, Failure, FailureKind};
+use mv_clip_core::time::Timestamp;
 
 use crate::bindings::exports::meraki_mv::clips::types;
 
@@ -14,12 +15,12 @@ impl From<Clip> for types::Clip {
             request_id,
         } = clip;
         Self {
-            serial: request.serial.to_string(),
+            serial: request.serial.into_string(),
             imager_id: request.imager_id,
-            start: request.window.start().to_string(),
-            end: request.window.end().to_string(),
+            start: request.window.start().to_rfc3339(),
+            end: request.window.end().to_rfc3339(),
             url: url.into_string(),
-            expires_at: expires_at.map(|at| at.to_string()),
+            expires_at: expires_at.map(Timestamp::to_rfc3339),
             request_id,
         }
     }

@@ -81,8 +81,8 @@ impl From<&ClipRequest> for types::ClipRequest {
 fn request_as_given(serial: String, window: Window) -> types::ClipRequest {
     types::ClipRequest {
         serial,
-        start: window.start().to_string(),
-        end: window.end().to_string(),
+        start: window.start().to_rfc3339(),
+        end: window.end().to_rfc3339(),
         imager_id: None,
     }
 }

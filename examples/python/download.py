@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import ssl
 import tempfile
 import time
 from contextlib import suppress
@@ -20,6 +21,7 @@ PACKET = 188  # Bytes of a packet of an MPEG transport stream.
 NOT_YET = {202, 204, 205, 206, 404, 408, 425, 429, 500, 502, 503, 504}
 PAUSES = (1, 2, 4, 8)  # Seconds: Meraki names a clip a moment before it is there.
 AGAIN = "Run the same command again."
+INTERCEPTED = "Check whether a proxy or a login page answers in its place."
 
 
 class Unavailable(NoClip):
@@ -31,7 +33,7 @@ class OnlyHttps(HTTPRedirectHandler):
 
     def redirect_request(self, request, file, status, reason, headers, url):
         if urlsplit(url).scheme != "https":
-            raise NoClip(f"The media host redirects to a URL without https, which is not followed. {AGAIN}", True)
+            raise NoClip(f"The media host redirects to a URL without https, which is not followed. {INTERCEPTED}", False)
         return super().redirect_request(request, file, status, reason, headers, url)
 
 
@@ -66,11 +68,13 @@ def fetch(url, file):
     address = urlsplit(url)
     is_mock = address.scheme == "http" and address.hostname in ("127.0.0.1", "::1", "localhost")
     if address.scheme != "https" and not is_mock:
-        raise NoClip(f"The clip's URL is not https. {AGAIN}", True)
+        raise NoClip("The clip's URL is not https. Use the newest mv-clip.wasm.", False)
     until = time.monotonic() + LONGEST
     try:
         response = build_opener(OnlyHttps).open(url, timeout=SILENCE)
     except HTTPError as error:
+        if error.code < 400:
+            raise NoClip(f"The redirects of the media host ({error.code}) lead to no clip. {INTERCEPTED}", False) from None
         kind = Unavailable if error.code in NOT_YET else NoClip
         raise kind(f"The media host answered {error.code}. {AGAIN}", True) from None
     except (OSError, HTTPException, ValueError) as error:
@@ -81,9 +85,10 @@ def fetch(url, file):
         length, announced, rest, has_picture = 0, response.length, b"", False
         while chunk := read(response):
             length += len(chunk)
-            if length > LARGEST or time.monotonic() > until:
-                limit = f"{LARGEST} bytes" if length > LARGEST else f"{LONGEST} s"
-                raise NoClip(f"The media host takes more than {limit} for one clip. {AGAIN}", True)
+            if length > LARGEST:
+                raise NoClip(f"The clip has more than {LARGEST} bytes: raise LARGEST in download.py.", False)
+            if time.monotonic() > until:
+                raise NoClip(f"The media host takes more than {LONGEST} s for one clip. {AGAIN}", True)
             rest += chunk
             for start in range(0, len(rest) - PACKET + 1, PACKET):
                 has_picture |= check(rest[start : start + PACKET])
@@ -105,6 +110,8 @@ def read(response):
 
 def broken(error):
     reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return NoClip(f"The TLS certificate of the media host is not trusted. {INTERCEPTED}", False)
     return NoClip(f"The connection to the media host failed ({type(reason).__name__}). {AGAIN}", True)
 
 
@@ -129,7 +136,9 @@ def give_name(part, path):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
             os.replace(part, path)
     except FileExistsError:
-        if not filecmp.cmp(part, path, shallow=False):
+        if path.is_file() and path.stat().st_size == 0:
+            os.replace(part, path)  # The empty file of a run that ended before it could replace it.
+        elif not filecmp.cmp(part, path, shallow=False):
             raise NoClip(f"{path} is there, and is another file. Move it away and run the command again.", False) from None
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)

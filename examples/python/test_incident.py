@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
+from urllib.error import URLError
 
 HERE = Path(__file__).parent
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -104,11 +106,11 @@ class Case(unittest.TestCase):
     def files(self):
         return sorted(path.name for path in self.folder.iterdir())
 
-    def assert_refused(self, media, words):
+    def assert_refused(self, media, words, expected=75, advice="Run the same command again"):
         code, out, err = self.run_incident(self.site(media))
-        self.assertEqual((code, out, self.files()), (75, "", []), err)
+        self.assertEqual((code, out, self.files()), (expected, "", []), err)
         self.assertIn(words, err)
-        self.assertIn("Run the same command again", err)
+        self.assertIn(advice, err)
 
 
 class WhatIsNoClip(Case):
@@ -132,15 +134,19 @@ class WhatIsNoClip(Case):
     def test_a_stream_without_a_picture_is_refused(self):
         self.assert_refused(lambda reply, _: reply.reply(200, packets("a", b"\0\0\1\xc0")), "no picture")
 
-    def test_a_refusal_is_no_clip(self):
-        self.assert_refused(lambda reply, _: reply.reply(403, packets("a")), "answered 403")
+    def test_a_url_that_has_expired_is_replaced_by_the_same_command(self):
+        for status in (403, 410):
+            self.assert_refused(lambda reply, _: reply.reply(status, packets("a")), f"answered {status}")
 
     def test_a_redirect_to_plain_http_is_not_followed(self):
         asked = []
         other = self.site(lambda *_: asked.append("the clip"))
         move = lambda reply, _: reply.reply(302, b"", Location=f"{other.url}/media/a/{SECRET}")
-        self.assert_refused(move, "redirects to a URL without https")
+        self.assert_refused(move, "redirects to a URL without https", 1, "Check whether a proxy")
         self.assertEqual(asked, [])
+
+    def test_a_redirect_to_nowhere_fails_again(self):
+        self.assert_refused(lambda reply, _: reply.reply(302, b""), "(302) lead to no clip", 1, "Check whether a proxy")
 
     def test_a_clip_that_is_not_there_yet_is_asked_for_again(self):
         asked = []
@@ -182,6 +188,13 @@ class Names(Case):
         code, _, err = self.run_incident(site)
         self.assertEqual((code, (self.folder / name).read_text(), self.files()), (1, "kept", [name]))
         self.assertIn("Move it away", err)
+
+    def test_an_empty_file_of_that_name_is_replaced(self):
+        name = self.name("Q2XX-ABCD-1234")
+        (self.folder / name).touch()
+        code, out, err = self.run_incident(self.site(lambda reply, serial: reply.reply(200, packets(serial))))
+        self.assertEqual((code, out, self.files()), (0, name, [name]), err)
+        self.assertEqual((self.folder / name).read_bytes(), packets("Q2XX-ABCD-1234"))
 
     def test_the_same_clip_twice_is_one_file(self):
         site = self.site(lambda reply, serial: reply.reply(200, packets(serial)))
@@ -240,25 +253,37 @@ class Parts(unittest.TestCase):
         self.download = download
 
     def test_a_clip_is_of_bounded_size(self):
-        self.download.LARGEST, before = 300, self.download.LARGEST
-        self.addCleanup(setattr, self.download, "LARGEST", before)
+        self.replace_in(self.download, "LARGEST", 300)
         with Site(lambda reply, serial: reply.reply(200, packets(serial))) as site:
-            with self.assertRaisesRegex(self.download.NoClip, "more than 300 bytes"):
+            with self.assertRaisesRegex(self.download.NoClip, "more than 300 bytes") as raised:
                 self.download.fetch(f"{site.url}/media/a", io.BytesIO())
+        self.assertFalse(raised.exception.transient)
 
     def test_a_drip_ends(self):
-        self.download.LONGEST, before = 0, self.download.LONGEST
-        self.addCleanup(setattr, self.download, "LONGEST", before)
+        self.replace_in(self.download, "LONGEST", 0)
         with Site(lambda reply, serial: reply.reply(200, packets(serial))) as site:
-            with self.assertRaisesRegex(self.download.NoClip, "more than 0 s"):
+            with self.assertRaisesRegex(self.download.NoClip, "more than 0 s") as raised:
                 self.download.fetch(f"{site.url}/media/a", io.BytesIO())
+        self.assertTrue(raised.exception.transient)
 
-    def test_a_file_system_without_links_keeps_what_is_there(self):
+    def test_a_certificate_that_is_not_trusted_fails_again(self):
+        broken = self.download.broken
+        self.assertFalse(broken(URLError(ssl.SSLCertVerificationError())).transient)
+        self.assertTrue(broken(URLError(ssl.SSLEOFError())).transient)
+        self.assertTrue(broken(URLError(ConnectionRefusedError())).transient)
+
+    def refuse_links(self):
         def refuse(*_):
             raise PermissionError
 
-        os.link, before = refuse, os.link
-        self.addCleanup(setattr, os, "link", before)
+        self.replace_in(os, "link", refuse)
+
+    def replace_in(self, module, name, value):
+        self.addCleanup(setattr, module, name, getattr(module, name))
+        setattr(module, name, value)
+
+    def test_a_file_system_without_links_keeps_what_is_there(self):
+        self.refuse_links()
         with tempfile.TemporaryDirectory() as folder:
             part, path = Path(folder) / "part", Path(folder) / "clip"
             part.write_text("clip")
@@ -269,14 +294,31 @@ class Parts(unittest.TestCase):
                 self.download.give_name(part, path)
             self.assertEqual(path.read_text(), "clip")
 
+    def test_a_run_that_was_killed_on_a_file_system_without_links_is_made_good(self):
+        def kill(*_):
+            raise SystemExit
+
+        self.refuse_links()
+        with tempfile.TemporaryDirectory() as folder:
+            part, path = Path(folder) / "part", Path(folder) / "clip"
+            part.write_text("clip")
+            replace = os.replace
+            self.replace_in(os, "replace", kill)
+            self.assertRaises(SystemExit, self.download.give_name, part, path)
+            self.assertEqual(path.read_text(), "")
+            os.replace = replace
+            self.download.give_name(part, path)
+            self.assertEqual((path.read_text(), part.exists()), ("clip", False))
+
     def test_a_packet_that_ends_inside_a_start_code_is_no_picture(self):
         stuffing = bytes([0x47, 0x41, 0x00, 0x30, 180]) + bytes(180)
         self.assertFalse(self.download.check(stuffing + b"\0\0\1"))
 
     def test_only_https_is_fetched(self):
         for url in ("http://media.example/a", "file:///etc/passwd", "ftp://127.0.0.1/a"):
-            with self.assertRaisesRegex(self.download.NoClip, "not https"):
+            with self.assertRaisesRegex(self.download.NoClip, "not https") as raised:
                 self.download.fetch(url, io.BytesIO())
+            self.assertFalse(raised.exception.transient)
 
 
 if __name__ == "__main__":

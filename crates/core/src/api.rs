@@ -9,7 +9,7 @@ use crate::operation;
 use crate::request::ClipRequest;
 use crate::time::Timestamp;
 use crate::transport::Response;
-use crate::url::{Url, UrlError};
+use crate::url::{Url, UrlError, authority};
 
 /// A clip that can be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +37,7 @@ impl ClipUrl {
     /// Those of [`Url::parse`] for the origin, and [`UrlError::Malformed`] for other characters.
     pub fn parse(text: String) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Malformed)?;
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        Url::parse(&format!("{scheme}://{authority}"))?;
+        Url::parse(&format!("{scheme}://{}", authority(rest)))?;
         match text.bytes().all(|byte| byte.is_ascii_graphic()) {
             true => Ok(Self(text)),
             false => Err(UrlError::Malformed),

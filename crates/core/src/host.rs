@@ -222,7 +222,8 @@ pub(crate) fn check_domain(text: &str) -> Result<(), HostError> {
     if name.len() > MAX_DOMAIN {
         return Err(HostError::InvalidDomain);
     }
-    let last = name.rsplit('.').next().unwrap_or_default();
+    let mut labels = name.as_bytes().rsplit(|byte| *byte == b'.');
+    let last = labels.next().unwrap_or_default();
     if is_number(last) {
         return Err(HostError::InvalidIpv4);
     }
@@ -231,10 +232,10 @@ pub(crate) fn check_domain(text: &str) -> Result<(), HostError> {
 
 /// Whether others take a name that ends with this label for an IPv4 address: decimal digits, or `0x` and
 /// hexadecimal digits.
-fn is_number(label: &str) -> bool {
-    match label.strip_prefix("0x").or(label.strip_prefix("0X")) {
-        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => label.bytes().all(|byte| byte.is_ascii_digit()),
+fn is_number(label: &[u8]) -> bool {
+    match label {
+        [b'0', b'x' | b'X', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        digits => digits.iter().all(u8::is_ascii_digit),
     }
 }
 

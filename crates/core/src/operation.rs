@@ -7,6 +7,12 @@ use fluent_uri::pct_enc::encoder::Query;
 use crate::request::{ClipRequest, Serial, Window};
 use crate::time::Timestamp;
 
+/// The `Accept` of the request.
+pub const ACCEPT: &str = "application/json";
+
+/// The `User-Agent` of the request. Meraki asks for the form "ApplicationName/1.0 VendorName".
+pub const USER_AGENT: &str = concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-clip");
+
 const START: &str = "startTimestamp";
 const END: &str = "endTimestamp";
 const IMAGER: &str = "imagerId";

@@ -7,27 +7,41 @@ use std::hint::black_box;
 /// Occurrences may overlap: all of their bytes are replaced. What happens, and how long it takes, depends on the secret
 /// only where all of it matched: otherwise somebody who can choose the bytes could guess the secret letter by letter.
 pub fn hide(bytes: &mut [u8], secret: &[u8]) {
-    if secret.is_empty() {
-        return;
-    }
-    let windows = bytes.windows(secret.len()).enumerate();
-    let found: Vec<usize> = windows
-        .filter(|(_, window)| are_equal(window, secret))
-        .map(|(start, _)| start)
-        .collect();
-    for start in found {
+    for start in starts(bytes, secret) {
         let covered = bytes.iter_mut().skip(start).take(secret.len());
         covered.for_each(|byte| *byte = b'*');
     }
 }
 
-/// Compares all bytes, also after the first that differ.
-fn are_equal(one: &[u8], other: &[u8]) -> bool {
-    let pairs = one.iter().zip(other);
-    let difference = pairs.fold(0, |difference, (one, other)| {
-        difference | (one.to_ascii_lowercase() ^ other.to_ascii_lowercase())
-    });
-    black_box(difference) == 0
+/// How many places are compared at once.
+const BLOCK: usize = 1_024;
+
+/// Where the secret is. At every place this compares all letters, also after the first that differs.
+fn starts(bytes: &[u8], secret: &[u8]) -> Vec<usize> {
+    let mut found = Vec::new();
+    let Some(after) = secret.len().checked_sub(1) else {
+        return found;
+    };
+    let places = bytes.len().saturating_sub(after);
+    let mut text = Vec::with_capacity(BLOCK + after);
+    for first in (0..places).step_by(BLOCK) {
+        let block = bytes.iter().skip(first).take(BLOCK + after);
+        text.clear();
+        text.extend(block.map(u8::to_ascii_lowercase));
+        // Letter by letter for all places, because the compiler makes vectors of that.
+        let mut differences = [0; BLOCK];
+        for (index, letter) in secret.iter().map(u8::to_ascii_lowercase).enumerate() {
+            let letters = text.get(index..).unwrap_or_default();
+            for (difference, other) in differences.iter_mut().zip(letters) {
+                *difference |= other ^ letter;
+            }
+        }
+        let differences = black_box(&differences).iter().enumerate();
+        let equal = differences.filter(|(_, difference)| **difference == 0);
+        let equal = equal.map(|(index, _)| first + index);
+        found.extend(equal.take_while(|start| *start < places));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -64,6 +78,16 @@ mod tests {
         assert_eq!(hidden("xabababy", "abab"), "x******y");
         assert_eq!(hidden("aaaaa", "aaa"), "*****");
         assert_eq!(hidden("any", ""), "any");
+    }
+
+    #[test]
+    fn the_secret_is_found_in_and_across_all_blocks() {
+        for before in (0..3 * BLOCK).filter(|at| (at + 10) % BLOCK < 20 || at % 97 == 0) {
+            for after in [0, 1, BLOCK] {
+                let text = |secret: &str| "k".repeat(before) + secret + &"k".repeat(after);
+                assert_eq!(hidden(&text("KEY-key"), "key-key"), text("*******"));
+            }
+        }
     }
 
     #[test]

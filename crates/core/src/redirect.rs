@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use crate::url::{Url, UrlError};
+use crate::url::{Url, UrlError, authority};
 
 /// The most redirects that are followed in one attempt.
 pub const MAX_REDIRECTS: u32 = 3;
@@ -105,7 +105,7 @@ fn resolve(url: &Url, location: Option<&str>, followed: u32) -> Result<Url, Redi
 /// The host in a `Location`, for a message: without user information, path and query.
 fn host(location: &str) -> &str {
     let rest = location.split_once("//").map_or(location, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority(rest);
     authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host)

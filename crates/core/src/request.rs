@@ -84,6 +84,11 @@ impl Serial {
         );
         Err(Failure::before_request(FailureKind::InvalidSerial, message))
     }
+
+    /// The serial number, in upper case.
+    pub fn into_string(self) -> String {
+        self.0
+    }
 }
 
 impl fmt::Display for Serial {

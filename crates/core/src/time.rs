@@ -88,6 +88,12 @@ impl Timestamp {
         }
     }
 
+    /// The time in UTC, as RFC 3339 writes it, to the millisecond: `2026-03-12T14:30:00.000Z`.
+    pub fn to_rfc3339(self) -> String {
+        let time = DateTime::from_timestamp_millis(self.unix_ms).unwrap_or(DateTime::UNIX_EPOCH);
+        time.to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
     /// The duration since `earlier`; zero if `earlier` is later than this time.
     pub fn since(self, earlier: Self) -> Duration {
         let ms = self.unix_ms.saturating_sub(earlier.unix_ms);
@@ -120,8 +126,7 @@ impl std::ops::Sub<Duration> for Timestamp {
 /// UTC with milliseconds, as in requests to Meraki: `2026-03-12T14:30:00.000Z`.
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let time = DateTime::from_timestamp_millis(self.unix_ms).unwrap_or(DateTime::UNIX_EPOCH);
-        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
+        f.write_str(&self.to_rfc3339())
     }
 }
 

@@ -218,6 +218,11 @@ pub fn is_meraki_api(host: &str) -> bool {
     })
 }
 
+/// The authority at the start of what follows `//` in a URL (RFC 3986, section 3.2). It is not checked.
+pub(crate) fn authority(rest: &str) -> &str {
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
 const HTTPS: &Scheme = Scheme::new_or_panic("https");
 const HTTP: &Scheme = Scheme::new_or_panic("http");
 

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::blocking::blocking;
-use crate::compare::Difference;
+use crate::difference::Difference;
 use crate::digest;
 use crate::download::{DownloadError, download};
 use crate::error::CollectError;
@@ -65,7 +65,7 @@ impl Order {
     }
 
     /// The run gets a timestamp of the log at its end, from the time-stamping authority behind this client: see
-    /// [`Collector::timestamp`].
+    /// [`Finished::timestamp`].
     #[must_use]
     pub fn timestamp(mut self, authority: PostClient) -> Self {
         self.authority = Some(authority);
@@ -100,6 +100,18 @@ pub struct Collected {
     pub notes: Vec<String>,
     /// The signature that the run made, if it was to make one.
     pub signed: Option<Signed>,
+    /// The failures of earlier runs that do not count as missing: there is no such camera, nothing was ever saved of it, and
+    /// this run did not ask for it.
+    pub set_aside: Vec<Missing>,
+}
+
+/// A run whose folder is complete but for the timestamp. The folder stays this run's until this is dropped.
+#[derive(Debug)]
+pub struct Finished {
+    /// The result.
+    pub collected: Collected,
+    store: Arc<Store>,
+    authority: Option<PostClient>,
 }
 
 /// Saves clips in a folder.
@@ -167,6 +179,10 @@ impl Collector {
             component: Some(host.component_sha256().to_owned()),
             policy: host.policy().origins().map(ToString::to_string).collect(),
             signer: public.map(|public| public.id().to_string()),
+            authority: order
+                .authority
+                .as_ref()
+                .map(|authority| authority.server().to_owned()),
         };
         let begun = {
             let (store, windows) = (Arc::clone(&store), ordered.iter().cloned().collect());
@@ -223,12 +239,12 @@ impl Collector {
         }
     }
 
-    /// Writes the report and the manifest, and signs the log. The folder stays this run's until the collector is dropped.
+    /// Writes the report and the manifest, and signs the log.
     ///
     /// # Errors
     ///
     /// See [`CollectError`].
-    pub async fn finish(&self) -> Result<Collected, CollectError> {
+    pub async fn finish(self) -> Result<Finished, CollectError> {
         let store = Arc::clone(&self.store);
         let (key, stamps) = (self.key.clone(), self.authority.is_some());
         let finished = blocking(move || {
@@ -242,42 +258,24 @@ impl Collector {
             Ok::<_, WriteError>((manifest, signed, store.notes()))
         });
         let (manifest, signed, of_file_system) = finished.await?;
-        let run = std::mem::take(&mut *self.run());
+        let run = self.run.into_inner();
+        let run = run.unwrap_or_else(PoisonError::into_inner);
         let mut notes = run.notes;
         notes.extend(of_file_system);
-        Ok(Collected {
-            manifest,
-            fetched: run.fetched,
-            kept: run.kept,
-            failures: run.failures,
-            notes,
-            signed,
+        let set_aside = manifest.set_aside().into_iter().cloned().collect();
+        Ok(Finished {
+            collected: Collected {
+                manifest,
+                fetched: run.fetched,
+                kept: run.kept,
+                failures: run.failures,
+                notes,
+                signed,
+                set_aside,
+            },
+            store: self.store,
+            authority: self.authority,
         })
-    }
-
-    /// Gets the timestamp of the log that the order asks for, after [`Collector::finish`]. The file in the folder is
-    /// replaced only by a timestamp of this log. None if the order asks for none.
-    ///
-    /// # Errors
-    ///
-    /// See [`TimestampError`]. Everything else stays as it is.
-    pub async fn timestamp(&self) -> Result<Option<Stamped>, TimestampError> {
-        let Some(authority) = &self.authority else {
-            return Ok(None);
-        };
-        let store = Arc::clone(&self.store);
-        let digest = blocking(move || {
-            let file = store.folder.read(LOG).and_then(digest::of_file);
-            let (_, sha256) = file.map_err(WriteError::at(&store.folder.path_of(LOG)))?;
-            Ok::<_, WriteError>(sha256)
-        });
-        let (reply, at) = timestamp::request(authority, &digest.await?).await?;
-        let store = Arc::clone(&self.store);
-        blocking(move || store.put(TIMESTAMP, &reply)).await?;
-        Ok(Some(Stamped {
-            authority: authority.server().to_owned(),
-            at: at.into(),
-        }))
     }
 
     /// Whether the clip is as it was saved. A loss is recorded.
@@ -478,6 +476,33 @@ impl Collector {
 
     fn run(&self) -> MutexGuard<'_, Progressed> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Finished {
+    /// Gets the timestamp of the log that the order asks for. The file in the folder is replaced only by a timestamp of
+    /// this log. None if the order asks for none, or if this was called before.
+    ///
+    /// # Errors
+    ///
+    /// See [`TimestampError`]. Everything else stays as it is.
+    pub async fn timestamp(&mut self) -> Result<Option<Stamped>, TimestampError> {
+        let Some(authority) = self.authority.take() else {
+            return Ok(None);
+        };
+        let store = Arc::clone(&self.store);
+        let digest = blocking(move || {
+            let file = store.folder.read(LOG).and_then(digest::of_file);
+            let (_, sha256) = file.map_err(WriteError::at(&store.folder.path_of(LOG)))?;
+            Ok::<_, WriteError>(sha256)
+        });
+        let (reply, at) = timestamp::request(&authority, &digest.await?).await?;
+        let store = Arc::clone(&self.store);
+        blocking(move || store.put(TIMESTAMP, &reply)).await?;
+        Ok(Some(Stamped {
+            authority: authority.server().to_owned(),
+            at: at.into(),
+        }))
     }
 }
 

@@ -30,7 +30,7 @@ pub enum CollectError {
     },
     /// The folder is signed with the key of this run, and the signature does not hold. Nothing was asked for.
     #[error(
-        "{problem}, so this run does not sign it; `mv-clip verify --key` says more, and another folder can be filled"
+        "{problem}. Nothing was requested. Use another folder; `mv-clip verify --key` shows what changed"
     )]
     NotAsSigned {
         /// What is wrong.

@@ -106,7 +106,8 @@ impl Footage {
     }
 
     /// The request for this footage.
-    pub(crate) fn request(&self) -> ClipRequest {
+    #[must_use]
+    pub fn request(&self) -> ClipRequest {
         ClipRequest {
             serial: self.serial.clone(),
             start: text(self.start),

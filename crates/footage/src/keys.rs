@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 use minisign::{PublicKey, SecretKey, SecretKeyBox};
@@ -139,6 +140,9 @@ impl LockedKey {
     /// Opens the key. With a password, that takes a second and a gigabyte of memory, which minisign chose against those who
     /// try out passwords. It blocks the thread.
     ///
+    /// The content of the file is cleared from memory. minisign's library gets a copy of the password, and of the text of an
+    /// encrypted key, and clears neither these nor the open key.
+    ///
     /// # Errors
     ///
     /// See [`KeyError`].
@@ -168,7 +172,10 @@ impl LockedKey {
         let public = PublicKey::from_secret_key(&secret).ok();
         let public = public.filter(|public| are_a_pair(public, &secret));
         match public.map(VerifyingKey) {
-            Some(public) => Ok(SigningKey { secret, public }),
+            Some(public) => Ok(SigningKey {
+                secret: Arc::new(secret),
+                public,
+            }),
             None => Err(KeyError::Unusable { path }),
         }
     }
@@ -186,10 +193,12 @@ fn are_a_pair(public: &PublicKey, secret: &SecretKey) -> bool {
     minisign::sign(Some(public), secret, io::empty(), None, None).is_ok()
 }
 
-/// A secret key that signs.
+/// A secret key that signs. All clones share one copy of it.
+///
+/// minisign's library does not clear the memory of a key when it is dropped.
 #[derive(Clone)]
 pub struct SigningKey {
-    pub(crate) secret: SecretKey,
+    pub(crate) secret: Arc<SecretKey>,
     public: VerifyingKey,
 }
 

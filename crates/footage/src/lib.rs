@@ -21,6 +21,7 @@
 mod blocking;
 mod collect;
 mod compare;
+mod difference;
 mod digest;
 mod download;
 mod error;
@@ -45,8 +46,8 @@ mod timeline;
 mod timestamp;
 mod verify;
 
-pub use collect::{Collected, Collector, Order};
-pub use compare::Difference;
+pub use collect::{Collected, Collector, Finished, Order};
+pub use difference::Difference;
 pub use download::DownloadError;
 pub use error::CollectError;
 pub use folder::WriteError;
@@ -59,4 +60,4 @@ pub use progress::{Progress, ProgressFactory};
 pub use proofs::Signed;
 pub use store::WhileBusy;
 pub use timestamp::{Stamped, TIMESTAMP_TIME, TimestampError};
-pub use verify::{SignedLog, StampedLog, Unsaved, Verified, verify};
+pub use verify::{EarlierTimestamp, SignedLog, StampedLog, Verified, verify};

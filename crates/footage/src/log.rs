@@ -7,7 +7,7 @@
 //! A run begins with a line that says who asked for what. It holds the SHA-256 of all bytes before it, so a change to
 //! earlier lines shows, and a signature over the log covers all runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -125,12 +125,16 @@ pub(crate) struct Record {
     pub(crate) changed_before: Option<usize>,
     /// The first line that is neither a record nor the beginning of one.
     pub(crate) garbage: Option<usize>,
-    /// The proofs that were replaced, by the base64 of their files.
-    replaced: BTreeSet<String>,
     /// What there is of clips whose download ended early.
     unfinished: BTreeMap<Footage, Unfinished>,
-    /// The run that last asked for each footage, by its place in the manifest.
-    asked: BTreeMap<Footage, usize>,
+    /// The last line of the last run with each signing key that came to its end, and so was to sign.
+    pub(crate) signers: BTreeMap<String, usize>,
+    /// Whether a run that came to its end was to get a timestamp.
+    pub(crate) was_to_be_stamped: bool,
+    /// The line of each proof that was replaced, by the base64 of its file.
+    replaced: BTreeMap<String, usize>,
+    /// How many lines are before each run, by the SHA-256 of these.
+    before_runs: BTreeMap<String, usize>,
     watch: Watch,
     /// The places that were watched for, if the log has them.
     pub(crate) signed: Option<Point>,
@@ -215,9 +219,11 @@ impl Record {
             summaries: BTreeMap::new(),
             changed_before: None,
             garbage: None,
-            replaced: BTreeSet::new(),
             unfinished: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            signers: BTreeMap::new(),
+            was_to_be_stamped: false,
+            replaced: BTreeMap::new(),
+            before_runs: BTreeMap::new(),
             watch: Watch::default(),
             signed: None,
             stamped: None,
@@ -259,6 +265,9 @@ impl Record {
                         return Err(cut);
                     }
                     self.check(&entry, number);
+                    if matches!(entry, Entry::Summary { .. }) {
+                        self.ended(number);
+                    }
                     self.apply(entry)
                         .map_err(|error| format!("line {number}: {error}"))?;
                     self.entries += 1;
@@ -309,12 +318,13 @@ impl Record {
 
     /// Whether the log has this proof, which is no longer in its file.
     pub(crate) fn has_replaced(&self, content: &str) -> bool {
-        self.replaced.contains(content)
+        self.replaced.contains_key(content)
     }
 
-    /// The proofs that were replaced, in base64.
-    pub(crate) fn replaced(&self) -> impl Iterator<Item = &str> {
-        self.replaced.iter().map(String::as_str)
+    /// The proofs that were replaced, in base64, each with its line.
+    pub(crate) fn replaced(&self) -> impl Iterator<Item = (&str, usize)> {
+        let replaced = self.replaced.iter();
+        replaced.map(|(content, line)| (content.as_str(), *line))
     }
 
     /// What there is of a clip whose download ended early.
@@ -322,19 +332,33 @@ impl Record {
         self.unfinished.get(footage)
     }
 
-    /// The command that last asked for this footage.
-    pub(crate) fn command_for(&self, footage: &Footage) -> Option<&str> {
-        let run = self.manifest.runs.get(*self.asked.get(footage)?)?;
-        Some(&run.command)
+    /// How many lines from the first one have this SHA-256, if a run follows them.
+    pub(crate) fn lines_before_run(&self, sha256: &str) -> Option<usize> {
+        self.before_runs.get(sha256).copied()
+    }
+
+    /// The last run came to its end with this line.
+    fn ended(&mut self, line: usize) {
+        let Some(run) = self.manifest.runs.last() else {
+            return;
+        };
+        if let Some(signer) = &run.signer {
+            self.signers.insert(signer.clone(), line);
+        }
+        self.was_to_be_stamped |= run.authority.is_some();
     }
 
     /// Checks the line of a run against what is before it.
     fn check(&mut self, entry: &Entry, line: usize) {
-        if let Entry::Run { previous, .. } = entry
-            && *previous != self.previous()
-        {
+        let Entry::Run { previous, .. } = entry else {
+            return;
+        };
+        let found = self.previous();
+        if *previous != found {
             self.changed_before.get_or_insert(line);
         }
+        self.before_runs
+            .extend(found.map(|sha256| (sha256, line - 1)));
     }
 
     /// Takes bytes into account that follow what was read.
@@ -362,10 +386,7 @@ impl Record {
             }
             Entry::Run { run, windows, .. } => {
                 manifest.updated_at = manifest.updated_at.max(run.started_at);
-                let place = manifest.runs.len();
                 manifest.started(run, &windows);
-                let windows = windows.into_iter();
-                self.asked.extend(windows.map(|window| (window, place)));
             }
             Entry::TakenOver { manifest: earlier } => {
                 let earlier = earlier.with_names_of_footage()?;
@@ -414,7 +435,7 @@ impl Record {
                 }
             }
             Entry::Replaced { content, .. } => {
-                self.replaced.insert(content);
+                self.replaced.insert(content, self.lines + 1);
             }
         }
         Ok(())

@@ -61,6 +61,9 @@ pub struct Run {
     /// The identifier of the key that signs the log at the end of the run. Null if the run does not sign it.
     #[serde(default)]
     pub signer: Option<String>,
+    /// The time-stamping authority that dates the log at the end of the run: scheme, host and port. Null if none does.
+    #[serde(default)]
+    pub authority: Option<String>,
 }
 
 /// A file that is missing, not as it was saved, or was never saved.
@@ -275,10 +278,11 @@ impl Manifest {
         }
     }
 
-    /// The failures that can be set aside: nothing was ever saved of the camera, another try cannot help, and the last run
-    /// did not ask for it. Most likely an earlier run had a mistyped serial number. They do not count as missing.
-    #[must_use]
-    pub fn set_aside(&self) -> Vec<&Missing> {
+    /// The failures that can be set aside: there is no such camera, nothing was ever saved of it, and the last run did not
+    /// ask for it. Most likely an earlier run had a mistyped serial number. They do not count as missing.
+    ///
+    /// A manifest that was read from `manifest.json` does not know the last run's cameras, and sets nothing aside.
+    pub(crate) fn set_aside(&self) -> Vec<&Missing> {
         // Of an earlier version it is not known what was asked for.
         if self.asked.is_empty() {
             return Vec::new();
@@ -289,7 +293,9 @@ impl Manifest {
             let (serial, imager_id) = footage.source();
             self.asked.contains(&(serial.to_owned(), imager_id))
         };
-        let failures = self.failures.iter().filter(|missing| !missing.transient);
+        let is_unknown =
+            |missing: &&Missing| ["not-found", "invalid-serial"].contains(&&*missing.kind);
+        let failures = self.failures.iter().filter(is_unknown);
         failures
             .filter(|Missing { footage, .. }| {
                 !saved.contains(&footage.source()) && !is_asked(footage)

@@ -6,6 +6,7 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use chrono::{DateTime, Utc};
 use data_encoding::BASE64;
 
 use crate::folder::Folder;
@@ -55,8 +56,9 @@ pub(crate) enum Checked {
     },
 }
 
-/// How many earlier signatures are tried, the newest first. Each takes a look at the whole log.
-const EARLIER: usize = 100;
+/// How many earlier signatures are tried, the newest first. For each, the log is read once more. Whoever wrote to the
+/// folder may have put many into the log that do not hold.
+const EARLIER: usize = 5;
 
 impl Proofs {
     pub(crate) fn read(folder: &Folder) -> Self {
@@ -118,7 +120,7 @@ impl Proofs {
             (Ok(sha256), Some(point)) if sha256 == point.sha256 => Checked::Signed(point),
             _ => Checked::OtherLog {
                 signed: signature.extent,
-                intact: intact(folder, record, key)?,
+                intact: intact(folder, record, key),
             },
         })
     }
@@ -139,20 +141,37 @@ impl Proofs {
     }
 }
 
-/// How many lines of the log are as the newest of the earlier signatures has them that holds.
-fn intact(folder: &Folder, record: &Record, key: &VerifyingKey) -> io::Result<usize> {
-    let earlier = record.replaced().filter_map(|proof| {
+/// The timestamps in the log, which newer ones replaced: the time, how many lines each covers, and its own line.
+pub(crate) fn earlier_timestamps(record: &Record) -> Vec<(DateTime<Utc>, usize, usize)> {
+    let replaced = record.replaced().filter_map(|(proof, line)| {
+        let file = BASE64.decode(proof.as_bytes()).ok()?;
+        let timestamp = timestamp::Timestamp::parse(&file).ok()?;
+        let lines = record.lines_before_run(&hex::encode(timestamp.sha256))?;
+        Some((timestamp.at, lines, line))
+    });
+    let mut earlier: Vec<_> = replaced.collect();
+    earlier.sort_unstable();
+    earlier
+}
+
+/// How many lines of the log are as the newest of the earlier signatures has them that holds. Zero also if the log
+/// cannot be read: what the caller reports does not depend on it.
+pub(crate) fn intact(folder: &Folder, record: &Record, key: &VerifyingKey) -> usize {
+    let end = record.point().bytes;
+    let earlier = record.replaced().filter_map(|(proof, _)| {
         let signature = Signature::parse(&BASE64.decode(proof.as_bytes()).ok()?)?;
-        Some((signature.extent?, signature))
+        let extent = signature.extent.filter(|extent| extent.bytes <= end)?;
+        (signature.key() == key.id()).then_some((extent, signature))
     });
     let mut earlier: Vec<_> = earlier.collect();
     earlier.sort_by_key(|(extent, _)| std::cmp::Reverse(extent.bytes));
     for (extent, signature) in earlier.iter().take(EARLIER) {
-        if signature.verify(key, folder.read(LOG)?)?.is_ok() {
-            return Ok(extent.lines);
+        let verified = folder.read(LOG).and_then(|log| signature.verify(key, log));
+        if matches!(verified, Ok(Ok(_))) {
+            return extent.lines;
         }
     }
-    Ok(0)
+    0
 }
 
 /// Signs the log up to this point. Gives the content of the signature's file.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::blocking::blocking;
-use crate::compare::{Difference, compare};
+use crate::compare::compare;
+use crate::difference::Difference;
 use crate::digest;
 use crate::error::CollectError;
 use crate::folder::{Folder, WriteError};
@@ -154,9 +155,20 @@ impl Store {
         let refused = |problem| CollectError::NotAsSigned { problem };
         let log = self.log();
         let record = &log.record;
+        if record.garbage.is_some() {
+            return Err(refused("a line of log.jsonl is not a record of mv-clip"));
+        }
         let checked = Proofs::read(&self.folder).check(&self.folder, record, key);
         let checked = checked.map_err(WriteError::at(&self.folder.path_of(SIGNATURE)))?;
         let lines = record.point().lines;
+        let signed = record.signers.get(&key.id().to_string());
+        if matches!(checked, Checked::Missing | Checked::OtherKey(_))
+            && signed.is_some_and(|signed| proofs::intact(&self.folder, record, key) < *signed)
+        {
+            return Err(refused(
+                "log.jsonl says that a run signed it with this key, and that signature is gone",
+            ));
+        }
         let from = match checked {
             Checked::Signed(point) => point.lines + 1,
             Checked::Missing => 1,

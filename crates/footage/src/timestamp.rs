@@ -38,7 +38,7 @@ pub enum TimestampError {
         words: String,
     },
     /// The reply is no timestamp of this log.
-    #[error("{server} sent something else than a timestamp of the log: {problem}")]
+    #[error("{server} sent a reply that is not a timestamp of this log: {problem}")]
     Unusable {
         /// The authority.
         server: String,
@@ -48,6 +48,17 @@ pub enum TimestampError {
     /// It cannot be stored.
     #[error(transparent)]
     Write(#[from] WriteError),
+}
+
+impl TimestampError {
+    /// Whether the same command may get the timestamp later, without a change.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Post(error) => error.is_transient(),
+            Self::Refused { .. } | Self::Unusable { .. } | Self::Write(_) => false,
+        }
+    }
 }
 
 /// A timestamp of the log, in `log.jsonl.tsr`.

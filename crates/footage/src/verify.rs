@@ -4,14 +4,15 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::blocking::blocking;
-use crate::compare::{Difference, compare};
+use crate::compare::compare;
+use crate::difference::Difference;
 use crate::folder::Folder;
 use crate::footage::Footage;
 use crate::keys::{KeyId, VerifyingKey};
 use crate::log::{Point, Record};
 use crate::manifest::ManifestError;
 use crate::names::{LOG, MANIFEST, OF_FILE_MANAGERS, OWNER, REPORT, SIGNATURE, TIMESTAMP, of_part};
-use crate::proofs::{Checked, Proofs};
+use crate::proofs::{self, Checked, Proofs};
 
 /// The largest file in bytes that may lie beside the clips without being in the log.
 const SMALL: u64 = 256 << 10;
@@ -27,21 +28,23 @@ pub struct Verified {
     /// The differences with their file names, by name; empty if there are none.
     pub differences: Vec<(String, Difference)>,
     /// The clips that a run asked for, and did not get to.
-    pub unsaved: Vec<Unsaved>,
+    pub unsaved: Vec<Footage>,
     /// The signature of the log. None if there is none, or if it does not hold.
     pub signature: Option<SignedLog>,
     /// The timestamp of the log. None if there is none, or if it is of something else.
     pub timestamp: Option<StampedLog>,
+    /// The timestamps that newer ones replaced, by time.
+    pub earlier_timestamps: Vec<EarlierTimestamp>,
 }
 
-/// A clip that a run asked for, and did not get to.
+/// A timestamp that is in a line of the log, because a newer one has its file. The authority's signature was not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Unsaved {
-    /// The camera and the window.
-    pub footage: Footage,
-    /// The arguments of the command that asked for it, as the log has them.
-    pub command: Option<String>,
+pub struct EarlierTimestamp {
+    /// What it is of.
+    pub stamped: StampedLog,
+    /// The line of the log that has it.
+    pub line: usize,
 }
 
 /// A signature of the log.
@@ -117,6 +120,14 @@ fn verify_blocking(path: &Path, key: Option<&VerifyingKey>) -> Result<Verified, 
             let checked = proofs.check(&folder, &record, key).map_err(failed)?;
             of_signature(checked, key, &record, &mut differences)
         }
+        None if matches!(proofs.signature, Ok(None)) => {
+            let signers = record.signers.iter();
+            if let Some((signer, _)) = signers.max_by_key(|(_, line)| **line) {
+                let signer = signer.clone();
+                differences.push((SIGNATURE.to_owned(), Difference::SignatureGone { signer }));
+            }
+            None
+        }
         None => match proofs.watch().signed {
             Some(_) => record.signed.clone(),
             None => Some(end.clone()),
@@ -137,10 +148,23 @@ fn verify_blocking(path: &Path, key: Option<&VerifyingKey>) -> Result<Verified, 
         files: record.manifest.expected().len(),
         lines: end.lines,
         differences,
-        unsaved: unsaved(&record),
+        unsaved: record.manifest.pending.iter().cloned().collect(),
         signature,
         timestamp,
+        earlier_timestamps: earlier_timestamps(&record),
     })
+}
+
+fn earlier_timestamps(record: &Record) -> Vec<EarlierTimestamp> {
+    let earlier = proofs::earlier_timestamps(record).into_iter();
+    let earlier = earlier.map(|(at, lines, line)| EarlierTimestamp {
+        stamped: StampedLog {
+            at: at.into(),
+            lines,
+        },
+        line,
+    });
+    earlier.collect()
 }
 
 fn of_files(folder: &Folder, record: &Record) -> std::io::Result<Vec<(String, Difference)>> {
@@ -201,7 +225,10 @@ fn of_signature(
             }
             return Some(point);
         }
-        Checked::Missing => Difference::NotSigned,
+        Checked::Missing => match key.id().to_string() {
+            signer if record.signers.contains_key(&signer) => Difference::SignatureGone { signer },
+            _ => Difference::NotSigned,
+        },
         Checked::Malformed => Difference::NotASignature,
         Checked::OtherKey(found) => Difference::OtherKey {
             found,
@@ -222,10 +249,17 @@ fn of_timestamp(
     record: &Record,
     differences: &mut Vec<(String, Difference)>,
 ) -> Option<StampedLog> {
-    // Missing, or reported already.
-    let Ok(Some(_)) = proofs.timestamp else {
-        return None;
-    };
+    match proofs.timestamp {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            if record.was_to_be_stamped {
+                differences.push((TIMESTAMP.to_owned(), Difference::NoTimestamp));
+            }
+            return None;
+        }
+        // Reported already.
+        Err(_) => return None,
+    }
     match (proofs.timestamp(), &record.stamped) {
         (Some(timestamp), Some(point)) => Some(StampedLog {
             at: timestamp.at.into(),
@@ -240,13 +274,4 @@ fn of_timestamp(
             None
         }
     }
-}
-
-fn unsaved(record: &Record) -> Vec<Unsaved> {
-    let pending = record.manifest.pending.iter();
-    let unsaved = pending.map(|footage| Unsaved {
-        footage: footage.clone(),
-        command: record.command_for(footage).map(str::to_owned),
-    });
-    unsaved.collect()
 }

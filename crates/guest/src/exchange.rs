@@ -8,6 +8,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use mv_clip_core::operation::ACCEPT;
 use mv_clip_core::redirect::is_redirect;
 use mv_clip_core::settings::ApiKey;
 use mv_clip_core::transport::{MAX_BODY, Request, Response, TransportError};
@@ -41,7 +42,7 @@ impl Exchange {
     pub(crate) fn start(request: &Request, now: Duration) -> Result<Self, TransportError> {
         let deadline = request.attempt_deadline;
         let left = deadline.saturating_sub(now);
-        let mut fields = vec![("accept", "application/json"), NOT_COMPRESSED];
+        let mut fields = vec![("accept", ACCEPT), NOT_COMPRESSED];
         let key = request.api_key.as_ref().map(ApiKey::authorization);
         fields.extend(key.as_ref().map(|key| ("authorization", key.as_str())));
         let outgoing = outgoing::request(&Method::Get, &request.url, &fields)?;

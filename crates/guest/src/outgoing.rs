@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
+use mv_clip_core::operation::USER_AGENT;
 use mv_clip_core::transport::TransportError;
 use mv_clip_core::url::Url;
 
 use crate::clock::nanoseconds;
 use crate::wasi::http::types::{Fields, Method, OutgoingRequest, RequestOptions, Scheme};
-
-/// Meraki asks for the form "ApplicationName/1.0 VendorName".
-const USER_AGENT: &str = concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-clip");
 
 /// For `GET`: some servers compress replies although nobody asked for it.
 pub(crate) const NOT_COMPRESSED: (&str, &str) = ("accept-encoding", "identity");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use directories_next::BaseDirs;
 use wasmtime::{Cache, CacheConfig};
@@ -64,6 +65,22 @@ impl CodeCache {
 
     pub(crate) fn engine_cache(&self) -> Cache {
         self.0.clone()
+    }
+
+    /// Removes what was added lately: the engine adds a component before the host can refuse it. What another process
+    /// added at the same time goes too, and is compiled again.
+    pub(crate) fn forget(&self, since: SystemTime) {
+        // The clock of a file system may be somewhat behind.
+        let since = since.checked_sub(Duration::from_secs(1));
+        let entries = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+        let versions = entries(self.0.directory().join("modules"));
+        for entry in versions.flat_map(|version| entries(version.path())) {
+            let modified = entry.metadata().and_then(|data| data.modified());
+            if modified.is_ok_and(|modified| Some(modified) >= since) {
+                // Whatever stays is removed when it is old.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// How many components this value and its clones found in the cache.

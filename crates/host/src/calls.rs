@@ -121,6 +121,8 @@ impl RunningCall {
         phase: Phase,
         future: impl Future<Output = T>,
     ) -> Result<T, CallError> {
+        // Guests' futures are large, and each layer around them would hold and move a copy.
+        let future = Box::pin(future);
         let bounded = self.deadline.bound(phase, self.share.run(future));
         match self.calls.cut.run_until_cancelled(bounded).await {
             Some(result) => result,

@@ -10,7 +10,7 @@ use mv_clip_core::text;
 
 use crate::bindings::exports::meraki_mv::clips::{transfer, types};
 use crate::clip::{Clip, ClipOutcome, ClipRequest, ClipUrl, SavedClip};
-use crate::error::{ClipError, Failure};
+use crate::error::{ClipError, Failure, shortened};
 
 impl From<&ClipRequest> for types::ClipRequest {
     fn from(request: &ClipRequest) -> Self {
@@ -116,7 +116,7 @@ impl From<types::Failure> for Failure {
         } = failure;
         Self {
             kind: self::kind(kind),
-            message: printable(message),
+            message: shortened(&printable(message)),
             status,
             request_id: request_id.map(printable),
             attempts,

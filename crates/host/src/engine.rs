@@ -16,6 +16,10 @@ const TICK: Duration = Duration::from_millis(10);
 
 const MEMORIES: u32 = 1;
 
+/// What the engine keeps for each core instance of a call, in bytes: its globals and imports, and a part of what it keeps
+/// for the component. The project's component needs a tenth of it.
+const CORE_INSTANCE: usize = 32 << 10;
+
 /// What no limit here bounds. It is off without these too, unless another crate of the program turns on the features of
 /// wasmtime for it.
 const UNBOUNDED: WasmFeatures = WasmFeatures::THREADS
@@ -33,6 +37,7 @@ pub(crate) fn new(limits: &Limits, cache: Option<&CodeCache>) -> Result<Engine> 
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(calls)
         .max_core_instances_per_component(limits.core_instances)
+        .max_component_instance_size(instance_size(limits))
         .total_core_instances(calls.saturating_mul(limits.core_instances))
         .max_memories_per_component(MEMORIES)
         .total_memories(calls.saturating_mul(MEMORIES))
@@ -64,6 +69,11 @@ pub(crate) fn new(limits: &Limits, cache: Option<&CodeCache>) -> Result<Engine> 
     let engine = Engine::new(&config)?;
     tick(engine.weak())?;
     Ok(engine)
+}
+
+fn instance_size(limits: &Limits) -> usize {
+    let core_instances = usize::try_from(limits.core_instances).unwrap_or(usize::MAX);
+    CORE_INSTANCE.saturating_mul(core_instances)
 }
 
 /// Advances the epoch for as long as the engine lives.

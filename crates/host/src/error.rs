@@ -38,7 +38,7 @@ pub enum CallError {
     Trap(EngineError),
     /// The component returned a clip of another camera or window than it was asked for, or not one outcome for each clip.
     #[error(
-        "the component returned a clip that nobody asked for, or left one out; use the newest mv-clip.wasm"
+        "the component returned a clip that was not requested, or left one out; use the newest mv-clip.wasm"
     )]
     OtherClip,
     /// The component does not export the interface that the call needs: its world is `clips-only`.
@@ -223,7 +223,9 @@ pub enum LoadError {
     Engine(EngineError),
     /// The bytes are not a component that this host can run: not a component at all, one that imports more
     /// than the world `clip-plugin` or exports less than the world `clips-only`, or one that is larger than
-    /// its [`Limits`](crate::Limits).
+    /// its [`Limits`](crate::Limits). Some limits are the same for every host: 1000 core modules, components and instances
+    /// of components, 32 components inside each other, 30 000 functions, and 16 MiB of code, of which one function has at
+    /// most 512 KiB. Such a component is not compiled.
     #[error(
         "not a component of the world meraki-mv:clips/clip-plugin or clips-only within its Limits: {0}"
     )]
@@ -334,22 +336,36 @@ pub enum TlsError {
     Provider(String),
 }
 
-/// An error of the WebAssembly engine: its message, and those of its causes.
-pub struct EngineError(wasmtime::Error);
+/// An error of the WebAssembly engine: its message, and those of its causes, in one line of at most 1 KiB.
+pub struct EngineError(String);
+
+/// The most bytes of a message that are kept of each end. That of a trap begins with where it occurred, with names from
+/// the guest of any length, and ends with what it was.
+const KEPT: usize = 500;
 
 impl EngineError {
     // Not `From`, which would make the engine's type part of this library's interface.
     pub(crate) fn new(error: wasmtime::Error) -> Self {
-        Self(error)
+        // The message has names of the guest's functions. In one line, they cannot pass for messages of their own.
+        let message = format!("{error:#}");
+        let lines: Vec<_> = message.lines().map(str::trim).collect();
+        Self(shortened(&printable(&lines.join(" "))))
+    }
+}
+
+/// The text without its middle, if it is long.
+pub(crate) fn shortened(text: &str) -> String {
+    let end = text.floor_char_boundary(KEPT);
+    let start = text.ceil_char_boundary(text.len().saturating_sub(KEPT));
+    match (text.get(..end), text.get(start..)) {
+        (Some(first), Some(last)) if end < start => format!("{first} … {last}"),
+        _ => text.to_owned(),
     }
 }
 
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The message has names of the guest's functions. In one line, they cannot pass for messages of their own.
-        let message = format!("{:#}", self.0);
-        let lines: Vec<_> = message.lines().map(str::trim).collect();
-        f.write_str(&printable(&lines.join(" ")))
+        f.write_str(&self.0)
     }
 }
 
@@ -413,6 +429,17 @@ mod tests {
         assert_eq!(error.to_string(), "Too many requests. Try again in 3 s.");
         let never = ClipError::Transient(failure(Some(u32::MAX))).to_string();
         assert_eq!(never, "Too many requests. Try again in more than a year.");
+    }
+
+    #[test]
+    fn a_long_error_keeps_its_ends() {
+        let error = |text: String| EngineError::new(wasmtime::Error::msg(text)).to_string();
+        let short = "é".repeat(KEPT);
+        assert_eq!(error(short.clone()), short);
+        let long = error(format!("at {}: no stack", "é".repeat(1 << 20)));
+        assert!(long.len() <= 1 << 10, "{}", long.len());
+        assert!(long.starts_with("at éé") && long.ends_with("éé: no stack"));
+        assert!(long.contains("é … é"), "{long}");
     }
 
     #[test]

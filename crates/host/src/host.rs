@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 use tracing::info;
@@ -24,7 +24,7 @@ use crate::outbound::{Outbound, Policy};
 use crate::post::{PostClient, PostError};
 use crate::settings::Settings;
 use crate::store::{self, State};
-use crate::{engine, http_limits};
+use crate::{component_check, engine, http_limits};
 
 /// A component that is ready to be called, any number of times and from any number of tasks.
 ///
@@ -67,11 +67,17 @@ impl ClipHost {
         metrics: CallMetrics,
     ) -> Result<Self, LoadError> {
         let started = Instant::now();
+        let compiled_since = SystemTime::now();
+        let failed = |error: wasmtime::Error| LoadError::Component(EngineError::new(error));
+        component_check::check(component, &limits).map_err(failed)?;
         let engine = engine::new(&limits, cache)
             .map_err(|error| LoadError::Engine(EngineError::new(error)))?;
-        let failed = |error: wasmtime::Error| LoadError::Component(EngineError::new(error));
-        let pre = link(&engine, component).map_err(failed)?;
-        let exports = Exports::of(&pre).map_err(failed)?;
+        let (pre, exports) = link(&engine, component).map_err(|error| {
+            if let Some(cache) = cache {
+                cache.forget(compiled_since);
+            }
+            failed(error)
+        })?;
         let calls = usize::try_from(limits.concurrent_calls.get()).unwrap_or(usize::MAX);
         info!(bytes = component.len(), elapsed = ?started.elapsed(), "component loaded");
         Ok(Self {
@@ -186,7 +192,7 @@ impl ClipHost {
     }
 }
 
-fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<InstancePre<State>> {
+fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<(InstancePre<State>, Exports)> {
     let component = Component::new(engine, component)?;
     let mut linker = Linker::<State>::new(engine);
     wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
@@ -195,5 +201,7 @@ fn link(engine: &Engine, component: &[u8]) -> wasmtime::Result<InstancePre<State
         &mut linker,
         State::cli,
     )?;
-    linker.instantiate_pre(&component)
+    let pre = linker.instantiate_pre(&component)?;
+    let exports = Exports::of(&pre)?;
+    Ok((pre, exports))
 }

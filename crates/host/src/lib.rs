@@ -88,6 +88,7 @@ mod cache;
 mod call;
 mod calls;
 mod clip;
+mod component_check;
 mod component_file;
 mod convert;
 mod deadline;

@@ -46,8 +46,9 @@ pub struct Limits {
     /// of 288 clips, all of them in flight, needs under 1200. All handles together may be twice as many: those of resources
     /// of the component's own, and those that one host call borrows.
     pub resources: usize,
-    /// Maximum requests in flight. Each counts until its reply is read or dropped. 512; a range of 24 h is
-    /// 288 clips.
+    /// Maximum requests in flight. Each counts until its reply is read or dropped, and holds at most 464 KiB of it: 256 KiB
+    /// on the connection, and 208 KiB of a reply that the host reads whole before the guest gets it (the API's to a
+    /// request for a clip, of at most 192 KiB). 512; a range of 24 h is 288 clips.
     pub requests: usize,
     /// One list of header fields that the guest makes, in bytes, with about 60 more for each field. Also the
     /// method and the authority of a request, each. 16 KiB.
@@ -70,7 +71,7 @@ pub struct Limits {
     /// timeout, and then fails with `connection-limit-reached`. Take at least four for each concurrent call: a transfer
     /// needs two at once, and half of all are shared. With fewer, calls may wait for each other.
     ///
-    /// Each request in flight holds at most 256 KiB of its reply until the guest reads it: 512 MiB for 2048.
+    /// Each request in flight holds at most 464 KiB of its reply until the guest reads it: 928 MiB for 2048.
     pub sockets: Option<NonZeroU32>,
     /// Whether the host reserves no more address space than the calls may use ([`memory`](Self::memory) for each).
     /// Otherwise it reserves 4 GiB for each call that may run at once, with which guests compute somewhat faster.

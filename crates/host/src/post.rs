@@ -63,6 +63,21 @@ pub enum PostError {
     },
 }
 
+impl PostError {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Transport { .. } | Self::TooSlow { .. } => true,
+            Self::Status { status, .. } => {
+                status.is_server_error()
+                    || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(status)
+            }
+            Self::Url | Self::Tls(_) | Self::TooLarge { .. } => false,
+        }
+    }
+}
+
 /// Sends `POST` requests to one URL, with a connection of its own.
 ///
 /// [`ClipHost::post_client`](crate::ClipHost::post_client) makes one. It has the root certificates, the resolver, the

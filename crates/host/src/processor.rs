@@ -1,8 +1,9 @@
 //! Shares the processor among the calls of a host.
 //!
 //! Each guest that computes gives way at every tick of the epoch. With many of them, a round would still take a tick for
-//! each, and a call beside them takes several rounds. So a guest that has computed for longer than [`FREE`] goes on only
-//! with one of few permits, and gives it back whenever it gives way or waits, after all others. A call for a clip computes for less.
+//! each, and a call beside them takes several rounds. So a call that has computed for longer than [`FREE`] goes on only
+//! with one of few permits. It gives its permit back when it gives way or waits, after all tasks that are ready have run.
+//! The call that has computed least is next. A call for one clip computes for less than [`FREE`].
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -13,9 +14,13 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
+use tokio::time::sleep;
 
-/// How long a call computes without a permit. A call for one clip takes a fraction of a millisecond.
+/// How long a call computes without a permit.
 const FREE: Duration = Duration::from_millis(10);
+
+/// How long a free permit waits for the call that is next. Nobody may be polling that call.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// The processor, as the calls of one host may use it.
 #[derive(Clone, Debug)]
@@ -24,17 +29,24 @@ pub(crate) struct Processor(Arc<Mutex<Queue>>);
 #[derive(Debug)]
 struct Queue {
     permits: usize,
-    /// By how long they have computed, and by their number.
-    waiting: BTreeMap<(Duration, u64), Waker>,
+    waiting: BTreeMap<Key, Waker>,
+    /// How long the call had computed that got a permit last. A call that comes later counts as having computed as long:
+    /// otherwise it would go first until it has.
+    floor: Duration,
     calls: u64,
 }
 
-/// What one call has computed.
+/// How long a call has computed, and its number.
+type Key = (Duration, u64);
+
+/// What one call computes.
 #[derive(Debug)]
 pub(crate) struct Share {
     processor: Processor,
     number: u64,
     used: Mutex<Duration>,
+    /// The permit of a call that gave way, until it returns.
+    kept: Arc<Mutex<Option<Permit>>>,
 }
 
 impl Processor {
@@ -48,6 +60,7 @@ impl Processor {
         Self(Arc::new(Mutex::new(Queue {
             permits,
             waiting: BTreeMap::new(),
+            floor: Duration::ZERO,
             calls: 0,
         })))
     }
@@ -60,6 +73,7 @@ impl Processor {
             processor: self.clone(),
             number: queue.calls,
             used: Mutex::default(),
+            kept: Arc::default(),
         }
     }
 
@@ -71,81 +85,138 @@ impl Processor {
 impl Share {
     /// Runs a part of the call. The time in which it is polled counts, and that in which it waits does not.
     pub(crate) async fn run<F: Future>(&self, part: F) -> F::Output {
+        let started = Instant::now();
+        self.run_by(|| started.elapsed(), part).await
+    }
+
+    async fn run_by<F: Future>(&self, clock: impl Fn() -> Duration, part: F) -> F::Output {
         let mut part = pin!(part);
-        let mut place = Place::new(self);
+        let mut entry = QueueEntry::new(self);
         poll_fn(|context| {
-            let permit = match *lock(&self.used) {
-                used if used < FREE => None,
-                used => Some(ready!(place.poll_permit(used, context))),
+            let used = *lock(&self.used);
+            let permit = match used < FREE {
+                true => None,
+                false => Some(ready!(entry.poll_permit(used, context))),
             };
-            let started = Instant::now();
+            let started = clock();
             let polled = part.as_mut().poll(context);
-            *lock(&self.used) += started.elapsed();
+            *lock(&self.used) += clock().saturating_sub(started);
             if let (Poll::Pending, Some(permit)) = (&polled, permit) {
-                // Later, so that all tasks that are ready now run before the next call with a permit.
-                tokio::spawn(async move {
-                    yield_now().await;
-                    drop(permit);
-                });
+                self.return_later(permit);
             }
             polled
         })
         .await
     }
+
+    /// Returns a permit when all tasks have run that are ready now.
+    fn return_later(&self, permit: Permit) {
+        *lock(&self.kept) = Some(permit);
+        let kept = Arc::clone(&self.kept);
+        tokio::spawn(async move {
+            yield_now().await;
+            drop(lock(&kept).take());
+        });
+    }
 }
 
 /// Lets one call compute.
+#[derive(Debug)]
 struct Permit(Processor);
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut queue = self.0.queue();
         queue.permits += 1;
-        // All of them, because nobody may be polling the first. A runtime polls tasks in the order in which they are
-        // woken, so those that have computed least come first.
-        let waiting: Vec<_> = queue.waiting.values().cloned().collect();
+        let next = queue.waiting.first_key_value();
+        let next = next.map(|(key, waker)| (*key, waker.clone()));
         drop(queue);
-        waiting.into_iter().for_each(Waker::wake);
+        if let Some((key, waker)) = next {
+            waker.wake();
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(skip(self.0.clone(), key));
+            }
+        }
     }
 }
 
-/// The place of a call in the queue.
-struct Place<'a> {
-    share: &'a Share,
-    key: Option<(Duration, u64)>,
+/// Lets others go first while nobody polls the call that is next.
+async fn skip(processor: Processor, mut next: Key) {
+    loop {
+        sleep(PATIENCE).await;
+        let mut queue = processor.queue();
+        let first = queue.waiting.first_key_value().map(|(key, _)| *key);
+        if queue.permits == 0 || first != Some(next) {
+            return;
+        }
+        // Whoever polls it adds it again.
+        queue.waiting.remove(&next);
+        let Some((key, waker)) = queue.waiting.first_key_value() else {
+            return;
+        };
+        next = *key;
+        let waker = waker.clone();
+        drop(queue);
+        waker.wake();
+    }
 }
 
-impl<'a> Place<'a> {
+/// A call in the queue.
+struct QueueEntry<'a> {
+    share: &'a Share,
+    key: Option<Key>,
+}
+
+impl<'a> QueueEntry<'a> {
     fn new(share: &'a Share) -> Self {
         Self { share, key: None }
     }
 
     fn poll_permit(&mut self, used: Duration, context: &Context<'_>) -> Poll<Permit> {
         let processor = &self.share.processor;
+        let kept = lock(&self.share.kept).take();
         let mut queue = processor.queue();
-        let is_next = self.key.is_some() || queue.waiting.is_empty();
-        if queue.permits > 0 && is_next {
+        if queue.waiting.is_empty()
+            && let Some(kept) = kept
+        {
+            return Poll::Ready(kept);
+        } else if kept.is_some() {
+            // Its drop needs the lock.
+            drop(queue);
+            drop(kept);
+            queue = processor.queue();
+        }
+        let key = *self
+            .key
+            .get_or_insert((used.max(queue.floor), self.share.number));
+        let first = queue.waiting.keys().next();
+        if queue.permits > 0 && first.is_none_or(|first| key <= *first) {
             queue.permits -= 1;
-            if let Some(key) = self.key.take() {
-                queue.waiting.remove(&key);
-            }
+            queue.waiting.remove(&key);
+            queue.floor = queue.floor.max(key.0);
+            *lock(&self.share.used) = key.0;
+            self.key = None;
+            // Another permit may be free for the next.
+            let next = queue.waiting.values().next().filter(|_| queue.permits > 0);
+            let next = next.cloned();
+            drop(queue);
+            next.into_iter().for_each(Waker::wake);
             return Poll::Ready(Permit(processor.clone()));
         }
-        let key = *self.key.get_or_insert((used, self.share.number));
         queue.waiting.insert(key, context.waker().clone());
-        if queue.permits > 0 {
-            // Those that waited before have been woken. If nobody polls them, it is this one's turn.
-            context.waker().wake_by_ref();
-        }
         Poll::Pending
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueEntry<'_> {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
-            self.share.processor.queue().waiting.remove(&key);
-        }
+        let Some(key) = self.key else { return };
+        let mut queue = self.share.processor.queue();
+        queue.waiting.remove(&key);
+        let next = queue.waiting.values().next().filter(|_| queue.permits > 0);
+        let next = next.cloned();
+        drop(queue);
+        next.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -155,99 +226,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::thread;
-
-    use futures_util::FutureExt as _;
-    use tokio::task::JoinHandle;
-
-    use super::*;
-
-    const CALLS: usize = 20;
-
-    /// A call that computes until it is aborted, and gives way after each tick.
-    fn computing(processor: &Processor, ticks: &Arc<AtomicUsize>) -> JoinHandle<()> {
-        let (share, ticks) = (processor.share(), Arc::clone(ticks));
-        let endless = async move {
-            loop {
-                thread::sleep(FREE);
-                ticks.fetch_add(1, Ordering::Relaxed);
-                yield_now().await;
-            }
-        };
-        tokio::spawn(async move { share.run(endless).await })
-    }
-
-    #[tokio::test]
-    async fn a_call_waits_for_one_of_those_that_compute_and_not_for_all() {
-        const WAITS: usize = 5;
-        let (processor, ticks) = (Processor::with_permits(1), Arc::default());
-        let hostile: Vec<_> = (0..CALLS).map(|_| computing(&processor, &ticks)).collect();
-        yield_now().await;
-        assert_eq!(
-            ticks.load(Ordering::Relaxed),
-            CALLS,
-            "each computes for a tick"
-        );
-        let quiet = async {
-            for _ in 0..WAITS {
-                yield_now().await;
-            }
-        };
-        processor.share().run(quiet).await;
-        let ticks = ticks.load(Ordering::Relaxed) - CALLS;
-        assert!((1..=2 * WAITS).contains(&ticks), "{ticks}");
-        hostile.iter().for_each(JoinHandle::abort);
-    }
-
-    #[tokio::test]
-    async fn those_that_compute_take_turns() {
-        let processor = Processor::with_permits(1);
-        let each: Vec<Arc<AtomicUsize>> = (0..3).map(|_| Arc::default()).collect();
-        let calls = each.iter().map(|ticks| computing(&processor, ticks));
-        let calls: Vec<_> = calls.collect();
-        let total = || {
-            each.iter()
-                .map(|ticks| ticks.load(Ordering::Relaxed))
-                .sum::<usize>()
-        };
-        while total() < 30 {
-            yield_now().await;
-        }
-        calls.iter().for_each(JoinHandle::abort);
-        for ticks in &each {
-            assert!(ticks.load(Ordering::Relaxed) > 5, "{each:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_call_that_is_dropped_or_not_polled_keeps_no_other_from_computing() {
-        let processor = Processor::with_permits(1);
-        let call = || {
-            let share = processor.share();
-            async move {
-                let part = async {
-                    thread::sleep(FREE);
-                    yield_now().await;
-                    thread::sleep(FREE);
-                    yield_now().await;
-                };
-                share.run(part).await;
-            }
-        };
-        let mut first = Box::pin(call());
-        let mut second = Box::pin(call());
-        // Both have computed for too long. Neither has the permit while it waits.
-        assert!(first.as_mut().now_or_never().is_none());
-        assert!(second.as_mut().now_or_never().is_none());
-        assert!(second.as_mut().now_or_never().is_none());
-        call().await;
-        drop(first);
-        drop(second);
-        call().await;
-        yield_now().await;
-        assert_eq!(processor.queue().permits, 1);
-        assert!(processor.queue().waiting.is_empty());
-    }
-}
+#[path = "processor_tests.rs"]
+mod tests;

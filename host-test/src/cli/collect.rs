@@ -23,7 +23,7 @@ use super::options::{ComponentFile, KeyHolder};
 use super::output::{OutputError, print, print_json, print_message};
 use super::progress::{self, Footage, Spinner};
 use super::settings::{self, Configuration};
-use super::signing::Signing;
+use super::signing::{self, Signing};
 use super::stop::Stop;
 use super::stopped::{Limit, Stopped};
 use super::{failures, outcome, shell, times};
@@ -110,9 +110,12 @@ async fn bounded(output: &Output, source: &impl Source, stop: &Stop) -> anyhow::
     // Also after an interruption: the report shows what is there, and the signature covers it.
     let finished = collector.finish().await;
     filled?;
-    let collected = finished?;
-    let stamped = stop.rest(async { Ok(collector.timestamp().await?) }).await;
-    Ok(Filled { collected, stamped })
+    let mut finished = finished?;
+    let stamped = stop.rest(async { Ok(finished.timestamp().await?) }).await;
+    Ok(Filled {
+        collected: finished.collected,
+        stamped,
+    })
 }
 
 /// Opens the folder, and saves what is missing in it. Up to eight clips are requested at once, and four download.
@@ -149,7 +152,8 @@ async fn fill(
     if let Some(url) = &output.signing.timestamp {
         let authority = host.post_client(url);
         order = order.timestamp(authority.map_err(|error| match error {
-            PostError::Url => anyhow!(Usage(format!("--timestamp {}: {error}", printable(url)))),
+            // The URL may hold a password, so it is not repeated.
+            PostError::Url => anyhow!(Usage(format!("--timestamp: {error}"))),
             error => error.into(),
         })?);
     }
@@ -203,10 +207,10 @@ fn while_busy(output: &Output) -> WhileBusy {
     }))
 }
 
-/// The arguments of this process. None of them is a secret.
+/// The arguments of this process, without secrets.
 fn command_line() -> String {
-    let arguments = std::env::args_os().skip(1);
-    let quoted = arguments.map(|text| shell::argument(&text));
+    let arguments = signing::without_secrets(std::env::args_os().skip(1));
+    let quoted = arguments.iter().map(|text| shell::argument(text));
     quoted.collect::<Vec<_>>().join(" ")
 }
 
@@ -215,27 +219,20 @@ fn show(output: &Output, filled: Filled) -> Result<(), anyhow::Error> {
     for note in &collected.notes {
         print_message("note", note);
     }
-    let (stamped, unstamped) = match stamped {
-        Ok(stamped) => (stamped, None),
-        Err(error) => (None, Some(error)),
-    };
     if output.json {
-        print_json(&as_json(&collected, stamped.as_ref())?)?;
+        print_json(&as_json(&collected, &stamped)?)?;
     } else {
         for line in failures::lines(&collected.failures) {
             print_message("error", &line);
         }
-        summarize(&output.out, &collected, stamped.as_ref())?;
+        summarize(&output.out, &collected, &stamped)?;
     }
-    if let Some(error) = unstamped {
+    if let Err(error) = stamped {
         let kept = match collected.signed {
             Some(_) => "What was saved is there, and signed",
             None => "What was saved is there",
         };
-        let cause = match error.is::<Stopped>() {
-            true => "the command was stopped".to_owned(),
-            false => error_chain(error.as_ref()),
-        };
+        let cause = cause(&error);
         print_message(
             "error",
             &format!(
@@ -246,8 +243,19 @@ fn show(output: &Output, filled: Filled) -> Result<(), anyhow::Error> {
     Ok(())
 }
 
+/// Why there is no timestamp.
+fn cause(error: &anyhow::Error) -> String {
+    match error.is::<Stopped>() {
+        true => "the command was stopped".to_owned(),
+        false => error_chain(error.as_ref()),
+    }
+}
+
 /// The manifest, with the proofs that were asked for.
-fn as_json(collected: &Collected, stamped: Option<&Stamped>) -> Result<Value, serde_json::Error> {
+fn as_json(
+    collected: &Collected,
+    stamped: &anyhow::Result<Option<Stamped>>,
+) -> Result<Value, serde_json::Error> {
     let mut value = serde_json::to_value(&collected.manifest)?;
     let signature = collected.signed.as_ref().map(|signed| {
         let Signed {
@@ -255,8 +263,15 @@ fn as_json(collected: &Collected, stamped: Option<&Stamped>) -> Result<Value, se
         } = signed;
         json!({ "key": key.to_string(), "lines": lines, "sha256": sha256 })
     });
-    let timestamp = stamped
-        .map(|stamped| json!({ "authority": stamped.authority, "at": times::text(stamped.at) }));
+    let timestamp = match stamped {
+        Ok(stamped) => stamped.as_ref().map(
+            |stamped| json!({ "authority": stamped.authority, "at": times::text(stamped.at) }),
+        ),
+        Err(error) => {
+            let transient = error.is::<Stopped>() || is_temporary(error);
+            Some(json!({ "error": { "message": cause(error), "transient": transient } }))
+        }
+    };
     let proofs = [("signature", signature), ("timestamp", timestamp)];
     if let Some(manifest) = value.as_object_mut() {
         let made = proofs.into_iter();
@@ -268,13 +283,14 @@ fn as_json(collected: &Collected, stamped: Option<&Stamped>) -> Result<Value, se
 fn summarize(
     folder: &Path,
     collected: &Collected,
-    stamped: Option<&Stamped>,
+    stamped: &anyhow::Result<Option<Stamped>>,
 ) -> Result<(), OutputError> {
     let Collected {
         manifest,
         fetched,
         kept,
         failures,
+        set_aside: aside,
         ..
     } = collected;
     let is_there = |file: &&SavedFile| !manifest.is_lost(&file.name);
@@ -283,7 +299,6 @@ fn summarize(
         1 => "1 clip".to_owned(),
         clips => format!("{clips} clips"),
     };
-    let aside = manifest.set_aside();
     let missing = match manifest.failures.len() - aside.len() + manifest.pending.len() {
         0 => String::new(),
         missing => format!(", {missing} missing"),
@@ -313,11 +328,12 @@ fn summarize(
             "Signed: {lines} lines of log.jsonl with the key {key}; SHA-256 {sha256}"
         ))?;
     }
-    if let Some(stamped) = stamped {
+    if let Ok(Some(stamped)) = stamped {
         let at = times::text(stamped.at);
         print(&format!(
-            "Timestamp: {at} by {}",
-            printable(&stamped.authority)
+            "Timestamp: {at} by {}, not verified; to verify it, run {}",
+            printable(&stamped.authority),
+            shell::openssl(folder),
         ))?;
     }
     let key = match collected.signed {
@@ -335,6 +351,12 @@ fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy()).into_owned()
 }
 
+/// Whether the same command may add the timestamp later, without a change.
+fn is_temporary(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref();
+    error.is_some_and(TimestampError::is_transient)
+}
+
 /// The exit code for what is there, and for what is not.
 fn code(filled: &Filled) -> ExitCode {
     let Filled { collected, stamped } = filled;
@@ -343,8 +365,7 @@ fn code(filled: &Filled) -> ExitCode {
         return ExitCode::FAILURE;
     }
     match stamped {
-        // The same command adds the timestamp later.
-        Err(error) if error.is::<TimestampError>() => exit::temporary(),
+        Err(error) if is_temporary(error) => exit::temporary(),
         Err(error) => exit::code(error),
         Ok(_) if failures.is_empty() => ExitCode::SUCCESS,
         Ok(_) => exit::temporary(),

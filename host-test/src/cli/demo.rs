@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::camera::Camera;
 use super::deadline::{self, Deadline};
+use super::key::Source;
 use super::notes::Notes;
 use super::options::{ComponentFile, KeyHolder};
 use super::outcome::clip_json;
@@ -140,7 +141,7 @@ async fn target(args: &Args, settings: Settings, steps: &Steps) -> anyhow::Resul
         imager_id: None,
     };
     Ok(Target {
-        configuration: Configuration::new(settings, Some(key), args.key.key_mode)?,
+        configuration: Configuration::new(settings, Some(key), Source::Mock, args.key.key_mode)?,
         camera,
         _mock: Some(mock),
     })

@@ -14,7 +14,7 @@ Exit codes:
   1    Failure
   2    Invalid usage
   75   Temporary failure: the same command may succeed later; also at the command's deadline, if the folder is in use,
-       or if the timestamp is missing
+       or if the authority of the timestamp cannot be reached
   130  Ended by Ctrl-C
   143  Ended by SIGTERM";
 

@@ -20,6 +20,7 @@ pub(super) enum Source {
     File(PathBuf),
     Credential(PathBuf),
     Variable,
+    Mock,
     Nowhere,
 }
 
@@ -38,6 +39,7 @@ impl fmt::Display for Source {
                 file.display()
             ),
             Self::Variable => write!(f, "the API key is from the variable {variable}"),
+            Self::Mock => write!(f, "the API key is that of the mock"),
             Self::Nowhere => write!(
                 f,
                 "there is no API key: set {variable}, or name a file that holds one with --key-file"

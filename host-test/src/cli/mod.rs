@@ -32,6 +32,7 @@ mod stop;
 mod stopped;
 mod thread;
 mod times;
+mod unsaved;
 mod verify;
 
 use std::process::ExitCode;

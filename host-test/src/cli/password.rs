@@ -15,29 +15,55 @@ use super::thread::of_its_own;
 /// A password. Its memory is cleared when it is dropped.
 pub(super) type Password = Zeroizing<String>;
 
+/// Why there is no password.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AskError {
+    #[error("there is no terminal to ask for its password")]
+    NoTerminal(#[source] io::Error),
+    #[error("the terminal cannot be asked for its password")]
+    Terminal(#[from] io::Error),
+    #[cfg(unix)]
+    #[error("no password was typed")]
+    Nothing,
+    #[cfg(unix)]
+    #[error("what was typed is too long for a password")]
+    TooLong,
+    #[cfg(unix)]
+    #[error("what was typed is not text in UTF-8")]
+    NotText,
+}
+
 /// Asks on the terminal of this process, which does not show what is typed. If the future is dropped, the terminal shows it
 /// again.
 #[cfg(unix)]
-pub(super) async fn ask(prompt: String) -> io::Result<Password> {
-    let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+pub(super) async fn ask(prompt: String) -> Result<Password, AskError> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty");
+    let terminal = terminal.map_err(AskError::NoTerminal)?;
     // Here, because the thread that reads may never end.
     let _hidden = Hidden::on(terminal.try_clone()?)?;
     let typed = of_its_own(move || read(terminal, &prompt)).await;
     typed.map_err(io::Error::other)?
 }
 
+/// What a terminal keeps of a line, in bytes: it ignores the rest.
+#[cfg(unix)]
+const LONGEST: usize = 4095;
+
 /// Reads a line. The terminal itself handles the keys that correct it, and Ctrl-C.
 #[cfg(unix)]
-fn read(mut terminal: File, prompt: &str) -> io::Result<Password> {
+fn read(mut terminal: File, prompt: &str) -> Result<Password, AskError> {
     terminal.write_all(prompt.as_bytes())?;
-    let mut line = Zeroizing::new([0; 4 << 10]);
+    let mut line = Zeroizing::new([0; LONGEST]);
     let length = terminal.read(line.as_mut_slice())?;
     terminal.write_all(b"\n")?;
     let line = line.get(..length).unwrap_or_default();
-    let line = line
-        .strip_suffix(b"\n")
-        .ok_or(io::ErrorKind::UnexpectedEof)?;
-    let line = str::from_utf8(line).map_err(io::Error::other)?;
+    let line = match line.strip_suffix(b"\n") {
+        Some(line) => line,
+        // Ctrl-D ends the line before its end.
+        None if length < LONGEST => return Err(AskError::Nothing),
+        None => return Err(AskError::TooLong),
+    };
+    let line = str::from_utf8(line).map_err(|_| AskError::NotText)?;
     Ok(Zeroizing::new(line.to_owned()))
 }
 
@@ -50,11 +76,12 @@ struct Hidden {
 
 #[cfg(unix)]
 impl Hidden {
+    /// What was typed before the question is not part of the answer.
     fn on(terminal: File) -> io::Result<Self> {
         let before = termios::tcgetattr(&terminal)?;
         let mut hidden = before.clone();
         hidden.local_flags.remove(LocalFlags::ECHO);
-        termios::tcsetattr(&terminal, SetArg::TCSANOW, &hidden)?;
+        termios::tcsetattr(&terminal, SetArg::TCSAFLUSH, &hidden)?;
         Ok(Self { terminal, before })
     }
 }
@@ -69,7 +96,8 @@ impl Drop for Hidden {
 
 /// Asks on the console of this process, which does not show what is typed.
 #[cfg(not(unix))]
-pub(super) async fn ask(prompt: String) -> io::Result<Password> {
+pub(super) async fn ask(prompt: String) -> Result<Password, AskError> {
     let typed = of_its_own(|| rpassword::prompt_password(prompt)).await;
-    typed.map_err(io::Error::other)?.map(Zeroizing::new)
+    let typed = typed.map_err(io::Error::other)?;
+    typed.map(Zeroizing::new).map_err(AskError::NoTerminal)
 }

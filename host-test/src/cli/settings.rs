@@ -41,17 +41,14 @@ impl Configuration {
     pub(super) async fn with_key(settings: Settings, options: &KeyHolder) -> anyhow::Result<Self> {
         let (key, source) = key::find(options.key_file.as_deref()).await?;
         plain_http::check(base_url(&settings), key.as_ref(), options.allow_plain_http)?;
-        let configuration = Self::new(settings, key, options.key_mode)?;
-        Ok(Self {
-            key_source: source,
-            ..configuration
-        })
+        Ok(Self::new(settings, key, source, options.key_mode)?)
     }
 
-    /// These settings and this key.
+    /// These settings, and this key from that source.
     pub(super) fn new(
         settings: Settings,
         key: Option<ApiKey>,
+        key_source: Source,
         mode: KeyOption,
     ) -> Result<Self, Usage> {
         let mode = match mode {
@@ -65,7 +62,7 @@ impl Configuration {
                 return Ok(Self {
                     settings,
                     kept: None,
-                    key_source: Source::Nowhere,
+                    key_source,
                 });
             }
         };
@@ -78,7 +75,7 @@ impl Configuration {
         Ok(Self {
             settings,
             kept: Some((key, mode)),
-            key_source: Source::Nowhere,
+            key_source,
         })
     }
 }

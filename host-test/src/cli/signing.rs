@@ -1,5 +1,6 @@
 //! The options that sign a folder's log.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use super::thread::of_its_own;
 /// Allowed for the password: to type it, and for the key to open with it.
 const PASSWORD: Duration = Duration::from_secs(120);
 
+/// The option of [`Signing::timestamp`].
+const TIMESTAMP: &str = "--timestamp";
+
 /// What proves later that the folder was not changed.
 #[derive(clap::Args)]
 pub(super) struct Signing {
@@ -23,7 +27,7 @@ pub(super) struct Signing {
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
 
-    /// The file with the password of the signing key; nobody else may read it. Without it, the terminal is asked
+    /// The file whose first line is the password of the signing key; nobody else may read it. Without it, the terminal is asked
     #[arg(long, value_name = "FILE", requires = "sign")]
     sign_password_file: Option<PathBuf>,
 
@@ -67,22 +71,77 @@ async fn from_file(file: &Path) -> anyhow::Result<password::Password> {
         let file = file.display();
         Usage(format!("{file} holds no password: it is not text in UTF-8"))
     })?;
-    Ok(text.to_owned().into())
+    let line = text.lines().next().unwrap_or_default();
+    Ok(line.to_owned().into())
 }
 
 async fn asked(key: &Path) -> anyhow::Result<password::Password> {
     let key = key.to_string_lossy();
     let prompt = format!("Password of the signing key {}: ", printable(&key));
     password::ask(prompt).await.map_err(|error| {
-        tracing::debug!(%error, "no terminal");
-        let key = printable(&key);
+        let (key, error) = (printable(&key), error_chain(&error));
         anyhow!(Usage(format!(
-            "the signing key in {key} is encrypted, and there is no terminal to ask for its password: name a file that \
-             holds it with --sign-password-file"
+            "the signing key in {key} is encrypted, and {error}; --sign-password-file names a file that holds its password"
         )))
     })
 }
 
+/// Arguments in which the URL of an authority is only its scheme, host and port: the rest may be a token.
+pub(super) fn without_secrets(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut is_url = false;
+    let arguments = arguments.map(|argument| {
+        if std::mem::replace(&mut is_url, argument == TIMESTAMP) {
+            return origin(argument.to_str()).into();
+        }
+        let text = argument.to_str();
+        let url = text.and_then(|text| text.strip_prefix(TIMESTAMP)?.strip_prefix('='));
+        match url {
+            Some(url) => format!("{TIMESTAMP}={}", origin(Some(url))).into(),
+            None => argument,
+        }
+    });
+    arguments.collect()
+}
+
+fn origin(url: Option<&str>) -> String {
+    let url = url.and_then(|url| url.parse::<http::Uri>().ok());
+    let parts = url.as_ref().and_then(|url| {
+        let port = url
+            .port()
+            .map_or_else(String::new, |port| format!(":{port}"));
+        Some(format!("{}://{}{port}", url.scheme_str()?, url.host()?))
+    });
+    parts.unwrap_or_else(|| "URL".to_owned())
+}
+
 fn usage(error: impl std::error::Error + 'static) -> Usage {
     Usage(error_chain(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_authority_only_its_server_is_recorded() {
+        for (given, expected) in [
+            (
+                "--timestamp https://tsa.example:8443/t0ken?key=t0ken",
+                "--timestamp https://tsa.example:8443",
+            ),
+            (
+                "--timestamp=http://t0ken@tsa.example/t0ken",
+                "--timestamp=http://tsa.example",
+            ),
+            ("--timestamp t0ken", "--timestamp URL"),
+            (
+                "range A --out /b/c --timestamp",
+                "range A --out /b/c --timestamp",
+            ),
+        ] {
+            let recorded = without_secrets(given.split(' ').map(Into::into));
+            let recorded: Vec<_> = recorded.iter().map(|text| text.to_str().unwrap()).collect();
+            assert_eq!(recorded.join(" "), expected);
+        }
+    }
 }

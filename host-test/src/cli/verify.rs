@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mv_clip_core::text::error_chain;
-use mv_clip_footage::{SignedLog, StampedLog, Unsaved, Verified, VerifyingKey, verify};
+use mv_clip_footage::{EarlierTimestamp, SignedLog, StampedLog, Verified, VerifyingKey, verify};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
@@ -14,6 +14,7 @@ use super::output::{OutputError, print, print_json, print_message};
 use super::stop::Stop;
 use super::stopped::Limit;
 use super::thread::of_its_own;
+use super::unsaved::{self, Unsaved};
 use super::{outcome, shell, times};
 
 /// Verify the files of a folder against its log, and the log against its signature
@@ -95,16 +96,23 @@ fn is_verified(verified: &Verified) -> bool {
 
 fn show(verified: &Verified, args: &Args) -> Result<(), OutputError> {
     if args.json {
-        return print_json(&as_json(verified));
+        return print_json(&as_json(verified, &args.folder));
     }
     for (name, difference) in &verified.differences {
         print_message("difference", &format!("{name}: {difference}"));
     }
-    for line in not_saved(&verified.unsaved) {
+    for line in not_saved(verified, &args.folder) {
         print_message("not saved yet", &line);
     }
     if let Some(signature) = &verified.signature {
         print(&signed(signature, verified.lines))?;
+    }
+    for EarlierTimestamp { stamped, line, .. } in &verified.earlier_timestamps {
+        let at = times::text(stamped.at);
+        print(&format!(
+            "Earlier timestamp: {} lines of the log existed at {at}, if the authority's signature holds; line {line} has it",
+            stamped.lines
+        ))?;
     }
     if let Some(timestamp) = &verified.timestamp {
         print(&stamped(timestamp, verified.lines, &args.folder))?;
@@ -125,33 +133,25 @@ fn show(verified: &Verified, args: &Args) -> Result<(), OutputError> {
 }
 
 /// One line for each command that gets some of the clips.
-fn not_saved(unsaved: &[Unsaved]) -> Vec<String> {
-    let mut groups: Vec<(Option<String>, &Unsaved, usize)> = Vec::new();
-    for clip in unsaved {
-        let command = command_of(clip);
-        match groups.iter_mut().find(|(other, ..)| *other == command) {
-            Some((.., clips)) => *clips += 1,
-            None => groups.push((command, clip, 1)),
-        }
-    }
-    let lines = groups.into_iter().map(|(command, first, clips)| {
-        let others = match clips {
+fn not_saved(verified: &Verified, folder: &Path) -> Vec<String> {
+    let sign = match verified.signature {
+        Some(_) => " --sign SECRET_KEY",
+        None => "",
+    };
+    let unsaved = unsaved::commands(&verified.unsaved, folder).into_iter();
+    let lines = unsaved.filter_map(|Unsaved { clips, command }| {
+        let first = clips.first()?;
+        let others = match clips.len() {
             1 => String::new(),
             clips => format!(" and {} more", clips - 1),
         };
         let how = match command {
-            Some(command) => format!("to get it, run {command}"),
-            None => "to get it, run the same command again".to_owned(),
+            Some(command) => format!("to get it, run {command}{sign}"),
+            None => "no command gets it: it is not the footage of a camera".to_owned(),
         };
-        format!("{}{others}; {how}", first.footage)
+        Some(format!("{first}{others}; {how}"))
     });
     lines.collect()
-}
-
-/// The command that gets the clip. Whoever could write to the folder could write it, so it runs no other command.
-fn command_of(clip: &Unsaved) -> Option<String> {
-    let arguments = shell::only_arguments(clip.command.as_ref()?)?;
-    Some(format!("mv-clip {arguments}"))
 }
 
 fn signed(signature: &SignedLog, lines: usize) -> String {
@@ -178,23 +178,22 @@ fn stamped(timestamp: &StampedLog, lines: usize, folder: &Path) -> String {
     if timestamp.lines < lines {
         return found;
     }
-    let [token, log] = ["log.jsonl.tsr", "log.jsonl"].map(|name| shell::path(&folder.join(name)));
-    format!(
-        "{found}; to verify that, run openssl ts -verify -in {token} -data {log} -CAfile AUTHORITY.pem"
-    )
+    format!("{found}; to verify that, run {}", shell::openssl(folder))
 }
 
-fn as_json(verified: &Verified) -> Value {
+fn as_json(verified: &Verified, folder: &Path) -> Value {
     let differences = verified.differences.iter();
     let differences: Vec<_> = differences
         .map(|(name, difference)| {
             json!({ "name": name, "kind": difference.kind(), "message": difference.to_string() })
         })
         .collect();
-    let unsaved = verified.unsaved.iter();
-    let unsaved: Vec<_> = unsaved
-        .map(|clip| json!({ "clip": clip.footage.to_string(), "command": command_of(clip) }))
-        .collect();
+    let unsaved = unsaved::commands(&verified.unsaved, folder).into_iter();
+    let unsaved = unsaved.flat_map(|Unsaved { clips, command }| {
+        let clips = clips.iter();
+        clips.map(move |clip| json!({ "clip": clip.to_string(), "command": command }))
+    });
+    let unsaved: Vec<_> = unsaved.collect();
     let signature = verified.signature.as_ref().map(|signature| {
         json!({
             "key": signature.key.to_string(),
@@ -207,6 +206,12 @@ fn as_json(verified: &Verified) -> Value {
         .timestamp
         .as_ref()
         .map(|timestamp| json!({ "at": times::text(timestamp.at), "lines": timestamp.lines }));
+    let earlier = verified.earlier_timestamps.iter();
+    let earlier: Vec<_> = earlier
+        .map(|EarlierTimestamp { stamped, line, .. }| {
+            json!({ "at": times::text(stamped.at), "lines": stamped.lines, "line": line })
+        })
+        .collect();
     json!({
         "ok": is_verified(verified),
         "files": verified.files,
@@ -215,5 +220,6 @@ fn as_json(verified: &Verified) -> Value {
         "unsaved": unsaved,
         "signature": signature,
         "timestamp": timestamp,
+        "earlier_timestamps": earlier,
     })
 }

@@ -2,4 +2,6 @@
 
 mod guests;
 mod host_calls;
+mod load;
+mod other_answers;
 mod other_clips;

@@ -67,6 +67,20 @@ fn a_damaged_entry_is_compiled_again() {
     assert_eq!(cache.hits(), 0);
 }
 
+#[test]
+fn a_component_that_is_refused_leaves_nothing() {
+    let parent = tempfile::tempdir().unwrap();
+    let cache = CodeCache::at(&folder(&parent)).unwrap();
+    for _ in 0..2 {
+        let builder = ClipHost::builder().cache(cache.clone());
+        // It exports nothing.
+        let refused = builder.load_bytes_blocking(b"\0asm\x0d\0\x01\0");
+        assert!(refused.is_err());
+        assert!(files(&folder(&parent)).is_empty());
+    }
+    assert_eq!(cache.hits(), 0);
+}
+
 /// A command that gets a clip.
 fn get(world: &World, cache: &Path) -> Command {
     let window = footage(SERIAL);

@@ -71,7 +71,7 @@ pub(crate) async fn save(world: &World, folder: &TempDir, requests: &[ClipReques
         let ask = world.request(request);
         collector.save(request, ask).await.unwrap();
     }
-    collector.finish().await.unwrap()
+    collector.finish().await.unwrap().collected
 }
 
 /// The sorted names in a folder.

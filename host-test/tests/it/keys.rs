@@ -2,10 +2,13 @@
 
 mod attack;
 mod echo;
+mod length;
 mod methods;
 mod observer;
 mod secrecy;
 mod settings;
+
+pub(crate) use attack::CLIP;
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -43,7 +43,7 @@ async fn call_to(
 }
 
 /// Much longer than any test here takes, even on a busy machine.
-const LONG: Duration = Duration::from_secs(300);
+pub const LONG: Duration = Duration::from_secs(300);
 
 /// Runs a test with this number of threads for its guests. The timeout is on another thread, because a guest that
 /// blocks the runtime also blocks its timers.

@@ -41,6 +41,8 @@ mod shutdown;
 mod simulated;
 mod stale;
 mod support;
+#[cfg(unix)]
+mod terminal;
 mod transfer;
 
 /// Counts allocated bytes. The resident memory of a process is not precise enough, because it rarely shrinks.

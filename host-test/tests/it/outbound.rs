@@ -7,6 +7,7 @@ mod limiter;
 mod pool;
 pub(crate) mod proxy;
 pub(crate) mod reach;
+mod route;
 pub mod server;
 mod table;
 pub(crate) mod tls;

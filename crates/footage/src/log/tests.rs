@@ -49,6 +49,7 @@ fn run() -> Run {
         component: None,
         policy: vec!["https://api.meraki.com".to_owned()],
         signer: None,
+        authority: None,
     }
 }
 

@@ -343,6 +343,7 @@ mod tests {
             component: None,
             policy: Vec::new(),
             signer: None,
+            authority: None,
         }
     }
 
@@ -488,6 +489,13 @@ mod tests {
         manifest.failed(Missing {
             transient: true,
             ..missing(later, "unavailable")
+        });
+        // A camera that exists, and had no footage then.
+        let early = footage("EARLY");
+        manifest.started(run("incident", None), std::slice::from_ref(&early));
+        manifest.failed(Missing {
+            kind: "outside-retention".to_owned(),
+            ..missing(early, "rejected")
         });
         manifest.started(run("incident", None), &[footage("A")]);
         assert_eq!(manifest.set_aside(), [] as [&Missing; 0]);

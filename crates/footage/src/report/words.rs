@@ -9,8 +9,9 @@ pub(super) fn why(absence: Absence<'_>) -> &str {
 
 pub(super) fn of_kind(kind: &str) -> &str {
     match kind {
-        "invalid-serial" => "no serial number",
-        "invalid-time" | "invalid-window" => "no such window",
+        "invalid-serial" => "invalid serial number",
+        "invalid-time" => "invalid time",
+        "invalid-window" => "invalid window",
         "invalid-setting" => "wrong setting",
         "too-early" => "not uploaded yet",
         "outside-retention" => "older than the camera keeps",

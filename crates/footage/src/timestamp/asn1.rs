@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use der::asn1::{AnyRef, Null, ObjectIdentifier, OctetStringRef, UintRef};
 use der::{Decode, Encode, Reader, Sequence, SliceReader, Tag, Tagged};
+use mv_clip_core::text::printable;
 
 const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -177,7 +178,7 @@ fn reason(code: u8, words: Option<AnyRef<'_>>) -> String {
     let words: Vec<_> = words.collect();
     match words.join("; ") {
         words if words.is_empty() => format!("status {code}"),
-        words => words.chars().take(WORDS).collect(),
+        words => printable(&words).chars().take(WORDS).collect(),
     }
 }
 

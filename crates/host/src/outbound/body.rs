@@ -18,7 +18,7 @@ use super::error;
 use super::progress::Progress;
 use super::traffic::Traffic;
 
-/// A request body that records its progress.
+/// A request body that records its progress. Its trailers are not sent.
 pub(super) struct SentBody {
     body: WasiBody,
     progress: Progress,
@@ -45,12 +45,17 @@ impl Body for SentBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        self.progress.moved();
-        if let Some(data) = frame.as_ref().and_then(data) {
-            self.traffic.sent(data.len());
+        loop {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+            self.progress.moved();
+            if matches!(&frame, Some(Ok(frame)) if !frame.is_data()) {
+                continue;
+            }
+            if let Some(data) = frame.as_ref().and_then(data) {
+                self.traffic.sent(data.len());
+            }
+            return Poll::Ready(frame);
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -5,7 +5,7 @@
 //! | requests in flight | each from its start until its reply is read or dropped; over HTTP/2 too | [`Fair`] |
 //! | sockets | each open connection: one that is being made, one in use, an idle one in a pool | a request in flight needs one at most; idle ones give way |
 //! | look-ups | each name that is being looked up, until there is a connection | [`Fair`] |
-//! | unread bytes | at most [`WINDOW`] for each request in flight | follows from the first |
+//! | unread bytes | at most [`WINDOW`] for each request in flight, and as much as `reply.rs` reads of one | follows from the first |
 //!
 //! There is no budget of threads, because no request needs one of its own.
 
@@ -136,7 +136,7 @@ impl Default for Budget {
 pub(super) struct Shares {
     pub(super) requests: Share,
     pub(super) lookups: Share,
-    /// How many of its requests the call has dropped on a connection over HTTP/2.
+    /// How many of its requests the call has dropped on shared connections over HTTP/2.
     pub(super) dropped: Arc<AtomicUsize>,
 }
 

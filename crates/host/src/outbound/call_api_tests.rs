@@ -29,7 +29,8 @@ type Sent = Result<(Request<WasiBody>, Option<ReplyFilter>), Error>;
 
 fn sent(call: &CallApi, policy: &Policy, request: Request<WasiBody>) -> Sent {
     let origin = Origin::of(request.uri()).unwrap();
-    call.prepare(request, policy, &origin)
+    let (request, _, filter) = call.prepare(request, policy, &origin)?;
+    Ok((request, filter))
 }
 
 /// Whether a GET of this URI gets the key.
@@ -162,8 +163,8 @@ async fn the_host_writes_the_request_for_a_clip() {
     let uri = "https://api.meraki.com/api/v1/devices/q2xx-abcd-1234/camera/clip\
         ?imagerId=02&endTimestamp=2026-03-12T15:32:00%2B01:00&startTimestamp=2026-03-12T14:30:00Z";
     let fields = [
-        ("accept", "application/json"),
-        ("user-agent", "mv-clip"),
+        ("accept", "text/html"),
+        ("user-agent", "the guest's"),
         ("accept-encoding", "gzip"),
         ("range", "bytes=0-7"),
         ("content-length", "8"),
@@ -183,6 +184,12 @@ async fn the_host_writes_the_request_for_a_clip() {
         names.sort_unstable();
         assert_eq!(names, ["accept", "authorization", "user-agent"], "{mode:?}");
         assert_eq!(filter.unwrap().key.is_some(), mode.is_some());
+        let agent = &sent.headers()["user-agent"];
+        assert_eq!(
+            agent,
+            concat!("mv-clip/", env!("CARGO_PKG_VERSION"), " mv-clip")
+        );
+        assert_eq!(sent.headers()["accept"], "application/json");
         let body = sent.into_body().collect().await.unwrap().to_bytes();
         assert!(body.is_empty(), "{mode:?}");
     }
@@ -207,6 +214,59 @@ async fn other_requests_are_sent_as_they_are() {
             sent.into_body().collect().await.unwrap().to_bytes(),
             "smuggled"
         );
+    }
+}
+
+#[test]
+fn the_host_wrote_a_request_for_a_clip_with_the_key_of_the_call_and_no_other() {
+    let clip = format!("https://api.meraki.com/api/v1{CLIP}");
+    let with_setting = || {
+        CallApi::new(
+            None,
+            &Settings::default()
+                .base_url(BASE)
+                .api_key(&ApiKey::new(KEY).unwrap()),
+        )
+    };
+    let bearer = format!("Bearer {KEY}");
+    for (call, uri, authorization, expected) in [
+        (
+            call(BASE, Some(KeyMode::Injection)),
+            &clip,
+            None,
+            Author::Host,
+        ),
+        (with_setting(), &clip, Some(bearer.as_str()), Author::Host),
+        (
+            with_setting(),
+            &clip,
+            Some("Bearer 5ec2e7-ke"),
+            Author::Guest,
+        ),
+        (with_setting(), &clip, Some(KEY), Author::Guest),
+        (with_setting(), &clip, None, Author::Guest),
+        (
+            with_setting(),
+            &format!("{clip}&x=1"),
+            Some(&bearer),
+            Author::Guest,
+        ),
+        (call(BASE, None), &clip, Some("Bearer "), Author::Guest),
+        (
+            call(BASE, Some(KeyMode::Placeholder)),
+            &clip,
+            Some(&bearer),
+            Author::Guest,
+        ),
+    ] {
+        let fields: Vec<_> = authorization
+            .map(|value| ("authorization", value))
+            .into_iter()
+            .collect();
+        let request = request(Method::GET, uri, &fields);
+        let origin = Origin::of(request.uri()).unwrap();
+        let (_, author, _) = call.prepare(request, &Policy::meraki(), &origin).unwrap();
+        assert_eq!(author, expected, "{uri} {authorization:?}");
     }
 }
 

@@ -24,10 +24,6 @@ use super::progress::Progress;
 use super::socket::Socket;
 use super::timeouts::Timeouts;
 
-/// The longest head of a request that goes over a connection of several calls. Servers that take no longer one, as is
-/// their default, may close the connection.
-const SHARED_HEAD: usize = 8 << 10;
-
 /// A client with a pool of its own. It belongs to one policy, because a request that finds an open connection in the
 /// pool passes no check of addresses.
 ///
@@ -66,7 +62,7 @@ impl Client {
         shares: &Shares,
         mut sending: Sending<'_>,
     ) -> Result<(Response<Incoming>, Held), Error> {
-        if shares.drops_many_requests() || length(&request) > SHARED_HEAD {
+        if shares.drops_many_requests() {
             sending.framing = Framing::Own;
         }
         let (mut permit, deadline) = place(shares, sending.limits.connect).await?;
@@ -168,7 +164,8 @@ impl Client {
         match lease {
             Ready::Http1(one) => self.over_http1(one, request, permit, sending).await,
             Ready::Http2(one, stream) => {
-                let dropped = Dropped(Some(Arc::clone(&shares.dropped)));
+                let is_shared = sending.framing == Framing::Shared;
+                let dropped = Dropped(is_shared.then(|| Arc::clone(&shares.dropped)));
                 over_http2(one, (stream, dropped), request, permit, sending).await
             }
         }
@@ -195,7 +192,7 @@ impl Client {
         let held = Held::Http1 {
             _socket: Arc::clone(&one.socket),
         };
-        if sending.framing == Framing::Bodyless {
+        if sending.framing == Framing::Shared {
             self.keep(one, sending.origin.clone());
         }
         Ok(Ok((response, held)))
@@ -218,15 +215,6 @@ impl Client {
     }
 }
 
-/// The length of the head, without what the client adds.
-fn length(request: &Request<WasiBody>) -> usize {
-    let path = request.uri().path_and_query();
-    let path = path.map_or(0, |path| path.as_str().len());
-    let fields = request.headers().iter();
-    let fields = fields.map(|(name, value)| name.as_str().len() + value.len());
-    request.method().as_str().len() + path + fields.sum::<usize>()
-}
-
 /// Waits until the call may have one more request in flight, and says when it must have a connection. That time starts
 /// when it is the call's turn: before that, it waits for other requests of its own call.
 async fn place(shares: &Shares, limit: Duration) -> Result<(Permit, Instant), Error> {
@@ -246,7 +234,7 @@ async fn over_http2(
     *request.version_mut() = Version::HTTP_2;
     // A body may still be sent when the guest has dropped the reply.
     let permit = match sending.framing {
-        Framing::Bodyless => Some(permit),
+        Framing::Shared => Some(permit),
         Framing::Own => {
             one.socket.hold(permit);
             None

@@ -19,6 +19,7 @@ use tracing::debug;
 use wasmtime_wasi_http::Error;
 
 use super::budget::WINDOW;
+use super::elsewhere::Elsewhere;
 use super::error;
 use super::fair::Share;
 use super::pool::{Http1, Http2, MAX_STREAMS, UNSETTLED};
@@ -95,8 +96,9 @@ impl Connector {
                 self.connect_over(tunnels, destination, socket).await
             }
             None => {
-                let tcp = tcp(resolver, deadline);
-                self.connect_over(tcp, destination, socket).await
+                let tcp = tcp(resolver.clone(), deadline);
+                let elsewhere = Elsewhere { tcp, resolver };
+                self.connect_over(elsewhere, destination, socket).await
             }
         }
     }
@@ -118,7 +120,7 @@ impl Connector {
             .map_err(failed)?;
         let stream = https.call(destination.clone()).await.map_err(failed)?;
         let is_http2 = stream.connected().is_negotiated_h2();
-        let stream = Counted::new(stream, Arc::clone(&socket));
+        let stream = Counted::new(stream, is_http2, Arc::clone(&socket));
         let made = match is_http2 {
             true => http2(stream, socket).await.map(Connection::Http2),
             false => http1(stream, socket).await.map(Connection::Http1),
@@ -137,9 +139,9 @@ fn tcp<R: Clone>(resolver: R, deadline: Instant) -> HttpConnector<R> {
     tcp
 }
 
-async fn http1<S>(stream: Counted<S>, socket: Arc<Socket>) -> hyper::Result<Http1>
+async fn http1<S>(stream: S, socket: Arc<Socket>) -> hyper::Result<Http1>
 where
-    Counted<S>: Read + Write + Unpin + Send + 'static,
+    S: Read + Write + Unpin + Send + 'static,
 {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(BUFFER);
@@ -148,9 +150,9 @@ where
     Ok(Http1 { sender, socket })
 }
 
-async fn http2<S>(stream: Counted<S>, socket: Arc<Socket>) -> hyper::Result<Http2>
+async fn http2<S>(stream: S, socket: Arc<Socket>) -> hyper::Result<Http2>
 where
-    Counted<S>: Read + Write + Unpin + Send + 'static,
+    S: Read + Write + Unpin + Send + 'static,
 {
     let progress = Arc::<Notify>::default();
     let tasks = Tasks {

@@ -4,8 +4,11 @@
 //! about where its request ends, the next call on the connection would get the answer to a request of this guest
 //! (request smuggling). So
 //!
-//! - a request whose method has no body in practice is sent without one, or not at all;
+//! - only requests that the host wrote itself share connections: those for a clip, with the key that the host keeps or
+//!   gave the call, and the host's own. A guest could otherwise send what a server closes the connection for, and end the requests of other
+//!   calls on it;
 //! - any other request goes over a connection of its own, which carries nothing else;
+//! - a request whose method has no body in practice is sent without one, or not at all;
 //! - the fields that frame a message are written by the client, whatever the guest set.
 
 use std::time::Duration;
@@ -23,10 +26,17 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// Which connections a request may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// It has no body. Its connection may go on to another call.
-    Bodyless,
-    /// It may have a body, so its connection carries nothing else.
+    /// The host wrote it, and it has no body. Its connection may go on to another call.
+    Shared,
+    /// A guest wrote it, or it may have a body, so its connection carries nothing else.
     Own,
+}
+
+/// Who wrote a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    Host,
+    Guest,
 }
 
 /// The fields that the client writes, as far as they are needed.
@@ -53,6 +63,7 @@ const WRITTEN_BY_THE_CLIENT: [HeaderName; 12] = [
 /// `ConnectionTimeout` if the guest does not end its body within `limit`.
 pub(super) async fn own(
     request: Request<WasiBody>,
+    author: Author,
     limit: Duration,
 ) -> Result<(Request<WasiBody>, Framing), Error> {
     let (mut parts, body) = request.into_parts();
@@ -79,7 +90,11 @@ pub(super) async fn own(
         }
     }
     let none = Empty::new().map_err(|never| match never {}).boxed_unsync();
-    Ok((Request::from_parts(parts, none), Framing::Bodyless))
+    let framing = match author {
+        Author::Host => Framing::Shared,
+        Author::Guest => Framing::Own,
+    };
+    Ok((Request::from_parts(parts, none), framing))
 }
 
 /// The methods whose body has no meaning (RFC 9110, section 9.3). TRACE is never sent.
@@ -158,7 +173,7 @@ mod tests {
                 (&[("content-length", "99999999999999999999")], ""),
                 (&[("transfer-encoding", "chunked")], "0\r\n\r\n"),
             ] {
-                let result = own(request(&method, fields, body), LIMIT).await;
+                let result = own(request(&method, fields, body), Author::Guest, LIMIT).await;
                 let denied = matches!(result, Err(Error::HttpRequestDenied));
                 assert!(denied, "{method} {fields:?} {body:?}: {result:?}");
             }
@@ -170,22 +185,27 @@ mod tests {
         let fields = WRITTEN_BY_THE_CLIENT.map(|name| name.as_str().to_owned());
         let mut fields: Vec<_> = fields.iter().map(|name| (name.as_str(), "x")).collect();
         fields.extend([("content-length", "0"), ("accept", "*/*")]);
-        let (sent, framing) = own(request(&Method::GET, &fields, ""), LIMIT)
-            .await
-            .unwrap();
-        assert_eq!(framing, Framing::Bodyless);
-        let names: Vec<_> = sent.headers().keys().map(HeaderName::as_str).collect();
-        assert_eq!(names, ["accept"]);
+        for (author, expected) in [
+            (Author::Guest, Framing::Own),
+            (Author::Host, Framing::Shared),
+        ] {
+            let get = request(&Method::GET, &fields, "");
+            let (sent, framing) = own(get, author, LIMIT).await.unwrap();
+            assert_eq!(framing, expected);
+            let names: Vec<_> = sent.headers().keys().map(HeaderName::as_str).collect();
+            assert_eq!(names, ["accept"]);
+        }
 
         for method in ["PUT", "POST", "PATCH", "QUERY"] {
             let method = method.parse().unwrap();
-            let (sent, framing) = own(request(&method, &fields, ""), LIMIT).await.unwrap();
+            let put = request(&method, &fields, "");
+            let (sent, framing) = own(put, Author::Host, LIMIT).await.unwrap();
             assert_eq!(framing, Framing::Own, "{method}");
             let names: Vec<_> = sent.headers().keys().map(HeaderName::as_str).collect();
             assert_eq!(names, ["accept", "content-length"], "{method}");
         }
         let padded = request(&Method::PUT, &[("content-length", "0007")], "1234567");
-        let (sent, _) = own(padded, LIMIT).await.unwrap();
+        let (sent, _) = own(padded, Author::Guest, LIMIT).await.unwrap();
         assert_eq!(sent.headers()[CONTENT_LENGTH], "7");
     }
 
@@ -193,7 +213,7 @@ mod tests {
     async fn a_body_that_never_ends_is_not_waited_for() {
         let endless = StreamBody::new(stream::pending()).boxed_unsync();
         let request = Request::get("https://example.com/").body(endless);
-        let result = own(request.unwrap(), LIMIT).await;
+        let result = own(request.unwrap(), Author::Guest, LIMIT).await;
         assert!(
             matches!(result, Err(Error::ConnectionTimeout)),
             "{result:?}"

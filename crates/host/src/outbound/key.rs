@@ -22,7 +22,7 @@ use crate::api_key::ApiKey;
 use crate::setting::Setting;
 use crate::settings::Settings;
 
-const SCHEME: &str = "Bearer ";
+pub(super) const SCHEME: &str = "Bearer ";
 
 /// How requests get the API key that the host keeps.
 ///

@@ -20,14 +20,15 @@
 //!    that was checked, in its URI and so in its `Host` field, which a guest cannot set.
 //! 7. The request waits for a place in the host's budget (`budget.rs`), if its call has taken its share; without one
 //!    it ends as `connection-limit-reached`. The pool may have a connection to that origin, or soon get one that all
-//!    can share (`pool.rs`). If not, or if the request may have a body, the name is looked up ([`Resolve`]), the
-//!    addresses are checked, and a connection is made to one of those that pass; if none does, the request ends as
+//!    can share (`pool.rs`). If not, or if the guest wrote the request, the name is looked up ([`Resolve`]), the
+//!    addresses are checked, and a connection is made to one of those that pass; if none does, or if both ends of the
+//!    connection have an address that is this machine's own (`elsewhere.rs`), the request ends as
 //!    `destination-IP-prohibited`. With a [`Proxy`] the same check comes before a tunnel to the name (`tunnel.rs`). TLS
 //!    verifies the certificate and negotiates HTTP/2 or HTTP/1.1. All this is within the connect timeout.
 //! 8. The request is sent, and the header section of the response awaited within the first-byte
 //!    timeout. Redirects are the guest's to follow, so each hop passes steps 2 to 5.
 //! 9. The guest reads the body frame by frame, each within the between-bytes timeout. At its end
-//!    the connection returns to the pool, unless a body went over it. The reply to a request for a clip is filtered,
+//!    the connection returns to the pool, if the host wrote the request. The reply to a request for a clip is filtered,
 //!    and its body read whole before the guest gets any of it (`reply.rs`).
 //! 10. An event at debug level has the status and the duration from step 6 on, in a span with method, scheme,
 //!     host and port. Paths, queries, header fields and bodies are never logged: the URL of a clip is a secret.
@@ -49,9 +50,11 @@ mod call_api;
 mod client;
 mod connect;
 mod descriptors;
+mod elsewhere;
 mod error;
 mod fair;
 mod framing;
+mod heads;
 mod hooks;
 mod in_flight;
 mod interfaces;

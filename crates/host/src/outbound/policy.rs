@@ -174,8 +174,8 @@ impl Policy {
         self.clone().allow([OriginPattern::public()])
     }
 
-    /// This origin alone, which the operator names: it may be in any network but this machine's own loopback, if it is not
-    /// the address or the reserved name of that.
+    /// This origin alone, which the operator names. It may be in any network. Loopback is reached only by `localhost` or a
+    /// loopback address.
     pub(crate) fn of_operator(&self, origin: OriginPattern) -> Self {
         let everywhere = ["0.0.0.0/0", "::/0"].map(str::parse).into_iter().flatten();
         Self {

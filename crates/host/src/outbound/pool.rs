@@ -51,6 +51,7 @@ pub(super) struct Http2 {
 
 /// The requests on a connection over HTTP/2.
 struct Streams {
+    socket: Arc<Socket>,
     open: AtomicUsize,
     /// How many the server takes now.
     most: Box<dyn Fn() -> usize + Send + Sync>,
@@ -72,6 +73,7 @@ impl Http2 {
         progress: Arc<Notify>,
     ) -> Self {
         let streams = Streams {
+            socket: Arc::clone(&socket),
             open: AtomicUsize::new(0),
             most: Box::new(most),
             progress,
@@ -92,7 +94,9 @@ impl Http2 {
             .streams
             .open
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
-        counted.ok().map(|_| Stream(Arc::clone(&self.streams)))
+        counted.ok()?;
+        self.socket.expect_heads();
+        Some(Stream(Arc::clone(&self.streams)))
     }
 
     /// Waits until the server's settings are there.
@@ -121,7 +125,12 @@ impl Http2 {
 impl Drop for Stream {
     fn drop(&mut self) {
         *lock(&self.0.idle) = Instant::now();
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        let left = self.0.open.fetch_sub(1, Ordering::AcqRel) - 1;
+        self.0.socket.expect_heads_of(left);
+        // Otherwise the server could go on sending until the pool is swept.
+        if left == 0 && self.0.socket.is_retired() {
+            self.0.socket.close();
+        }
     }
 }
 

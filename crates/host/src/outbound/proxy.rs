@@ -29,8 +29,8 @@ use super::origin::Origin;
 /// that it denies reaches no proxy. A name is looked up here, and refused if it leads to prohibited addresses only. The
 /// tunnel then goes to the name, because many proxies allow names and not addresses. So it is the proxy that chooses the
 /// address, and the certificate that proves whose server is there: another server gets the greeting of a TLS connection,
-/// and nothing of a request. If a name cannot be looked up here, as in many networks with a proxy, the tunnel goes to it
-/// unchecked: then the proxy alone decides where names may lead.
+/// and nothing of a request. If a name is not looked up here within a quarter of the connect timeout, as in many
+/// networks with a proxy, the tunnel goes to it unchecked: then the proxy alone decides where names may lead.
 #[derive(Clone)]
 pub struct Proxy {
     url: SecretString,

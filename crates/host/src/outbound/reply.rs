@@ -1,7 +1,7 @@
 //! What a guest gets of the API's reply to a request for a clip.
 //!
 //! Header fields other than those of [`PASSED`] and trailers are left out. The body is read whole, at most
-//! [`MAX_BODY`], and then passed on as one piece. So the guest does not see in which pieces, and with which other
+//! [`MAX_REPLY`], and then passed on as one piece. So the guest does not see in which pieces, and with which other
 //! fields, it arrived. A key that was sent is replaced by asterisks.
 
 use std::pin::Pin;
@@ -15,7 +15,6 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
-use mv_clip_core::transport::MAX_BODY;
 use mv_clip_core::{api, redact};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -31,6 +30,13 @@ const PASSED: [HeaderName; 5] = [
     RETRY_AFTER,
     HeaderName::from_static("x-request-id"),
 ];
+
+/// The longest body, in bytes: 192 KiB. Meraki's have a few hundred. It fits into the memory of a request in flight with
+/// [`WINDOW`](super::budget::WINDOW).
+pub(super) const MAX_REPLY: usize = 192 << 10;
+
+/// A longer body gets all its memory at once, so that no two copies of it are held.
+const SMALL: usize = 16 << 10;
 
 /// Makes the reply to one request fit for the guest.
 pub(super) struct ReplyFilter {
@@ -53,7 +59,7 @@ impl ReplyFilter {
         let fields = self.fields(&head.headers);
         let whole = WholeBody {
             body: Some(body),
-            bytes: BytesMut::new(),
+            bytes: Vec::new(),
             status: head.status,
             filter: self,
         };
@@ -90,14 +96,14 @@ impl ReplyFilter {
     }
 
     /// The whole body as the guest gets it. The URL of a clip in it is noted first.
-    fn whole(&self, status: StatusCode, mut bytes: BytesMut) -> Bytes {
+    fn whole(&self, status: StatusCode, mut bytes: Vec<u8>) -> Bytes {
         self.hide_key(&mut bytes);
         if status.is_success()
             && let Some(url) = api::url_in(&bytes)
         {
             self.named.add(url);
         }
-        bytes.freeze()
+        bytes.into()
     }
 }
 
@@ -115,7 +121,7 @@ fn are_all(fields: &HeaderMap, name: HeaderName, only: &str) -> bool {
 struct WholeBody {
     /// None at its end.
     body: Option<WasiBody>,
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     status: StatusCode,
     filter: ReplyFilter,
 }
@@ -131,13 +137,25 @@ impl WholeBody {
             let Ok(data) = frame?.into_data() else {
                 continue;
             };
-            if self.bytes.len() + data.len() > MAX_BODY {
-                let most = u64::try_from(MAX_BODY).ok();
+            let length = self.bytes.len() + data.len();
+            if length > MAX_REPLY {
+                let most = u64::try_from(MAX_REPLY).ok();
                 return Poll::Ready(Err(Error::HttpResponseBodySize(most)));
             }
+            self.make_room(length);
             self.bytes.extend_from_slice(&data);
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn make_room(&mut self, length: usize) {
+        if length > self.bytes.capacity() {
+            let capacity = match length > SMALL {
+                true => MAX_REPLY,
+                false => length.next_power_of_two(),
+            };
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
     }
 }
 

@@ -151,20 +151,40 @@ async fn an_incomplete_body_is_not_passed_on() {
 
 #[tokio::test]
 async fn a_body_has_a_limit() {
-    let half = "x".repeat(MAX_BODY / 2);
+    let half = "x".repeat(MAX_REPLY / 2);
     let passed = filter(Some(KEY))
         .apply(reply(&[], [data(&half), data(&half)]))
         .unwrap();
     let pieces = pieces(passed).await;
-    assert!(matches!(pieces.as_slice(), [Ok(whole)] if whole.len() == MAX_BODY));
+    assert!(matches!(pieces.as_slice(), [Ok(whole)] if whole.len() == MAX_REPLY));
     let frames = [data(&half), data(&half), data("x")];
     let passed = filter(Some(KEY)).apply(reply(&[], frames)).unwrap();
     let pieces = self::pieces(passed).await;
     let is_error = matches!(
         pieces.as_slice(),
-        [Err(Error::HttpResponseBodySize(Some(1_048_576)))]
+        [Err(Error::HttpResponseBodySize(Some(196_608)))]
     );
     assert!(is_error, "{} pieces", pieces.len());
+}
+
+/// The bound of the host's memory counts on it.
+#[tokio::test]
+async fn a_body_takes_no_more_memory_than_the_longest_one() {
+    for size in [1, 999, 16 << 10, 100_000] {
+        let pieces = "x".repeat(MAX_REPLY);
+        let pieces = pieces.as_bytes().chunks(size);
+        let frames = pieces.map(|piece| data(std::str::from_utf8(piece).unwrap()));
+        let mut whole = WholeBody {
+            body: Some(reply(&[], frames).into_body()),
+            bytes: Vec::new(),
+            status: StatusCode::OK,
+            filter: filter(Some(KEY)),
+        };
+        let read = std::future::poll_fn(|context| whole.poll_all(context)).await;
+        assert!(read.is_ok(), "{read:?}");
+        assert_eq!(whole.bytes.len(), MAX_REPLY);
+        assert_eq!(whole.bytes.capacity(), MAX_REPLY, "pieces of {size}");
+    }
 }
 
 #[tokio::test]

@@ -90,6 +90,23 @@ impl CheckedResolver {
         }
         Ok(())
     }
+
+    /// Checks the addresses of the two ends of a connection, which are the same if it does not leave this machine.
+    pub(super) fn check_ends(
+        &self,
+        destination: &Uri,
+        local: IpAddr,
+        peer: IpAddr,
+    ) -> Result<(), BoxError> {
+        if local != peer {
+            return Ok(());
+        }
+        let host = Host::parse(destination.host().ok_or(HostError::Empty)?)?;
+        Reach::of(&host)
+            .permits(peer, self.policy.surroundings(&host, &[peer]))
+            .map_err(ConnectFailure::from)?;
+        Ok(())
+    }
 }
 
 impl CheckedResolver {
@@ -314,6 +331,36 @@ mod tests {
             matches!(media, Err(ConnectFailure::Prohibited(_))),
             "{media:?}"
         );
+    }
+
+    #[test]
+    fn a_connection_that_does_not_leave_the_machine_needs_a_policy_that_says_so() {
+        let policy = Policy::new(["https://minio.example".parse().unwrap()])
+            .allow_networks(["198.41.0.0/24".parse().unwrap()])
+            .and_public();
+        let resolver = CheckedResolver::new(Arc::new(Fixed(Vec::new())), Arc::new(policy));
+        let check = |uri: &str, local: &str, peer: &str| {
+            let ends = (local.parse().unwrap(), peer.parse().unwrap());
+            let checked = resolver.check_ends(&uri.parse().unwrap(), ends.0, ends.1);
+            checked.is_ok()
+        };
+        for (uri, local, peer, expected) in [
+            ("https://media.example/", "192.168.0.2", "8.8.8.8", true),
+            ("https://media.example/", "8.8.8.8", "8.8.8.8", false),
+            (
+                "https://media.example/",
+                "2606:4700::1",
+                "2606:4700::1",
+                false,
+            ),
+            ("https://media.example/", "10.0.0.2", "10.0.0.2", false),
+            ("https://minio.example/", "198.41.0.4", "198.41.0.4", true),
+            ("https://8.8.8.8/", "8.8.8.8", "8.8.8.8", true),
+            ("http://localhost/", "127.0.0.1", "127.0.0.1", true),
+            ("http://localhost/", "::1", "::1", true),
+        ] {
+            assert_eq!(check(uri, local, peer), expected, "{uri} {peer}");
+        }
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use super::budget::{Budget, Shares};
 use super::call_api::CallApi;
 use super::client::{Client, Sending};
 use super::connect::Connector;
-use super::framing::{self, Framing};
+use super::framing::{self, Author, Framing};
 use super::key::{KeptKey, KeyMode};
 use super::limiter::RateLimiter;
 use super::origin::Origin;
@@ -122,7 +122,7 @@ impl Outbound {
     /// | `HttpResponseIncomplete` | the connection ended within the body |
     /// | `HttpResponseHeaderSectionSize` | the header section is too large |
     /// | `HttpResponseContentCoding`, `HttpResponseTransferCoding` | the API's reply is compressed |
-    /// | `HttpResponseBodySize` | the API's reply is larger than 1 MiB |
+    /// | `HttpResponseBodySize` | the API's reply to a request for a clip is larger than 192 KiB |
     /// | `HttpProtocolError` | the reply is not HTTP |
     ///
     /// Errors in the body come from the body.
@@ -147,9 +147,9 @@ impl Outbound {
         call: &CallSender,
     ) -> Result<Response<WasiBody>, Error> {
         let origin = admission::admit(&self.inner.policy, &request)?;
-        let (request, filter) = match api {
+        let (request, author, filter) = match api {
             Some(api) => api.prepare(request, &self.inner.policy, &origin)?,
-            None => (request, None),
+            None => (request, Author::Host, None),
         };
         // The fields are those of OpenTelemetry's HTTP client spans. No path and no query: they may be secret, as a
         // clip's URL is.
@@ -162,7 +162,7 @@ impl Outbound {
         );
         let exchange = async {
             let limits = self.inner.timeouts.limit(options);
-            let (request, framing) = framing::own(request, limits.connect).await?;
+            let (request, framing) = framing::own(request, author, limits.connect).await?;
             // Whatever its fields, method and path: the server counts them all.
             if self.inner.policy.is_api(&origin) {
                 self.wait_for_limit(call).await;

@@ -1,16 +1,18 @@
-//! Counts the open sockets of a host.
+//! Counts the open sockets of a host, and the heads that arrive on one over HTTP/2.
 
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::fair::Permit;
+use super::heads::Heads;
 
 /// All sockets of a host.
 #[derive(Clone, Debug)]
@@ -43,6 +45,7 @@ impl Sockets {
                     request: Mutex::default(),
                     drivers: Mutex::default(),
                     is_retired: AtomicBool::new(false),
+                    heads: AtomicUsize::new(INTERIM),
                 });
             }
             evict();
@@ -60,6 +63,12 @@ impl Sockets {
     }
 }
 
+/// How many interim responses a connection over HTTP/2 may send beyond [`HEADS`].
+const INTERIM: usize = 8;
+
+/// How many heads may answer a request over HTTP/2: that of the response, and trailers or an interim response.
+const HEADS: usize = 2;
+
 /// One open socket. It counts until all clones are dropped: the connection has one.
 #[derive(Debug)]
 pub(super) struct Socket {
@@ -70,9 +79,31 @@ pub(super) struct Socket {
     /// The tasks that drive the connection: one over HTTP/1.1, two over HTTP/2.
     drivers: Mutex<Vec<AbortHandle>>,
     is_retired: AtomicBool,
+    /// How many more heads may arrive.
+    heads: AtomicUsize,
 }
 
 impl Socket {
+    /// A request is going to be sent over HTTP/2.
+    pub(super) fn expect_heads(&self) {
+        self.heads.fetch_add(HEADS, Ordering::AcqRel);
+    }
+
+    /// A request ended, and so many are left. What it did not use is not for later interim responses.
+    pub(super) fn expect_heads_of(&self, requests: usize) {
+        let most = INTERIM + HEADS * requests;
+        self.heads.fetch_min(most, Ordering::AcqRel);
+    }
+
+    /// Whether so many heads may arrive.
+    fn takes_heads(&self, count: usize) -> bool {
+        let fewer = |heads: usize| heads.checked_sub(count);
+        let taken = self
+            .heads
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, fewer);
+        taken.is_ok()
+    }
+
     pub(super) fn driven_by(&self, driver: AbortHandle) {
         lock(&self.drivers).push(driver);
     }
@@ -122,31 +153,42 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A stream that counts as a socket until it is closed.
 pub(super) struct Counted<S> {
-    stream: S,
+    stream: TokioIo<S>,
+    /// Over HTTP/2.
+    heads: Option<Heads>,
     /// After the stream: it is closed when this is dropped.
-    _socket: Arc<Socket>,
+    socket: Arc<Socket>,
 }
 
 impl<S> Counted<S> {
-    pub(super) fn new(stream: S, socket: Arc<Socket>) -> Self {
-        Self {
-            stream,
-            _socket: socket,
-        }
+    pub(super) fn new(stream: S, is_http2: bool, socket: Arc<Socket>) -> TokioIo<Self> {
+        TokioIo::new(Self {
+            stream: TokioIo::new(stream),
+            heads: is_http2.then(Heads::default),
+            socket,
+        })
     }
 }
 
-impl<S: Read + Unpin> Read for Counted<S> {
+impl<S: hyper::rt::Read + Unpin> AsyncRead for Counted<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        let heads = self.heads.as_mut().map_or(0, |heads| heads.count(read));
+        if heads > 0 && !self.socket.takes_heads(heads) {
+            let what = "the server sends interim responses without an end";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what)));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl<S: Write + Unpin> Write for Counted<S> {
+impl<S: hyper::rt::Write + Unpin> AsyncWrite for Counted<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

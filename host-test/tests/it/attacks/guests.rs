@@ -203,3 +203,17 @@ async fn the_handles_of_a_guests_own_resources_are_limited() {
         "{result:?}"
     );
 }
+
+#[tokio::test]
+async fn a_guest_does_not_make_messages_long() {
+    let name = "n".repeat(99_000);
+    let recurse =
+        format!(r#"(func $"{name}" (result i32) (i32.add (call $"{name}") (call $"{name}")))"#);
+    let guest = component(REALLOC, &recurse, &format!(r#"(call $"{name}")"#));
+    let error = call(&host(&guest)).await.unwrap_err().to_string();
+    assert!(error.len() < 1_100, "{} bytes", error.len());
+    assert!(
+        error.contains("nnn") && error.ends_with("call stack exhausted"),
+        "{error}"
+    );
+}

@@ -136,7 +136,7 @@ async fn a_clip_of_another_camera_or_window_is_refused_by_the_command_line() {
             continue;
         }
         assert_eq!((output.status.code(), &*output.stdout), (Some(1), &[][..]));
-        assert!(error.contains("a clip that nobody asked for"), "{error}");
+        assert!(error.contains("a clip that was not requested"), "{error}");
 
         let out = out.to_str().unwrap();
         let incident = [
@@ -156,7 +156,7 @@ async fn a_clip_of_another_camera_or_window_is_refused_by_the_command_line() {
         assert_eq!(failure["kind"], "component-failed", "{manifest}");
         let message = failure["message"].as_str().unwrap();
         assert!(
-            message.contains("a clip that nobody asked for"),
+            message.contains("a clip that was not requested"),
             "{message}"
         );
     }

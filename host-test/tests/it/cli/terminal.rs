@@ -1,21 +1,20 @@
 //! What a person sees on a terminal.
 
-use std::process::Stdio;
-
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use tokio::io::AsyncReadExt;
-use tokio::process::{ChildStdout, Command};
+use tokio::process::ChildStdout;
 
 use super::{SERIAL, World, command};
+use crate::terminal;
 
-/// `script` of util-linux runs a command in a terminal.
 #[tokio::test]
 async fn a_command_says_until_when_it_waits_for_footage() {
     let world = World::new().await.set("MV_CLIP_DEADLINE_SECONDS", "86400");
     let world = world.set("MV_CLIP_LAG_SECONDS", "3600");
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let time = |seconds| Utc::now() - TimeDelta::seconds(seconds);
+    let now = Utc::now();
+    let time = |seconds| now - TimeDelta::seconds(seconds);
     let text = |seconds| time(seconds).to_rfc3339_opts(SecondsFormat::Secs, true);
     let (start, end) = (text(20), text(10));
     let until = time(10) + TimeDelta::hours(1);
@@ -45,24 +44,11 @@ async fn a_command_says_until_when_it_waits_for_footage() {
     ];
     for arguments in [&get[..], &incident] {
         let program = command(&world, arguments);
-        let program = program.as_std();
-        let words = [program.get_program()]
-            .into_iter()
-            .chain(program.get_args());
-        let words = words.map(|word| word.to_str().unwrap());
-        let line = shlex::try_join(words).unwrap();
-        let mut child = Command::new("script")
-            .args(["-q", "-f", "-c", &format!("exec {line}"), "/dev/null"])
-            .envs(
-                program
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            )
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let line = format!("exec {}", terminal::line(&program));
+        let Some(mut script) = terminal::script(&line, &program) else {
+            return;
+        };
+        let mut child = script.spawn().unwrap();
         let printed = printed_until(child.stdout.as_mut().unwrap(), &expected).await;
         assert!(printed.contains(&expected), "{printed}");
         // The terminal sends SIGINT.

@@ -186,7 +186,7 @@ async fn a_clip_that_nobody_asked_for_is_not_saved() {
     let other = window_of(SERIAL, 1);
     let answer = world.request(&other);
     collector.save(&request, answer).await.unwrap();
-    let collected = collector.finish().await.unwrap();
+    let collected = collector.finish().await.unwrap().collected;
     let [missing] = collected.failures.as_slice() else {
         panic!("{collected:?}")
     };
@@ -318,7 +318,7 @@ async fn a_clip_that_drips_ends_by_a_deadline_and_can_be_resumed() {
         let started = Instant::now();
         let collector = collector(&world, folder.path(), std::slice::from_ref(&request)).await;
         collector.save(&request, ready(Ok(outcome))).await.unwrap();
-        let collected = collector.finish().await.unwrap();
+        let collected = collector.finish().await.unwrap().collected;
         // Four times two minutes, and one. Time also passes while files are written.
         assert!(started.elapsed().as_secs() >= 540);
         let part = folder.path().join(format!("{}.part", name(&request)));

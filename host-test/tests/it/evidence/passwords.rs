@@ -1,6 +1,6 @@
 //! The password of a signing key.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use minisign::KeyPair;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,6 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::command::{command, json, run, words};
 use super::signed::{Case, Keys, pairs};
 use crate::support::SERIAL;
+use crate::terminal;
+
+/// What the terminal shows first.
+const PROMPT: &str = "Password of the signing key";
 
 const PASSWORD: &str = "5ec2e7 pässword";
 
@@ -19,7 +23,10 @@ async fn case() -> Case {
 #[tokio::test]
 async fn a_password_in_a_file_opens_the_key_and_is_printed_nowhere() {
     let case = case().await;
-    let file = case.keys.file("password", &format!("{PASSWORD}\n"));
+    // As `pass show` prints it, with more lines.
+    let file = case
+        .keys
+        .file("password", &format!("{PASSWORD}\nurl: none\n"));
     let options = [
         "--sign",
         &case.keys.secret,
@@ -41,15 +48,13 @@ async fn a_password_in_a_file_opens_the_key_and_is_printed_nowhere() {
 async fn a_password_that_is_wrong_or_missing_ends_the_run_before_any_request() {
     let case = case().await;
     let wrong = case.keys.file("wrong", "5ec2e8\n");
-    let (two, none) = (
-        case.keys.file("two", &format!("{PASSWORD}\n\n")),
-        "/none/at/all",
-    );
+    let second = case.keys.file("second", &format!("\n{PASSWORD}\n"));
+    let none = "/none/at/all";
     let open = case.keys.file("open", PASSWORD);
     std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
     for (file, expected) in [
         (&*wrong, "the password does not open the signing key in "),
-        (&two, "the password does not open the signing key in "),
+        (&second, "the password does not open the signing key in "),
         (&open, "is open to other users"),
         (none, "cannot read the password of the signing key"),
     ] {
@@ -101,41 +106,20 @@ async fn a_password_file_without_a_key_is_a_mistake() {
 
 /// Runs a command at a terminal, types something when it is asked for the password, and gives what the terminal shows.
 /// The last line is the state of the terminal. `None`, with a word, if nothing can make a terminal.
-async fn at_a_terminal(case: &Case, options: &[&str], typed: &str) -> Option<String> {
-    if Command::new("script").arg("--version").output().is_err() {
-        println!("skipped: there is no `script` (Debian: apt-get install bsdutils)");
-        return None;
-    }
+async fn at_a_terminal(case: &Case, options: &[&str], typed: &[u8]) -> Option<String> {
     let arguments = case.arguments(SERIAL, &["--sign", &case.keys.secret]);
     let program = command(&case.world, &[&arguments, options].concat());
-    let mut words = vec![program.as_std().get_program().to_str().unwrap()];
-    words.extend(
-        program
-            .as_std()
-            .get_args()
-            .map(|word| word.to_str().unwrap()),
-    );
-    let line = shlex::try_join(words).unwrap();
+    let line = terminal::line(&program);
     // The shell outlives Ctrl-C.
     let line = format!("trap : INT; {line}; echo code $?; stty -a | grep -o -e '-*\\becho\\b'");
-    let mut terminal = tokio::process::Command::new("script");
-    terminal
-        .args(["--quiet", "--command", &line, "/dev/null"])
-        .env_clear();
-    let variables = program.as_std().get_envs();
-    terminal.envs(variables.filter_map(|(name, value)| Some((name, value?))));
-    terminal.env("SHELL", "/bin/sh");
-    terminal
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
+    let mut terminal = terminal::script(&line, &program)?;
     let mut child = terminal.spawn().unwrap();
     let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let mut shown = Vec::new();
     let mut has_typed = false;
     while output.read_buf(&mut shown).await.unwrap() > 0 {
-        if !has_typed && String::from_utf8_lossy(&shown).contains("Password of the signing key") {
-            input.write_all(typed.as_bytes()).await.unwrap();
+        if !has_typed && String::from_utf8_lossy(&shown).contains(PROMPT) {
+            input.write_all(typed).await.unwrap();
             has_typed = true;
         }
     }
@@ -145,9 +129,10 @@ async fn at_a_terminal(case: &Case, options: &[&str], typed: &str) -> Option<Str
 #[tokio::test]
 async fn the_terminal_is_asked_for_the_password_and_does_not_show_it() {
     let case = case().await;
-    let Some(shown) = at_a_terminal(&case, &[], &format!("{PASSWORD}\n")).await else {
+    let Some(shown) = at_a_terminal(&case, &[], format!("{PASSWORD}\n").as_bytes()).await else {
         return;
     };
+    assert!(shown.contains(PROMPT), "{shown}");
     assert!(shown.ends_with("code 0\necho\n"), "{shown}");
     assert!(!shown.contains("5ec2e7"), "{shown}");
     assert_eq!(pairs(&case.differences().await), []);
@@ -156,11 +141,28 @@ async fn the_terminal_is_asked_for_the_password_and_does_not_show_it() {
 #[tokio::test]
 async fn a_terminal_shows_again_what_is_typed_after_ctrl_c_at_the_password() {
     let case = case().await;
-    let Some(shown) = at_a_terminal(&case, &[], "\u{3}").await else {
+    let Some(shown) = at_a_terminal(&case, &[], b"\x03").await else {
         return;
     };
+    assert!(shown.contains(PROMPT), "{shown}");
     assert!(shown.ends_with("code 130\necho\n"), "{shown}");
     assert_eq!(case.names(), [""; 0]);
+    assert_eq!(case.asked(), 0);
+}
+
+#[tokio::test]
+async fn what_is_typed_and_is_no_password_is_told_from_a_missing_terminal() {
+    let case = case().await;
+    for (typed, expected) in [
+        (&b"\x04"[..], "no password was typed"),
+        (b"\xff\n", "not text in UTF-8"),
+    ] {
+        let Some(shown) = at_a_terminal(&case, &[], typed).await else {
+            return;
+        };
+        assert!(shown.contains(expected), "{shown}");
+        assert!(shown.ends_with("code 2\necho\n"), "{shown}");
+    }
     assert_eq!(case.asked(), 0);
 }
 
@@ -168,9 +170,10 @@ async fn a_terminal_shows_again_what_is_typed_after_ctrl_c_at_the_password() {
 #[tokio::test]
 async fn a_terminal_shows_again_what_is_typed_after_the_deadline_at_the_password() {
     let case = case().await;
-    let Some(shown) = at_a_terminal(&case, &["--deadline", "2"], "").await else {
+    let Some(shown) = at_a_terminal(&case, &["--deadline", "2"], b"").await else {
         return;
     };
+    assert!(shown.contains(PROMPT), "{shown}");
     assert!(shown.ends_with("code 75\necho\n"), "{shown}");
     assert_eq!(case.asked(), 0);
 }

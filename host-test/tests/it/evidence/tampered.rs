@@ -272,8 +272,12 @@ async fn a_signature_that_is_gone_or_damaged_is_named() {
     std::fs::remove_file(case.path(SIGNATURE)).unwrap();
     assert_eq!(
         pairs(&case.differences().await),
-        [(SIGNATURE, "not-signed")]
+        [(SIGNATURE, "signature-gone")]
     );
+    // Without the key too: the log names it.
+    let verified = case.verifies(&[]).await;
+    assert_eq!(verified.status.code(), Some(1), "{verified:?}");
+    assert!(words(&verified.stderr).contains(&case.keys.id));
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("/dev/zero", case.path(SIGNATURE)).unwrap();
@@ -347,4 +351,58 @@ async fn garbage_after_the_signature_is_named_as_both() {
     case.write(LOG, case.read(LOG) + "garbage\n");
     let expected = [(LOG, "garbage"), (LOG, "added-lines")];
     assert_eq!(pairs(&in_log(&case).await), expected);
+    assert_not_signed_again(&case).await;
+}
+
+/// The log names the key, so a signature that is gone, or by somebody else, is no reason to sign what is there.
+#[tokio::test]
+async fn a_log_that_was_written_anew_without_its_signature_is_not_signed_again() {
+    let case = Case::new().await;
+    case.signs(SERIAL).await;
+    let mut all = lines(&case);
+    all[1]["content"] = "other".into();
+    rewrite(&case, all);
+    std::fs::remove_file(case.path(SIGNATURE)).unwrap();
+    assert_not_signed_again(&case).await;
+
+    let (other, theirs) = (Case::new().await, Keys::new());
+    let signed = other.fills(SERIAL, &["--sign", &theirs.secret]).await;
+    assert_eq!(signed.status.code(), Some(0));
+    case.write(SIGNATURE, other.read(SIGNATURE));
+    assert_not_signed_again(&case).await;
+}
+
+#[tokio::test]
+async fn a_folder_that_two_keys_sign_in_turn_can_be_signed_by_both() {
+    let case = Case::new().await;
+    let other = Keys::new();
+    for key in [
+        &case.keys.secret,
+        &other.secret,
+        &case.keys.secret,
+        &other.secret,
+    ] {
+        let signed = case.fills(SERIAL, &["--sign", key]).await;
+        assert_eq!(signed.status.code(), Some(0), "{signed:?}");
+    }
+}
+
+/// Each signature that is tried costs a look at the whole log.
+#[tokio::test]
+async fn planted_signatures_do_not_hide_that_the_log_was_changed() {
+    let case = Case::signed_twice().await;
+    let signature = case.read(SIGNATURE);
+    let mut log = case.read(LOG).replacen("packets", "Packets", 1);
+    for lines in 0..50 {
+        let planted = signature.replace("lines:9", &format!("lines:{lines}"));
+        let content = data_encoding::BASE64.encode(planted.as_bytes());
+        let line = json!({ "type": "replaced", "name": SIGNATURE, "content": content });
+        log += &format!("{line}\n");
+    }
+    case.write(LOG, log);
+    let found = in_log(&case).await;
+    assert!(
+        pairs(&found).contains(&(SIGNATURE, "not-as-signed")),
+        "{found:?}"
+    );
 }

@@ -39,6 +39,7 @@ impl Attack {
     }
 
     pub async fn see(&self, host: usize, path: &str, agent: &str) -> Vec<Seen> {
+        self.echo.guess(agent);
         let authority = self.echo.server.address.to_string();
         observe(&self.hosts[host], &self.settings, &authority, path, agent).await
     }

@@ -16,8 +16,8 @@ pub enum Part {
     Letters(usize, usize),
     /// The key in upper case.
     UpperKey,
-    /// The `User-Agent` of the request, which the guest chooses.
-    Agent,
+    /// What the guest chooses: as if the API repeated what the guest asked it before.
+    Guess,
     /// A chunk of a chunked body, or the last one.
     Chunk(Vec<Part>),
     /// The rest is in another packet.
@@ -33,21 +33,25 @@ pub fn text(text: &str) -> Part {
 pub struct Echo {
     pub server: Server,
     script: Arc<Mutex<Vec<Part>>>,
+    guess: Arc<Mutex<String>>,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Echo {
     pub async fn start() -> Self {
         let script = Arc::<Mutex<Vec<Part>>>::default();
+        let guess = Arc::<Mutex<String>>::default();
         let heads = Arc::<Mutex<Vec<String>>>::default();
-        let (next, seen) = (Arc::clone(&script), Arc::clone(&heads));
+        let (next, guessed, seen) = (Arc::clone(&script), Arc::clone(&guess), Arc::clone(&heads));
         let server = Server::start(move |mut stream| {
             let (next, seen) = (Arc::clone(&next), Arc::clone(&seen));
+            let guessed = Arc::clone(&guessed);
             async move {
                 let Some(head) = read_head(&mut stream).await else {
                     return;
                 };
                 let parts = next.lock().unwrap().clone();
+                let guess = guessed.lock().unwrap().clone();
                 seen.lock().unwrap().push(head.clone());
                 let mut bytes = Vec::new();
                 for part in &parts {
@@ -59,7 +63,7 @@ impl Echo {
                             }
                             tokio::task::yield_now().await;
                         }
-                        part => write(&mut bytes, part, &head),
+                        part => write(&mut bytes, part, &head, &guess),
                     }
                 }
                 // The client may have seen enough.
@@ -70,8 +74,14 @@ impl Echo {
         Self {
             server: server.await,
             script,
+            guess,
             heads,
         }
+    }
+
+    /// What the guest chooses from now on.
+    pub fn guess(&self, guess: &str) {
+        guess.clone_into(&mut self.guess.lock().unwrap());
     }
 
     pub fn script(&self, parts: Vec<Part>) {
@@ -84,17 +94,19 @@ impl Echo {
     }
 }
 
-fn write(bytes: &mut Vec<u8>, part: &Part, head: &str) {
+fn write(bytes: &mut Vec<u8>, part: &Part, head: &str, guess: &str) {
     let key = value(head, "authorization: Bearer ");
     match part {
         Part::Text(text) => bytes.extend(text),
         Part::Key => bytes.extend(key.bytes()),
         Part::Letters(start, end) => bytes.extend(key.bytes().take(*end).skip(*start)),
         Part::UpperKey => bytes.extend(key.to_uppercase().bytes()),
-        Part::Agent => bytes.extend(value(head, "user-agent: ").bytes()),
+        Part::Guess => bytes.extend(guess.bytes()),
         Part::Chunk(parts) => {
             let mut chunk = Vec::new();
-            parts.iter().for_each(|part| write(&mut chunk, part, head));
+            parts
+                .iter()
+                .for_each(|part| write(&mut chunk, part, head, guess));
             bytes.extend(format!("{:x}\r\n", chunk.len()).bytes());
             // The last chunk has no data, and the trailers may follow.
             if !chunk.is_empty() {

@@ -197,10 +197,15 @@ async fn the_key_goes_with_get_alone_and_with_no_other_field_of_the_guest() {
     lines.sort_unstable();
     let expected = [
         format!("GET {CLIP} HTTP/1.1"),
-        "accept: u".to_owned(),
+        "accept: application/json".to_owned(),
         "authorization: Bearer 5ec2e7-key".to_owned(),
         format!("host: {authority}"),
-        "user-agent: u".to_owned(),
+        concat!(
+            "user-agent: mv-clip/",
+            env!("CARGO_PKG_VERSION"),
+            " mv-clip"
+        )
+        .to_owned(),
     ];
     assert_eq!(lines, expected);
 }

@@ -75,7 +75,7 @@ async fn the_key_cannot_be_guessed_letter_by_letter() {
         }),
     ];
     for (variant, around) in variants {
-        let reply = around(vec![Part::Agent]);
+        let reply = around(vec![Part::Guess]);
         for known in 0..KEYS[0].len() - 1 {
             // The shape of the view with each next letter. If one differs from the others, it is the right one.
             let mut shapes = BTreeMap::<Vec<usize>, String>::new();
@@ -135,7 +135,7 @@ fn echoes() -> Vec<(&'static str, Vec<Part>)> {
         ("a URL", json("{\"url\":[\"https://h/", key())),
         ("upper case", chunked("", vec![vec![Part::UpperKey]])),
         ("twice", chunked("", vec![[key(), key()].concat()])),
-        ("after a guess", chunked("", vec![vec![Part::Agent], key()])),
+        ("after a guess", chunked("", vec![vec![Part::Guess], key()])),
         ("not chunked", closed([vec![text("x")], key()].concat())),
         ("X-Request-Id", field("x-request-id", key())),
         (
@@ -185,7 +185,7 @@ fn echoes() -> Vec<(&'static str, Vec<Part>)> {
             reply.truncate(3);
             reply
         }),
-        ("a body of 1 MiB and more", {
+        ("a body of more than the host reads", {
             let much = text(&"x".repeat(1 << 20));
             chunked("", vec![half(), vec![much], key()])
         }),
@@ -280,7 +280,7 @@ async fn no_reply_tells_keys_apart() {
         prop_oneof![
             3 => Just(Part::Key),
             1 => Just(Part::UpperKey),
-            3 => Just(Part::Agent),
+            3 => Just(Part::Guess),
             2 => "[0-9a-f]{0,4}".prop_map(|letters| text(&letters)),
             1 => (0_usize..10).prop_map(|length| text(&beginning(length))),
         ]
@@ -376,9 +376,16 @@ async fn the_key_goes_with_no_other_request() {
     lines.sort_unstable();
     let expected = [
         format!("GET {CLIP}&imagerId=2 HTTP/1.1"),
+        "accept: application/json".to_owned(),
         format!("authorization: Bearer {}", KEYS[0]),
         format!("host: {}", attack.echo.server.address),
-        "user-agent: me".to_owned(),
+        HOSTS_AGENT.to_owned(),
     ];
     assert_eq!(lines, expected);
 }
+
+const HOSTS_AGENT: &str = concat!(
+    "user-agent: mv-clip/",
+    env!("CARGO_PKG_VERSION"),
+    " mv-clip"
+);

@@ -67,7 +67,10 @@ fn a_component_with_too_many_or_too_large_parts_is_not_loaded() {
     for (component, words) in [
         (guest::too_many("(table 1 funcref)"), "tables"),
         (guest::too_many("(memory 1)"), "memories"),
-        (guest::of_size(257, 1), "limit of 0x1000000 bytes"),
+        (
+            guest::of_size(257, 1),
+            "16777216 bytes of memory (Limits::memory)",
+        ),
         (guest::of_size(1, 4_097), "limit of 4096"),
     ] {
         let message = refused(&component, Limits::default());

@@ -2,6 +2,8 @@
 
 mod bodies;
 mod bursts;
+mod disliked;
+mod floods;
 mod http2;
 mod look_ups;
 mod pacing;
@@ -15,13 +17,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
-use mv_clip_host::Settings;
-use mv_clip_host::outbound::{Outbound, OutboundHooks};
+use mv_clip_host::outbound::{Outbound, OutboundBuilder, OutboundHooks};
+use mv_clip_host::{ApiKey, KeyMode, Settings};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpHooks};
 
-use super::request;
+use super::{allowing, request};
+use crate::keys::CLIP;
 use crate::simulated::STEP;
 
 /// How long a request takes in simulated time if nothing holds it up.
@@ -31,6 +34,17 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn number(value: u32) -> NonZeroU32 {
     NonZeroU32::new(value).unwrap()
+}
+
+/// Keeps a key for this API: requests for a clip share connections.
+fn with_key(origin: &str) -> OutboundBuilder {
+    let key = ApiKey::new("5ec2e70b9f41d7a3").unwrap();
+    allowing(&[origin.to_owned()]).key(key, KeyMode::Injection)
+}
+
+/// What the host writes the request for.
+fn clip(origin: &str) -> String {
+    format!("{origin}{CLIP}")
 }
 
 /// One call.

@@ -44,6 +44,8 @@ fn a_refusal_is_told_in_the_words_of_the_authority() {
     assert_eq!(refused(b"\x30\x05\x30\x03\x02\x01\x02"), "status 2");
     let words = b"\x30\x0d\x30\x0b\x02\x01\x02\x30\x06\x0c\x04busy";
     assert_eq!(refused(words), "busy");
+    let words = b"\x30\x0d\x30\x0b\x02\x01\x02\x30\x06\x0c\x04b\x1b[m";
+    assert_eq!(refused(words), "b\u{fffd}[m");
 }
 
 #[test]

@@ -1,14 +1,22 @@
 //! Bodies, and the connections that they go over.
 
-use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method};
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use http::{HeaderValue, Method, Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, Empty, StreamBody};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
 use wasmtime_wasi_http::Error;
 
-use super::{Call, settle, with_body};
+use super::{Call, clip, settle, with_body, with_key};
+use crate::keys::CLIP;
 use crate::outbound::server::{Server, read_head};
-use crate::outbound::{allowing, request};
+use crate::outbound::{allowing, request, tls};
 use crate::simulated::Simulated;
 
 /// A server that skips no body: what follows the head of a request is the next request. Answers with the first line.
@@ -31,16 +39,19 @@ async fn skipping_no_body() -> Server {
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n";
 
 #[tokio::test]
-async fn no_other_call_gets_a_connection_that_a_body_went_over() {
+async fn no_other_call_gets_a_connection_that_a_guests_own_request_went_over() {
     let _time = Simulated::time();
-    for method in ["PUT", "POST", "PATCH", "PROPFIND", "GETS"] {
+    for method in ["GET", "HEAD", "PUT", "POST", "PATCH", "PROPFIND", "GETS"] {
         let server = skipping_no_body().await;
-        let outbound = allowing(&[server.origin()]).build().unwrap();
-        let mut other = Call::new(&outbound);
-        other.fetch_at_once(&server.origin()).await;
+        let outbound = with_key(&server.origin()).build().unwrap();
+        let mine = clip(&server.origin());
+        Call::new(&outbound).fetch_at_once(&mine).await;
         let method: Method = method.parse().unwrap();
         for length in [None, Some("0"), Some("5"), Some("36")] {
-            let mut put = with_body(method.clone(), &server.origin(), SMUGGLED);
+            let has_body = !["GET", "HEAD"].contains(&method.as_str());
+            let length = length.filter(|_| has_body);
+            let body = if has_body { SMUGGLED } else { "" };
+            let mut put = with_body(method.clone(), &server.origin(), body);
             if let Some(length) = length {
                 put.headers_mut()
                     .insert(CONTENT_LENGTH, HeaderValue::from_static(length));
@@ -49,11 +60,10 @@ async fn no_other_call_gets_a_connection_that_a_body_went_over() {
                 let _ = reply.into_body().collect().await;
             }
             settle().await;
-            let uri = format!("{}/mine", server.origin());
-            let line = Call::new(&outbound).fetch_at_once(&uri).await;
-            assert_eq!(line, "GET /mine HTTP/1.1", "{method} {length:?}");
+            let line = Call::new(&outbound).fetch_at_once(&mine).await;
+            assert_eq!(line, format!("GET {CLIP} HTTP/1.1"), "{method} {length:?}");
         }
-        // One that the calls without a body share, and one for each body.
+        // One that requests for a clip share, and one for each other request.
         assert_eq!(server.accepted(), 5, "{method}");
     }
 }
@@ -119,4 +129,45 @@ async fn what_the_guest_says_about_framing_is_not_sent() {
     lines.sort_unstable();
     let host = format!("host: {}", server.address);
     assert_eq!(lines, ["GET / HTTP/1.1", &host, "x-mine: yes"]);
+}
+
+/// They are fields too, which servers may merge with those of the head.
+#[tokio::test]
+async fn trailers_of_a_request_are_not_sent() {
+    let _time = Simulated::time();
+    let certified = tls::certificate("127.0.0.1");
+    let acceptor = tls::acceptor(&certified, &["h2"]);
+    let (arrived, mut bodies) = mpsc::unbounded_channel();
+    let server = Server::start(move |stream| {
+        let (acceptor, arrived) = (acceptor.clone(), arrived.clone());
+        async move {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let service = service_fn(move |request: Request<Incoming>| {
+                let arrived = arrived.clone();
+                async move {
+                    arrived.send(request.into_body().collect().await?).unwrap();
+                    Ok::<_, hyper::Error>(Response::new(Empty::<Bytes>::new()))
+                }
+            });
+            let http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let _gone = http2.serve_connection(TokioIo::new(stream), service).await;
+        }
+    })
+    .await;
+    let root = tls::file("beside-request-trailers", &certified.cert.pem());
+    let origin = tls::origin(&server);
+    let outbound = allowing(std::slice::from_ref(&origin)).root_certificates(root);
+    let outbound = outbound.build().unwrap();
+    let trailers = [(AUTHORIZATION, HeaderValue::from_static("Bearer mine"))];
+    let frames = [
+        Ok(Frame::data(Bytes::from("body"))),
+        Ok(Frame::trailers(trailers.into_iter().collect())),
+    ];
+    let body = StreamBody::new(stream::iter(frames)).boxed_unsync();
+    let put = Request::put(&origin).body(body).unwrap();
+    let reply = Call::new(&outbound).send(put).await.unwrap();
+    assert_eq!(reply.status(), 200);
+    let body = bodies.recv().await.unwrap();
+    assert_eq!(body.trailers(), None);
+    assert_eq!(body.to_bytes(), "body");
 }

@@ -14,21 +14,21 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::time::{Instant, sleep};
 
-use super::http2::over_http2;
-use super::{AT_ONCE, Call};
+use super::http2::{LARGE, over_http2};
+use super::{AT_ONCE, Call, clip, with_key};
 use crate::outbound::server::{Server, closed};
-use crate::outbound::{allowing, request, tls};
+use crate::outbound::{request, tls};
 use crate::simulated::Simulated;
 
 /// How late the settings of a server come.
 const LATE: Duration = Duration::from_millis(100);
 
 /// Sends requests at once, which must all succeed.
-async fn burst(call: &mut Call, count: usize, origin: &str) {
-    let replies = (0..count).map(|_| call.send(request(origin)));
+async fn burst(call: &mut Call, count: usize, uri: &str) {
+    let replies = (0..count).map(|_| call.send(request(uri)));
     for reply in join_all(replies).await {
         let body = reply.unwrap().into_body().collect().await.unwrap();
-        assert_eq!(body.to_bytes().len(), 1 << 20);
+        assert_eq!(body.to_bytes().len(), LARGE);
     }
 }
 
@@ -37,10 +37,10 @@ async fn burst(call: &mut Call, count: usize, origin: &str) {
 async fn a_server_that_takes_few_requests_at_once_gets_no_more() {
     let _time = Simulated::time();
     let (server, outbound) = over_http2("late", 4, LATE).await;
-    let origin = tls::origin(&server);
+    let uri = clip(&tls::origin(&server));
     for _ in 0..3 {
         let mut calls = [(); 5].map(|()| Call::new(&outbound));
-        join_all(calls.each_mut().map(|call| burst(call, 20, &origin))).await;
+        join_all(calls.each_mut().map(|call| burst(call, 20, &uri))).await;
     }
     assert!(server.accepted() >= 25, "{}", server.accepted());
 }
@@ -49,13 +49,13 @@ async fn a_server_that_takes_few_requests_at_once_gets_no_more() {
 async fn a_burst_to_a_server_that_spoke_http2_before_waits_for_one_connection() {
     let _time = Simulated::in_steps_of(Duration::from_millis(20));
     let (server, outbound) = over_http2("burst", 1_000, LATE).await;
-    let origin = tls::origin(&server);
-    burst(&mut Call::new(&outbound), 1, &origin).await;
+    let uri = clip(&tls::origin(&server));
+    burst(&mut Call::new(&outbound), 1, &uri).await;
     for connections in 2..4 {
         // The one before is idle for too long.
         sleep(Duration::from_secs(60)).await;
         let mut calls = [(); 10].map(|()| Call::new(&outbound));
-        join_all(calls.each_mut().map(|call| burst(call, 10, &origin))).await;
+        join_all(calls.each_mut().map(|call| burst(call, 10, &uri))).await;
         assert_eq!(server.accepted(), connections);
     }
 }
@@ -88,16 +88,17 @@ async fn a_call_whose_connection_is_not_made_holds_up_others_for_a_moment_only()
     .await;
     let origin = tls::origin(&server);
     let root = tls::file("beside-hanging", &certified.cert.pem());
-    let outbound = allowing(std::slice::from_ref(&origin)).root_certificates(root);
+    let outbound = with_key(&origin).root_certificates(root);
     let outbound = outbound.build().unwrap();
-    Call::new(&outbound).fetch_at_once(&origin).await;
+    let uri = clip(&origin);
+    Call::new(&outbound).fetch_at_once(&uri).await;
     sleep(Duration::from_secs(60)).await;
     hangs.store(1, SeqCst);
     let mut hostile = Call::new(&outbound);
-    let _held = hostile.hold(1, &origin);
+    let _held = hostile.hold(1, &uri);
     sleep(AT_ONCE).await;
     let started = Instant::now();
-    let reply = Call::new(&outbound).send(request(&origin)).await.unwrap();
+    let reply = Call::new(&outbound).send(request(&uri)).await.unwrap();
     assert_eq!(reply.status(), 200);
     let took = started.elapsed();
     assert!(took <= PATIENCE + AT_ONCE, "{took:?}");

@@ -29,5 +29,5 @@ async fn calls_that_take_all_tunnels_they_can_leave_another_call_its_own() {
     let own = outbound.send(request(ORIGIN), None).await;
     assert_eq!(own.unwrap().status(), 200);
     assert!(started.elapsed() <= AT_ONCE);
-    assert_eq!(proxy.server.accepted(), 6);
+    assert_eq!(proxy.server.accepted(), 7);
 }

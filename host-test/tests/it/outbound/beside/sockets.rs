@@ -7,13 +7,13 @@ use futures_util::stream;
 use http::Request;
 use http_body_util::{BodyExt, StreamBody};
 use mv_clip_host::outbound::Outbound;
-use mv_clip_host::{OpenFiles, Timeouts};
+use mv_clip_host::{ApiKey, KeyMode, OpenFiles, Timeouts};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::{AT_ONCE, Call, number, settle};
+use super::{AT_ONCE, Call, clip, number, settle};
 use crate::outbound::server::{OK, Server, closed, read_head};
 use crate::outbound::{allowing, request};
 use crate::simulated::Simulated;
@@ -116,19 +116,26 @@ async fn idle_connections_give_way_to_a_call_that_needs_a_socket() {
     let servers = [(); 12].map(|()| Server::well_behaved());
     let servers = futures_util::future::join_all(servers).await;
     let origins: Vec<_> = servers.iter().map(Server::origin).collect();
-    let outbound = allowing(&origins).sockets(number(3), number(8)).unwrap();
+    let key = ApiKey::new("5ec2e70b9f41d7a3").unwrap();
+    let outbound = allowing(&origins).key(key, KeyMode::Injection);
+    let outbound = outbound.sockets(number(3), number(8)).unwrap();
     let outbound = outbound.build().unwrap();
     for origin in &origins {
-        assert_eq!(Call::new(&outbound).fetch_at_once(origin).await, "ok");
+        assert_eq!(
+            Call::new(&outbound).fetch_at_once(&clip(origin)).await,
+            "ok"
+        );
         settle().await;
     }
     // Those of the first servers were closed for the last ones.
     for server in &servers {
         assert_eq!(server.accepted(), 1);
     }
-    Call::new(&outbound).fetch_at_once(&origins[11]).await;
+    Call::new(&outbound)
+        .fetch_at_once(&clip(&origins[11]))
+        .await;
     assert_eq!(servers[11].accepted(), 1, "kept");
-    Call::new(&outbound).fetch_at_once(&origins[0]).await;
+    Call::new(&outbound).fetch_at_once(&clip(&origins[0])).await;
     assert_eq!(servers[0].accepted(), 2, "closed");
 }
 
