@@ -10,11 +10,11 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// How long a call computes without a permit.
 const FREE: Duration = Duration::from_millis(10);
@@ -85,6 +85,7 @@ impl Processor {
 impl Share {
     /// Runs a part of the call. The time in which it is polled counts, and that in which it waits does not.
     pub(crate) async fn run<F: Future>(&self, part: F) -> F::Output {
+        // tokio's clock: where tests stop it, no call computes for long.
         let started = Instant::now();
         self.run_by(|| started.elapsed(), part).await
     }
