@@ -75,5 +75,5 @@ async fn a_file_that_may_not_grow_is_an_error_with_its_name() {
     let output = limited(&world, &arguments, "ulimit -f 64").await;
     let words = error(&output);
     assert_eq!(output.status.code(), Some(1), "{words}");
-    assert!(words.contains(".ts: File too large"), "{words}");
+    assert!(words.contains(".ts.part: File too large"), "{words}");
 }
